@@ -1,0 +1,197 @@
+import { constants } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import { execa } from 'execa';
+import { findExecutable, TOOL_PATH } from './executables.ts';
+
+/** How a process ended: its exit status, or the signal that ended it. */
+export interface ProcessExit {
+  readonly code: number | undefined;
+  readonly signal: NodeJS.Signals | undefined;
+}
+
+/** A running tool, in a process group of its own, ended by the kernel if MARPLE dies. */
+export interface ToolProcess {
+  readonly pid: number;
+  readonly argv: readonly string[];
+  readonly stdout: Readable;
+  /** Pipes 3 and up, in the order of `pipes`. */
+  readonly pipes: readonly (Readable & Writable)[];
+  /** What it wrote to stderr so far, the last 64 KiB. */
+  stderr(): string;
+  /** Ends when the process has exited and its stdout is closed. Never rejects. */
+  readonly exit: Promise<ProcessExit>;
+  /** Asks the group to end, waits for `graceMs`, then kills it. Resolves when it is gone. */
+  stop(): Promise<ProcessExit>;
+}
+
+export interface ToolOptions {
+  /** Signal that asks the tool to finish its output; perf wants SIGINT. Default SIGINT. */
+  readonly stopSignal?: NodeJS.Signals;
+  /** Time between that signal and SIGKILL, milliseconds. Default 10,000. */
+  readonly graceMs?: number;
+  /** Number of extra two-way pipes (fd 3, 4, ...). */
+  readonly pipes?: number;
+  /** Added to the fixed environment of tools. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Text for the tool's stdin; it is empty by default. */
+  readonly input?: string | Readable;
+  readonly cwd?: string;
+}
+
+export interface CommandOutput extends ProcessExit {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+}
+
+const STDERR_KEPT = 64 * 1024;
+const running = new Set<number>();
+
+// The last way out, for exits that could not wait for stop(): no tool outlives MARPLE.
+process.on('exit', () => {
+  for (const pid of running) signalGroup(pid, 'SIGKILL');
+});
+
+/** The pids of the tools that run now. */
+export function runningTools(): number[] {
+  return [...running];
+}
+
+/** Environment of every tool: fixed, so that neither locale nor PATH of the caller changes what is run or printed. */
+export function toolEnvironment(): Record<string, string> {
+  return { PATH: TOOL_PATH, HOME: '/', LC_ALL: 'C', TZ: 'UTC', TERM: 'dumb' };
+}
+
+/**
+ * Starts a tool. `argv[0]` is looked up in TOOL_PATH. The tool leads a process group and session of its own and gets
+ * SIGINT when MARPLE dies (setpriv(1) --pdeathsig).
+ * @throws UnavailableError where the program is not there.
+ */
+export function startTool(argv: readonly string[], options: ToolOptions = {}): ToolProcess {
+  const command = guarded(argv);
+  const pipeCount = options.pipes ?? 0;
+  const extra = Array.from({ length: pipeCount }, () => 'pipe' as const);
+  const child = execa(command[0] as string, command.slice(1), {
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...extra],
+    buffer: false,
+    reject: false,
+    detached: true,
+    cleanup: false,
+    extendEnv: false,
+    env: { ...toolEnvironment(), ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  const pid = child.pid;
+  if (pid !== undefined) running.add(pid);
+  if (options.input !== undefined) feed(child.stdin as Writable, options.input);
+  const stderr = tail(child.stderr as Readable);
+  const exit = child.then((result): ProcessExit => {
+    if (pid !== undefined) running.delete(pid);
+    return { code: result.exitCode, signal: result.signal as NodeJS.Signals | undefined };
+  });
+  return {
+    pid: pid ?? -1,
+    argv,
+    stdout: child.stdout as Readable,
+    pipes: (child.stdio as unknown[]).slice(3) as (Readable & Writable)[],
+    stderr,
+    exit,
+    stop: () => stopGroup(pid, exit, options.stopSignal ?? 'SIGINT', options.graceMs ?? 10_000),
+  };
+}
+
+/**
+ * Runs a short tool to its end and gives its output (at most 64 MiB a stream).
+ * @throws UnavailableError where the program is not there.
+ */
+export async function runTool(
+  argv: readonly string[],
+  options: ToolOptions & { readonly timeoutMs?: number } = {},
+): Promise<CommandOutput> {
+  const tool = startTool(argv, options);
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    void tool.stop();
+  }, options.timeoutMs ?? 60_000);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of tool.stdout as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= 64 * 1024 * 1024) chunks.push(chunk);
+  }
+  const exit = await tool.exit;
+  clearTimeout(timer);
+  return { ...exit, stdout: Buffer.concat(chunks).toString('utf8'), stderr: tool.stderr(), timedOut };
+}
+
+/** The user's own command: it shares MARPLE's group, terminal, stdin, stdout and stderr, and is never ended by MARPLE. */
+export interface UserCommand {
+  readonly pid: number;
+  /** Exit status as a shell gives it: 128+n on a signal. */
+  readonly status: Promise<number>;
+}
+
+export function startCommand(argv: readonly string[]): UserCommand {
+  const child = execa(argv[0] as string, argv.slice(1), { stdio: 'inherit', reject: false, cleanup: false });
+  const status = child.then((result) => {
+    if (result.signal !== undefined) return 128 + constants.signals[result.signal as NodeJS.Signals];
+    return result.exitCode ?? (result.code === 'EACCES' ? 126 : 127);
+  });
+  return { pid: child.pid ?? -1, status };
+}
+
+/** Describes how a tool ended, for an error sentence: `exited with status 1: <last line of stderr>`. */
+export function describeExit(exit: ProcessExit, stderr: string): string {
+  const how = exit.signal === undefined ? `exited with status ${exit.code ?? '?'}` : `was ended by ${exit.signal}`;
+  const last = stderr.trim().split('\n').at(-1) ?? '';
+  return last === '' ? how : `${how}: ${last}`;
+}
+
+function guarded(argv: readonly string[]): string[] {
+  const program = findExecutable(argv[0] as string);
+  const setpriv = findExecutable('setpriv', { optional: true });
+  const plain = [program, ...argv.slice(1)];
+  return setpriv === undefined ? plain : [setpriv, '--pdeathsig', 'INT', ...plain];
+}
+
+function feed(stdin: Writable, input: string | Readable): void {
+  // A tool that ends before it has read its input closes the pipe: its exit status tells, not the EPIPE.
+  stdin.on('error', () => undefined);
+  if (typeof input === 'string') stdin.end(input);
+  else input.pipe(stdin);
+}
+
+function tail(stream: Readable): () => string {
+  let kept = Buffer.alloc(0);
+  stream.on('data', (chunk: Buffer) => {
+    kept = Buffer.concat([kept, chunk]);
+    if (kept.length > 2 * STDERR_KEPT) kept = Buffer.from(kept.subarray(-STDERR_KEPT));
+  });
+  return () => kept.subarray(-STDERR_KEPT).toString('utf8');
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(-pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function stopGroup(
+  pid: number | undefined,
+  exit: Promise<ProcessExit>,
+  signal: NodeJS.Signals,
+  graceMs: number,
+): Promise<ProcessExit> {
+  if (pid === undefined || !running.has(pid)) return exit;
+  signalGroup(pid, signal);
+  const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
+  try {
+    return await exit;
+  } finally {
+    clearTimeout(timer);
+  }
+}
