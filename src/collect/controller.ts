@@ -1,0 +1,498 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { availableParallelism, hostname, release } from 'node:os';
+import { join } from 'node:path';
+import { monotonicNow, type RunClock, secondsSinceOrigin, startClock } from '../common/clock.ts';
+import type { Config } from '../common/config.ts';
+import { type Deferred, defer } from '../common/deferred.ts';
+import { EXIT, type ExitCode, errorMessage, MarpleError, UnavailableError, UsageError } from '../common/errors.ts';
+import { FORMAT_VERSION, type SectionHeader } from '../common/header.ts';
+import { log } from '../common/log.ts';
+import { startCommand, type UserCommand } from '../common/process.ts';
+import { HeaderReport } from '../common/report.ts';
+import type { Scope } from '../common/scope.ts';
+import type { SectionSpec } from '../common/section.ts';
+import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
+import type { RunInfo } from '../formats/recording.ts';
+import { type Choice, chooseTool, distrust, ProbeMemory } from './choose.ts';
+import type { CollecterClass, CollectRun, ProbeRequest } from './collecter.ts';
+import { clearLeftovers } from './leftovers.ts';
+import { type Overhead, startOverheadMeter } from './overhead.ts';
+import { bootId, readTasks } from './proc/tasks.ts';
+
+/** What to collect, as the command line and config have settled it. */
+export interface CollectOptions {
+  readonly collecters: readonly CollecterClass<never>[];
+  /** Seconds to collect; undefined with a command means until it ends. */
+  readonly seconds: number | undefined;
+  /** Path of the data file, `-` for stdout. */
+  readonly output: string;
+  readonly force: boolean;
+  readonly command: readonly string[] | undefined;
+  /** With a command: record the whole machine all the same. */
+  readonly systemWide: boolean;
+  readonly pids: readonly number[] | undefined;
+  readonly comm: string | undefined;
+  /** Interface to tool, from --tool. */
+  readonly tools: ReadonlyMap<string, string>;
+  /** Option values from flags, by interface; they go before those of config. */
+  readonly overrides: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+}
+
+/** What the controller tells while it works; the program shows it. */
+export interface CollectEvents {
+  notice(sentence: string): void;
+  warn(sentence: string): void;
+  recording(what: readonly Choice[], seconds: number | undefined): void;
+  progress(elapsed: number, records: number): void;
+  finishing(): void;
+}
+
+export interface CollectDependencies {
+  readonly config: Config;
+  readonly tempDir: string;
+  readonly probeMemoryPath: string;
+  readonly events: CollectEvents;
+}
+
+export interface SectionResult {
+  readonly interface: string;
+  readonly datatype: string;
+  readonly records: number;
+  readonly lost: number;
+  readonly skipped: number;
+  readonly tool: string;
+  readonly warnings: readonly string[];
+}
+
+export interface Failure {
+  readonly interface: string;
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+export interface CollectResult {
+  /** Path of the data file; undefined where nothing could be written to it. */
+  readonly file: string | undefined;
+  readonly sections: readonly SectionResult[];
+  readonly failures: readonly Failure[];
+  readonly choices: readonly Choice[];
+  readonly seconds: number;
+  readonly overhead: Overhead;
+  readonly commandStatus: number | undefined;
+  readonly interrupted: NodeJS.Signals | undefined;
+  readonly exitCode: ExitCode | number;
+}
+
+/** One interface at work: its collecter's run, its report and the sections that its records go to. */
+interface Job {
+  readonly collecter: CollecterClass<never>;
+  readonly choice: Choice;
+  readonly tool: string;
+  readonly report: HeaderReport;
+  readonly sections: readonly SectionWriter[];
+  readonly started: Deferred<void>;
+  failure: Failure | undefined;
+}
+
+const SIGNAL_EXIT = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated, SIGHUP: EXIT.hangup } as const;
+type StopSignal = keyof typeof SIGNAL_EXIT;
+
+/** One Ctrl-C can arrive twice (from the terminal and from a wrapper such as sudo); later than this it is a second one. */
+const REPEAT_MS = 500;
+
+/** Finds for each interface the tool that works here. The interfaces are probed side by side. */
+export async function chooseTools(
+  collecters: readonly CollecterClass<never>[],
+  request: ProbeRequest,
+  memory: ProbeMemory,
+  config: Config,
+  named: ReadonlyMap<string, string>,
+): Promise<Choice[]> {
+  const configured = config.section('Tools');
+  return Promise.all(
+    collecters.map((collecter) => {
+      const name = collecter.description.interface;
+      const forced = named.get(name);
+      return chooseTool(collecter, request, memory, { tool: forced ?? configured[name], forced: forced !== undefined });
+    }),
+  );
+}
+
+/**
+ * Collects everything that was asked for, side by side, into one data file.
+ * @throws UsageError before anything runs; UnavailableError where no interface has a usable tool. Later failures are
+ *   in the result: what could be collected is in the file.
+ */
+export async function collect(options: CollectOptions, dependencies: CollectDependencies): Promise<CollectResult> {
+  const { events, config, tempDir } = dependencies;
+  await checkOutput(options.output, options.force);
+  checkPids(options.pids);
+  for (const sentence of await clearLeftovers()) events.notice(sentence);
+
+  const scope = initialScope(options);
+  const request: ProbeRequest = { scope, tempDir };
+  const memory = await ProbeMemory.load(dependencies.probeMemoryPath);
+  const choices = await chooseTools(options.collecters, request, memory, config, options.tools);
+  await saveMemory(memory);
+  const unavailable = choices.filter((choice) => choice.tool === undefined).map(choiceFailure);
+  if (unavailable.length === choices.length) throw nothingUsable(unavailable);
+
+  const writer = await DataFileWriter.create(options.output, { force: options.force, tempDir });
+  const run = new Run(options, dependencies, writer, scope, choices);
+  try {
+    await run.record();
+    return await run.finish(unavailable, memory, request);
+  } finally {
+    run.release();
+  }
+}
+
+/** The state of one run, from the first tool's start to the finished file. */
+class Run {
+  readonly #clock: RunClock = startClock();
+  readonly #meter = startOverheadMeter();
+  readonly #stop = new AbortController();
+  readonly #jobs: Job[];
+  readonly #drains: Promise<void>[] = [];
+  #info: RunInfo;
+  #command: UserCommand | undefined;
+  #commandStatus: number | undefined;
+  #interrupted: StopSignal | undefined;
+  #interruptedAt = 0;
+  /** Rejects when the user asks a second time to stop: the file is not completed then. */
+  readonly #quit = defer<never>();
+  #stopped = 0;
+  readonly #onSignal = (signal: NodeJS.Signals): void => this.#interrupt(signal as StopSignal);
+
+  constructor(
+    readonly options: CollectOptions,
+    readonly dependencies: CollectDependencies,
+    readonly writer: DataFileWriter,
+    scope: Scope,
+    readonly choices: readonly Choice[],
+  ) {
+    this.#info = { origin: String(this.#clock.origin), scope, tasks: readTasks(), bootId: bootId() };
+    this.#jobs = options.collecters.flatMap((collecter, index) => {
+      const choice = choices[index] as Choice;
+      return choice.tool === undefined ? [] : [this.#job(collecter, choice, choice.tool, index)];
+    });
+    for (const signal of Object.keys(SIGNAL_EXIT)) process.on(signal, this.#onSignal);
+  }
+
+  release(): void {
+    for (const signal of Object.keys(SIGNAL_EXIT)) process.off(signal, this.#onSignal);
+  }
+
+  /** Starts the collecters, then the command; returns when all records are in their sections. */
+  async record(): Promise<void> {
+    await this.#writeInfo();
+    for (const job of this.#jobs) this.#drains.push(this.#drain(job));
+    await Promise.all(this.#jobs.map((job) => job.started.promise));
+    const working = this.#jobs.filter((job) => job.failure === undefined);
+    if (working.length === 0) this.#stop.abort();
+
+    const { events } = this.dependencies;
+    events.recording(
+      working.map((job) => job.choice),
+      this.options.seconds,
+    );
+    const from = monotonicNow();
+    const ticker = setInterval(() => {
+      const elapsed = Number(monotonicNow() - from) / 1e9;
+      events.progress(
+        elapsed,
+        this.#jobs.reduce((sum, job) => sum + recordsOf(job), 0),
+      );
+    }, 200);
+    try {
+      if (!this.#stop.signal.aborted && this.options.command !== undefined)
+        await this.#startCommand(this.options.command);
+      await this.#untilStop();
+    } finally {
+      clearInterval(ticker);
+      this.#stopped = secondsSinceOrigin(this.#clock, monotonicNow());
+      this.#stop.abort();
+    }
+    events.finishing();
+    await Promise.race([Promise.all(this.#drains), this.#quit.promise]);
+  }
+
+  /** Completes the headers, joins the sections and gives the result. */
+  async finish(unavailable: readonly Failure[], memory: ProbeMemory, request: ProbeRequest): Promise<CollectResult> {
+    const overhead = this.#meter.stop();
+    const end = isoTime(this.#clock.realtime + this.#stopped * 1000);
+    const results: SectionResult[] = [];
+    for (const job of this.#jobs) {
+      if (job.failure !== undefined) job.report.warn(`${job.failure.reason}; what had come until then is here`);
+      for (const section of job.sections) {
+        job.report.applyTo(section.header);
+        section.header.end = end;
+        section.header.overhead = { ...overhead };
+        results.push(sectionResult(job, section));
+      }
+      const distrusted = job.report.distrusted;
+      if (distrusted !== undefined) {
+        const tool = job.collecter.description.tools.find((candidate) => candidate.name === job.tool);
+        if (tool !== undefined) distrust(memory, job.choice.interface, tool, request, distrusted);
+      }
+    }
+    await saveMemory(memory);
+    const failures = [...unavailable, ...this.#jobs.flatMap((job) => job.failure ?? [])];
+    const empty = results.every((section) => section.records === 0);
+    const allFailed = this.#jobs.every((job) => job.failure !== undefined);
+    if (allFailed && empty) await this.writer.abandon();
+    else await this.writer.finish();
+    if (this.#command !== undefined && this.#waitsForCommand()) this.#commandStatus = await this.#command.status;
+    return {
+      file: allFailed && empty ? undefined : this.options.output,
+      sections: results,
+      failures,
+      choices: this.choices,
+      seconds: this.#stopped,
+      overhead,
+      commandStatus: this.#commandStatus,
+      interrupted: this.#interrupted,
+      exitCode: this.#exitCode(failures.length > 0, allFailed),
+    };
+  }
+
+  #exitCode(someFailed: boolean, allFailed: boolean): number {
+    if (this.#interrupted !== undefined) return SIGNAL_EXIT[this.#interrupted];
+    if (allFailed) return EXIT.allFailed;
+    if (someFailed) return EXIT.someFailed;
+    return this.#commandStatus ?? EXIT.ok;
+  }
+
+  /** SIGTERM and SIGHUP are for MARPLE alone; a Ctrl-C reaches the command too, so it is ending. */
+  #waitsForCommand(): boolean {
+    return this.#interrupted === undefined || this.#interrupted === 'SIGINT';
+  }
+
+  #interrupt(signal: StopSignal): void {
+    log('info', 'signal', { signal });
+    if (this.#interrupted !== undefined) {
+      if (performance.now() - this.#interruptedAt > REPEAT_MS) this.#quit.reject(quitError(signal, this.writer));
+      return;
+    }
+    this.#interrupted = signal;
+    this.#interruptedAt = performance.now();
+    this.#stop.abort();
+  }
+
+  async #startCommand(command: readonly string[]): Promise<void> {
+    this.#command = startCommand(command);
+    if (!this.options.systemWide) {
+      this.#info = { ...this.#info, scope: { ...this.#info.scope, root: this.#command.pid } };
+      await this.#writeInfo();
+    }
+    void this.#command.status.then((status) => {
+      this.#commandStatus = status;
+      this.#stop.abort();
+    });
+  }
+
+  #untilStop(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#stop.signal.aborted) return resolve();
+      const { seconds } = this.options;
+      const timer = seconds === undefined ? undefined : setTimeout(resolve, seconds * 1000);
+      this.#stop.signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      void Promise.all(this.#drains).then(() => resolve());
+    });
+  }
+
+  async #drain(job: Job): Promise<void> {
+    try {
+      const collecter = new job.collecter(this.#collectRun(job) as never);
+      for await (const batch of collecter.collect()) {
+        const section = job.sections[batch.section];
+        if (section === undefined) throw new Error(`${job.choice.interface} has no section ${batch.section}`);
+        await section.write(batch.records);
+      }
+    } catch (error) {
+      log('error', 'collecter failed', { interface: job.choice.interface, error: errorMessage(error) });
+      if (!(error instanceof MarpleError)) log('error', 'bug', { stack: error instanceof Error ? error.stack : '' });
+      job.failure = {
+        interface: job.choice.interface,
+        reason: errorMessage(error),
+        ...(error instanceof MarpleError && error.hint !== undefined ? { hint: error.hint } : {}),
+      };
+    } finally {
+      job.started.resolve();
+    }
+  }
+
+  #job(collecter: CollecterClass<never>, choice: Choice, tool: string, index: number): Job {
+    const { description } = collecter;
+    const report = new HeaderReport();
+    for (const passed of choice.passedOver) report.warn(`${passed.tool} was passed over: ${passed.why}`);
+    return {
+      collecter,
+      choice,
+      tool,
+      report,
+      sections: description.sections.map((spec, i) =>
+        this.writer.section(this.#header(description.interface, spec), index * 10 + i),
+      ),
+      started: defer(),
+      failure: undefined,
+    };
+  }
+
+  #header(name: string, spec: SectionSpec): SectionHeader {
+    const start = isoTime(this.#clock.realtime);
+    return {
+      marple: FORMAT_VERSION,
+      interface: name,
+      datatype: spec.datatype,
+      start,
+      end: null,
+      clock: { name: 'CLOCK_MONOTONIC', origin: String(this.#clock.origin), realtime: start },
+      records: null,
+      bytes: null,
+      ...(spec.x === undefined ? {} : { x: spec.x }),
+      ...(spec.y === undefined ? {} : { y: spec.y }),
+      ...(spec.weight === undefined ? {} : { weight: spec.weight }),
+      ...(spec.fields === undefined ? {} : { fields: [...spec.fields] }),
+      ...(spec.links === undefined ? {} : { links: spec.links.map(([from, to]): [string, string] => [from, to]) }),
+      host: hostname(),
+      kernel: release(),
+      cpus: availableParallelism(),
+      scope: this.#headerScope(),
+    };
+  }
+
+  #headerScope(): Record<string, unknown> {
+    const { command, systemWide, pids, comm } = this.options;
+    return {
+      system_wide: (command === undefined || systemWide) && pids === undefined && comm === undefined,
+      ...(pids === undefined ? {} : { pids }),
+      ...(comm === undefined ? {} : { comm }),
+      ...(command === undefined ? {} : { command }),
+    };
+  }
+
+  #collectRun(job: Job): CollectRun<unknown> {
+    const { description } = job.collecter;
+    const { config, tempDir } = this.dependencies;
+    const run = this;
+    let recordingDir: Promise<string> | undefined;
+    return {
+      tool: job.tool,
+      toolVersion: job.choice.version,
+      options: {
+        ...(config.get(description.interface, description.options) as Record<string, unknown>),
+        ...this.options.overrides.get(description.interface),
+      },
+      clock: this.#clock,
+      get scope() {
+        return run.#info.scope;
+      },
+      info: () => this.#info,
+      seconds: this.options.seconds,
+      stop: this.#stop.signal,
+      recordingDir: () => {
+        recordingDir ??= makeRecordingDir(this.writer.partialDir, description.interface);
+        return recordingDir;
+      },
+      tempDir,
+      started: () => job.started.resolve(),
+      report: job.report,
+    };
+  }
+
+  async #writeInfo(): Promise<void> {
+    await writeFile(join(this.writer.partialDir, 'run.json'), `${JSON.stringify(this.#info)}\n`, { mode: 0o600 });
+  }
+}
+
+function quitError(signal: StopSignal, writer: DataFileWriter): MarpleError {
+  return new MarpleError(
+    `stopped before the file was complete: what was collected is in ${writer.partialDir}`,
+    SIGNAL_EXIT[signal],
+    `marple display -i ${writer.path}`,
+  );
+}
+
+function initialScope(options: CollectOptions): Scope {
+  return {
+    own: process.pid,
+    ...(options.pids === undefined ? {} : { pids: options.pids }),
+    ...(options.comm === undefined ? {} : { comm: options.comm }),
+  };
+}
+
+async function makeRecordingDir(partialDir: string, name: string): Promise<string> {
+  const dir = join(partialDir, 'recordings', name);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  return dir;
+}
+
+function recordsOf(job: Job): number {
+  const written = job.sections.reduce((sum, section) => sum + section.records, 0);
+  return Math.max(written, job.report.progressed);
+}
+
+function sectionResult(job: Job, section: SectionWriter): SectionResult {
+  const { header } = section;
+  return {
+    interface: header.interface,
+    datatype: header.datatype,
+    records: section.records,
+    lost: header.lost ?? 0,
+    skipped: header.skipped ?? 0,
+    tool: job.tool,
+    warnings: header.warnings ?? [],
+  };
+}
+
+function choiceFailure(choice: Choice): Failure {
+  const first = choice.passedOver.find((passed) => passed.hint !== undefined) ?? choice.passedOver[0];
+  const reasons = choice.passedOver.map((passed) => `${passed.tool}: ${passed.why}`).join('; ');
+  return {
+    interface: choice.interface,
+    reason: `no tool for ${choice.interface} works here (${reasons})`,
+    ...(first?.hint === undefined ? {} : { hint: first.hint }),
+  };
+}
+
+function nothingUsable(failures: readonly Failure[]): UnavailableError {
+  const hint = failures.find((failure) => failure.hint !== undefined)?.hint;
+  return new UnavailableError(failures.map((failure) => failure.reason).join('; '), hint);
+}
+
+/** A memory that cannot be kept costs the next run some seconds of probing, no more. */
+async function saveMemory(memory: ProbeMemory): Promise<void> {
+  try {
+    await memory.save();
+  } catch (error) {
+    log('warn', 'probe memory not saved', { path: memory.path, error: errorMessage(error) });
+  }
+}
+
+async function checkOutput(path: string, force: boolean): Promise<void> {
+  if (path === '-' || force) return;
+  const exists = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  if (exists) throw new UsageError(`${path} exists already`, 'give another -o, or --force to overwrite it');
+}
+
+function checkPids(pids: readonly number[] | undefined): void {
+  for (const pid of pids ?? []) {
+    try {
+      readFileSync(`/proc/${pid}/stat`);
+    } catch {
+      throw new UsageError(`there is no process with pid ${pid}`, 'list the processes with: ps -e');
+    }
+  }
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}

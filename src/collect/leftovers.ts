@@ -1,0 +1,21 @@
+import { clearStaleTempDirs } from '../common/temp.ts';
+import { clearStaleInstances } from './ftrace/instance.ts';
+
+/**
+ * Clears what earlier runs left behind when they were killed: tracefs instances and temporary directories whose MARPLE
+ * is dead. Never a `.partial`: that is data. Returns a sentence for each kind that was found.
+ */
+export async function clearLeftovers(): Promise<string[]> {
+  const found: string[] = [];
+  const instances = await clearStaleInstances();
+  if (instances > 0)
+    found.push(`removed ${instances} tracefs instance${plural(instances)} of an earlier run that was killed`);
+  const folders = clearStaleTempDirs();
+  if (folders > 0)
+    found.push(`removed ${folders} temporary folder${plural(folders)} of an earlier run that was killed`);
+  return found;
+}
+
+function plural(count: number): string {
+  return count === 1 ? '' : 's';
+}

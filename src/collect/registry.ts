@@ -1,0 +1,26 @@
+import type { z } from 'zod';
+import { CallStack } from './callstack.ts';
+import { AREAS, type Area, type CollecterClass } from './collecter.ts';
+import { DiskLatency } from './disklat.ts';
+import { MemTime } from './memtime.ts';
+
+/** Every interface, in the order in which their sections stand in a data file. */
+export const COLLECTERS: readonly CollecterClass<never>[] = [CallStack, DiskLatency, MemTime];
+
+/** The collecter of an interface, by name. */
+export function findCollecter(name: string): CollecterClass<never> | undefined {
+  return COLLECTERS.find((collecter) => collecter.description.interface === name);
+}
+
+/** The areas that have an interface, each with its collecters. */
+export function collectersByArea(): [Area, readonly CollecterClass<never>[]][] {
+  return AREAS.map((area): [Area, readonly CollecterClass<never>[]] => [
+    area,
+    COLLECTERS.filter((collecter) => collecter.description.area === area),
+  ]).filter(([, collecters]) => collecters.length > 0);
+}
+
+/** Config sections that collecting reads, by name: one per interface. */
+export function collectConfigSections(): Record<string, z.ZodType> {
+  return Object.fromEntries(COLLECTERS.map(({ description }) => [description.interface, description.options]));
+}

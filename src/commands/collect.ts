@@ -1,0 +1,357 @@
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { type Choice, ProbeMemory } from '../collect/choose.ts';
+import type { CollecterClass } from '../collect/collecter.ts';
+import { type CollectOptions, type CollectResult, chooseTools, collect } from '../collect/controller.ts';
+import { COLLECTERS, collectersByArea, findCollecter } from '../collect/registry.ts';
+import type { Config } from '../common/config.ts';
+import { EXIT, MarpleError, UsageError } from '../common/errors.ts';
+import { DataFileName } from '../common/file-names.ts';
+import { rememberDataFile } from '../common/last-file.ts';
+import type { Output } from '../common/output.ts';
+import { stateDir } from '../common/paths.ts';
+import { makeTempDir } from '../common/temp.ts';
+import { giveToUser } from '../common/user.ts';
+import type { ProgramCommand } from '../program.ts';
+import type { Context } from './context.ts';
+import { displayCommand } from './display.ts';
+import { loadSettings } from './settings.ts';
+import { parseCount, parseList, parsePattern, parseSeconds } from './values.ts';
+
+const optionsSchema = z.object({
+  time: z.string().optional(),
+  output: z.string().optional(),
+  pid: z.array(z.string()).optional(),
+  comm: z.string().optional(),
+  all: z.boolean().optional(),
+  frequency: z.string().optional(),
+  callGraph: z.enum(['fp', 'dwarf', 'lbr']).optional(),
+  times: z.string().optional(),
+  tool: z.array(z.string()).optional(),
+  stack: z.boolean().optional(),
+  force: z.boolean().optional(),
+  display: z.boolean().optional(),
+  dryRun: z.boolean().optional(),
+  quiet: z.boolean().optional(),
+  json: z.string().optional(),
+});
+
+type Flags = z.infer<typeof optionsSchema>;
+
+/** `--disk` and its like, with their kinds: `disk` -> kind -> collecter. */
+const AREA_KINDS = new Map(
+  collectersByArea().map(([area, collecters]) => [
+    area,
+    new Map(collecters.map((collecter) => [collecter.description.kind, collecter])),
+  ]),
+);
+
+export const collectCommand: ProgramCommand = {
+  declare,
+  grammar: {
+    areas: new Map(
+      collectersByArea().map(([area, collecters]) => {
+        const kinds = collecters.map((collecter) => collecter.description.kind);
+        const standard = collecters.find((collecter) => collecter.description.isDefaultKind) ?? collecters[0];
+        return [`--${area}`, { kinds, defaultKind: standard?.description.kind ?? '' }];
+      }),
+    ),
+  },
+  run: runCollect,
+};
+
+function declare(command: Command): void {
+  command
+    .summary('record what was asked for into one data file')
+    .description('Records the named parts of the system, side by side, into one data file.')
+    .argument(
+      '[interface...]',
+      `interfaces (${COLLECTERS.map((c) => c.description.interface).join(', ')}) and groups of config.txt`,
+    )
+    .usage('[INTERFACE|GROUP ...] [AREA ...] [options] [-- COMMAND ARG...]');
+  for (const [area, collecters] of collectersByArea()) {
+    const kinds = collecters.map(({ description }) => `${description.kind}: ${description.summary}`).join('; ');
+    command.option(`--${area} <kinds>`, kinds, accumulate);
+  }
+  command
+    .option('--stack', 'call stacks, the same as --cpu=stacks')
+    .option('-t, --time <seconds>', 'how long to collect; with a command, at the most')
+    .option('-o, --output <file>', 'the data file; - is stdout')
+    .option('-p, --pid <pids>', 'only these processes', accumulate)
+    .option('--comm <regex>', 'only processes whose name matches')
+    .option('-a, --all', 'with a command: record the whole machine all the same')
+    .option('-F, --frequency <hz>', 'call stack samples per second and CPU')
+    .option('--call-graph <method>', 'how call stacks are taken: fp, dwarf or lbr')
+    .option('-n, --times <count>', 'repeat, into NAME-1.marple to NAME-<count>.marple')
+    .option('--tool <interface=tool>', 'take this tool for this interface', accumulate)
+    .option('--force', 'overwrite an existing data file')
+    .option('--display', 'show the data when it has been collected')
+    .option('--dry-run', 'say which tools would be used, and stop');
+}
+
+function accumulate(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+async function runCollect(
+  names: readonly string[],
+  rawFlags: Record<string, unknown>,
+  context: Context,
+): Promise<number> {
+  const { output, command } = context;
+  const flags = parseFlags(rawFlags);
+  const config = loadSettings();
+  const collecters = selectCollecters(names, rawFlags, flags, config);
+  const repeat = flags.times === undefined ? 1 : parseCount('-n', flags.times, 1, 100_000);
+  const tempDir = makeTempDir();
+  const options = collectOptions(flags, collecters, command, config);
+  checkJson(flags, command);
+
+  if (flags.dryRun) return dryRun(options, config, tempDir, output, flags.json);
+
+  const name = dataFilePath(flags, config);
+  const paths = repeat === 1 ? [name] : Array.from({ length: repeat }, (_, i) => numbered(name, i + 1));
+  const force = flags.force === true || (await mayOverwrite(paths, output));
+  const results: CollectResult[] = [];
+  for (const path of paths) {
+    const result = await collectOnce({ ...options, output: path, force }, config, tempDir, output);
+    results.push(result);
+    if (result.interrupted !== undefined) break;
+  }
+  if (flags.json !== undefined)
+    output.json(repeat === 1 ? jsonResult(results[0]!) : { runs: results.map(jsonResult) }, flags.json);
+  const codes = results.map((result) => result.exitCode);
+  const worst = codes.find((code) => code !== EXIT.ok) ?? EXIT.ok;
+  const last = results.at(-1)?.file;
+  if (flags.display && last !== undefined && worst !== EXIT.allFailed) {
+    const shown = await displayCommand.run([], { input: [last] }, { output, command: undefined });
+    return worst === EXIT.ok ? shown : worst;
+  }
+  return worst;
+}
+
+function parseFlags(raw: Record<string, unknown>): Flags {
+  const parsed = optionsSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new UsageError(`--${kebab(String(issue?.path[0]))}: ${issue?.message}`, 'see marple collect --help');
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** The collecters of all interfaces, groups and areas that were named, in the registry's order, each once. */
+function selectCollecters(
+  names: readonly string[],
+  rawFlags: Record<string, unknown>,
+  flags: Flags,
+  config: Config,
+): CollecterClass<never>[] {
+  const groups = config.section('Groups');
+  const chosen = new Set<CollecterClass<never>>();
+  for (const name of names) {
+    const group = groups[name];
+    const members = group === undefined ? [name] : group.split(',').map((member) => member.trim());
+    for (const member of members) chosen.add(collecterNamed(member, group === undefined ? undefined : name, groups));
+  }
+  for (const [area, kinds] of AREA_KINDS) {
+    for (const kind of ((rawFlags[area] as string[] | undefined) ?? []).flatMap((list) => list.split(','))) {
+      const collecter = kinds.get(kind);
+      if (collecter !== undefined) chosen.add(collecter);
+    }
+  }
+  const stacks = AREA_KINDS.get('cpu')?.get('stacks');
+  if (flags.stack && stacks !== undefined) chosen.add(stacks);
+  if (chosen.size === 0) {
+    throw new UsageError(
+      'nothing was asked for',
+      'name a part of the system, for example: marple collect --stack --disk --mem',
+    );
+  }
+  return COLLECTERS.filter((collecter) => chosen.has(collecter));
+}
+
+function collecterNamed(
+  name: string,
+  group: string | undefined,
+  groups: Record<string, string>,
+): CollecterClass<never> {
+  const collecter = findCollecter(name);
+  if (collecter !== undefined) return collecter;
+  const known = [...COLLECTERS.map(({ description }) => description.interface), ...Object.keys(groups)].join(', ');
+  const area = [...AREA_KINDS].find(([, kinds]) => kinds.has(name))?.[0];
+  throw new UsageError(
+    group === undefined
+      ? `there is no interface or group '${name}'`
+      : `group ${group} names '${name}', which is no interface`,
+    area === undefined ? `use one or more of: ${known}` : `'${name}' is a kind: write --${area}=${name}`,
+  );
+}
+
+function collectOptions(
+  flags: Flags,
+  collecters: readonly CollecterClass<never>[],
+  command: readonly string[] | undefined,
+  config: Config,
+): Omit<CollectOptions, 'output' | 'force'> {
+  if (command !== undefined && command.length === 0) {
+    throw new UsageError('there is no command behind --', 'for example: marple collect --stack -- make -j2');
+  }
+  const general = config.section('General');
+  const configured = command === undefined ? Number(general['time']) : undefined;
+  return {
+    collecters,
+    seconds: flags.time === undefined ? configured : parseSeconds('-t', flags.time),
+    command,
+    systemWide: flags.all === true,
+    pids: flags.pid === undefined ? undefined : [...new Set(flags.pid.flatMap((list) => parseList('-p', list)))],
+    comm: flags.comm === undefined ? undefined : parsePattern('--comm', flags.comm),
+    tools: parseTools(flags.tool ?? [], collecters),
+    overrides: new Map(
+      collecters.map((collecter) => [collecter.description.interface, overridesFor(collecter, flags, config)]),
+    ),
+  };
+}
+
+/** `-F` and `--call-graph` for every interface that has such an option; General's frequency where nothing else is said. */
+function overridesFor(collecter: CollecterClass<never>, flags: Flags, config: Config): Record<string, unknown> {
+  const { interface: name, options } = collecter.description;
+  const keys = options instanceof z.ZodObject ? Object.keys(options.shape) : [];
+  const overrides: Record<string, unknown> = {};
+  if (keys.includes('frequency')) {
+    const own = config.section(name)['frequency'];
+    if (flags.frequency !== undefined) overrides['frequency'] = parseCount('-F', flags.frequency, 1, 100_000);
+    else if (own === undefined) overrides['frequency'] = Number(config.section('General')['frequency']);
+  }
+  if (keys.includes('call_graph') && flags.callGraph !== undefined) overrides['call_graph'] = flags.callGraph;
+  return overrides;
+}
+
+function parseTools(pairs: readonly string[], collecters: readonly CollecterClass<never>[]): Map<string, string> {
+  return new Map(
+    pairs.map((pair): [string, string] => {
+      const [name = '', tool = ''] = pair.split('=');
+      const collecter = findCollecter(name);
+      if (collecter === undefined || tool === '') {
+        throw new UsageError(`--tool takes INTERFACE=TOOL, not '${pair}'`, 'for example: --tool disklat=iosnoop');
+      }
+      if (!collecters.includes(collecter)) {
+        throw new UsageError(`--tool names ${name}, which is not collected`, `add ${name} to what is collected`);
+      }
+      return [name, tool];
+    }),
+  );
+}
+
+function checkJson(flags: Flags, command: readonly string[] | undefined): void {
+  if (flags.json === '-' && (command !== undefined || flags.output === '-')) {
+    throw new UsageError('--json needs a file here, since stdout is taken', 'write --json=FILE');
+  }
+}
+
+/** -o is taken literally; without it a dated name in the configured folder. */
+function dataFilePath(flags: Flags, config: Config): string {
+  if (flags.output !== undefined) return flags.output;
+  return new DataFileName({ path: config.section('General')['out_dir'] ?? '.' }).toString();
+}
+
+function numbered(path: string, number: number): string {
+  return path.endsWith('.marple') ? `${path.slice(0, -'.marple'.length)}-${number}.marple` : `${path}-${number}`;
+}
+
+async function mayOverwrite(paths: readonly string[], output: Output): Promise<boolean> {
+  const { existsSync } = await import('node:fs');
+  const existing = paths.find((path) => path !== '-' && existsSync(path));
+  return existing !== undefined && (await output.confirm(`${existing} exists already. Overwrite it?`));
+}
+
+async function collectOnce(
+  options: CollectOptions,
+  config: Config,
+  tempDir: string,
+  output: Output,
+): Promise<CollectResult> {
+  const progress = output.progress();
+  const result = await collect(options, {
+    config,
+    tempDir,
+    probeMemoryPath: join(stateDir(), 'probes.json'),
+    events: {
+      notice: (sentence) => output.info(sentence),
+      warn: (sentence) => output.warn(sentence),
+      recording: (choices, seconds) => progress.start({ seconds, what: describeChoices(choices) }),
+      progress: (elapsed, records) => progress.update({ elapsed, records }),
+      finishing: () => progress.stop(),
+    },
+  }).finally(() => progress.stop());
+  if (result.file !== undefined && result.file !== '-') {
+    giveToUser(result.file);
+    rememberDataFile(resolve(result.file));
+  }
+  say(result, output);
+  return result;
+}
+
+function describeChoices(choices: readonly Choice[]): string {
+  return choices.map((choice) => `${choice.interface} (${choice.tool})`).join(', ');
+}
+
+function say(result: CollectResult, output: Output): void {
+  for (const section of result.sections) {
+    const lost = section.lost > 0 ? `, ${section.lost} lost` : '';
+    const skipped = section.skipped > 0 ? `, ${section.skipped} skipped` : '';
+    output.info(
+      `${section.interface}: ${section.records} ${recordWord(section.datatype)}${lost}${skipped}, by ${section.tool}`,
+    );
+  }
+  for (const warning of new Set(result.sections.flatMap((s) => s.warnings.map((w) => `${s.interface}: ${w}`)))) {
+    output.warn(warning);
+  }
+  for (const failure of result.failures) {
+    output.error(new MarpleError(`${failure.interface} failed: ${failure.reason}`, EXIT.someFailed, failure.hint));
+  }
+  if (result.file === undefined) return;
+  output.info(`collected ${result.seconds.toFixed(1)} s into ${result.file === '-' ? 'stdout' : result.file}`);
+}
+
+function recordWord(datatype: string): string {
+  return datatype === 'stack' ? 'unique stacks' : `${datatype}s`;
+}
+
+function jsonResult(result: CollectResult): Record<string, unknown> {
+  return {
+    file: result.file ?? null,
+    seconds: result.seconds,
+    sections: result.sections,
+    failures: result.failures,
+    tools: Object.fromEntries(result.choices.map((choice) => [choice.interface, choice.tool ?? null])),
+    overhead: result.overhead,
+    command_status: result.commandStatus ?? null,
+    interrupted: result.interrupted ?? null,
+    exit_code: result.exitCode,
+  };
+}
+
+async function dryRun(
+  options: Omit<CollectOptions, 'output' | 'force'>,
+  config: Config,
+  tempDir: string,
+  output: Output,
+  json: string | undefined,
+): Promise<number> {
+  const memory = await ProbeMemory.load(join(stateDir(), 'probes.json'));
+  const scope = { own: process.pid, ...(options.pids === undefined ? {} : { pids: options.pids }) };
+  const choices = await chooseTools(options.collecters, { scope, tempDir }, memory, config, options.tools);
+  if (json !== undefined) output.json({ choices }, json);
+  else {
+    for (const choice of choices) {
+      output.result(
+        `${choice.interface}: ${choice.tool === undefined ? 'no tool works here' : `${choice.tool} ${choice.version}`}`,
+      );
+      for (const passed of choice.passedOver) output.result(`  not ${passed.tool}: ${passed.why}`);
+    }
+  }
+  return choices.every((choice) => choice.tool === undefined) ? EXIT.unavailable : EXIT.ok;
+}
