@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const CLI = join(import.meta.dirname, '../../dist/marple.cjs');
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A private folder to run in, with state and config of its own. */
+export interface Place {
+  readonly dir: string;
+  path(name: string): string;
+  /** Runs `marple` to its end. */
+  marple(args: readonly string[], options?: RunOptions): Promise<Ended>;
+  /** Starts `marple` and leaves it running. */
+  start(args: readonly string[], options?: RunOptions): Running;
+  remove(): void;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  /** A program and its arguments that starts marple, such as `setpriv --reuid 65534`. */
+  readonly through?: readonly string[];
+}
+
+export interface Running {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when stderr holds the text. */
+  says(text: string): Promise<void>;
+}
+
+export function makePlace(): Place {
+  const dir = mkdtempSync(join(tmpdir(), 'marple-e2e-'));
+  const start = (args: readonly string[], options: RunOptions = {}): Running => {
+    const [program, ...rest] = [...(options.through ?? []), process.execPath, CLI, ...args];
+    const child = spawn(program as string, rest, {
+      cwd: dir,
+      env: {
+        PATH: process.env['PATH'],
+        LC_ALL: 'C',
+        TZ: 'UTC',
+        HOME: dir,
+        XDG_STATE_HOME: join(dir, 'state'),
+        XDG_CONFIG_HOME: join(dir, 'config'),
+        ...options.env,
+      },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const stdout: Buffer[] = [];
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input ?? '');
+    const ended = new Promise<Ended>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr }));
+    });
+    return {
+      pid: child.pid as number,
+      ended,
+      kill: (signal) => child.kill(signal),
+      says: async (text) => {
+        let over = false;
+        void ended.then(() => {
+          over = true;
+        });
+        while (!stderr.includes(text)) {
+          if (over) throw new Error(`marple ended without saying '${text}': ${stderr}`);
+          await sleep(10);
+        }
+      },
+    };
+  };
+  return {
+    dir,
+    path: (name) => join(dir, name),
+    marple: (args, options) => start(args, options).ended,
+    start,
+    remove: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Names of the tracefs instances that any MARPLE has made. */
+export function instances(): string[] {
+  try {
+    return readdirSync('/sys/kernel/tracing/instances').filter((name) => name.startsWith('marple-'));
+  } catch {
+    return [];
+  }
+}
+
+/** Names of MARPLE's temporary folders. */
+export function tempDirs(): string[] {
+  return readdirSync(tmpdir()).filter((name) => /^marple-\d+-\d+-/.test(name));
+}
