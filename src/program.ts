@@ -26,15 +26,17 @@ export async function main(argv: readonly string[]): Promise<number> {
     quiet: own.includes('-q') || own.includes('--quiet'),
     verbose: own.includes('--verbose'),
   });
+  let code: number;
   try {
     log('info', 'start', { argv: own });
-    return await dispatch(own, command, output);
+    code = await dispatch(own, command, output);
   } catch (error) {
-    return report(error, output);
-  } finally {
-    await output.flush();
-    await closeLog();
+    code = report(error, output);
   }
+  const lost = await output.flush();
+  if (lost !== undefined) output.error(lost);
+  await closeLog();
+  return code === EXIT.ok && lost !== undefined ? lost.exitCode : code;
 }
 
 async function dispatch(

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { errorMessage, UsageError } from '../common/errors.ts';
 import { TOOL_PATH } from '../common/executables.ts';
+import { writeUserFile } from '../common/user.ts';
 import type { CollecterClass, Probe, ProbeRequest, Tool } from './collecter.ts';
 
 /** A tool that was passed over, and why. */
@@ -68,10 +69,7 @@ export class ProbeMemory {
 
   async save(): Promise<void> {
     const text = JSON.stringify({ fingerprint: this.fingerprint, probes: Object.fromEntries(this.#probes) });
-    const temporary = `${this.path}.${process.pid}`;
-    await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
-    await writeFile(temporary, `${text}\n`, { mode: 0o600, flag: 'wx' });
-    await rename(temporary, this.path);
+    writeUserFile(this.path, `${text}\n`);
   }
 }
 
@@ -139,7 +137,7 @@ export function distrust(
  * @throws UsageError where a named tool does not serve the interface.
  */
 export async function chooseTool(
-  collecter: CollecterClass<never>,
+  collecter: CollecterClass,
   request: ProbeRequest,
   memory: ProbeMemory,
   preferred: { readonly tool?: string | undefined; readonly forced: boolean },

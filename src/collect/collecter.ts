@@ -74,8 +74,8 @@ export abstract class Collecter<Options> {
   abstract collect(): AsyncIterable<Batch>;
 }
 
-/** A Collecter subclass as the registry lists it. */
-export interface CollecterClass<Options = unknown> {
-  readonly description: CollecterDescription<Options>;
-  new (run: CollectRun<Options>): Collecter<Options>;
+/** A Collecter subclass as the registry lists it, whatever its options are. */
+export interface CollecterClass {
+  readonly description: CollecterDescription<unknown>;
+  new (run: CollectRun<never>): Collecter<unknown>;
 }

@@ -22,7 +22,7 @@ import { bootId, readTasks } from './proc/tasks.ts';
 
 /** What to collect, as the command line and config have settled it. */
 export interface CollectOptions {
-  readonly collecters: readonly CollecterClass<never>[];
+  readonly collecters: readonly CollecterClass[];
   /** Seconds to collect; undefined with a command means until it ends. */
   readonly seconds: number | undefined;
   /** Path of the data file, `-` for stdout. */
@@ -86,7 +86,7 @@ export interface CollectResult {
 
 /** One interface at work: its collecter's run, its report and the sections that its records go to. */
 interface Job {
-  readonly collecter: CollecterClass<never>;
+  readonly collecter: CollecterClass;
   readonly choice: Choice;
   readonly tool: string;
   readonly report: HeaderReport;
@@ -103,7 +103,7 @@ const REPEAT_MS = 500;
 
 /** Finds for each interface the tool that works here. The interfaces are probed side by side. */
 export async function chooseTools(
-  collecters: readonly CollecterClass<never>[],
+  collecters: readonly CollecterClass[],
   request: ProbeRequest,
   memory: ProbeMemory,
   config: Config,
@@ -326,7 +326,7 @@ class Run {
     }
   }
 
-  #job(collecter: CollecterClass<never>, choice: Choice, tool: string, index: number): Job {
+  #job(collecter: CollecterClass, choice: Choice, tool: string, index: number): Job {
     const { description } = collecter;
     const report = new HeaderReport();
     for (const passed of choice.passedOver) report.warn(`${passed.tool} was passed over: ${passed.why}`);
@@ -421,6 +421,7 @@ function quitError(signal: StopSignal, writer: DataFileWriter): MarpleError {
 function initialScope(options: CollectOptions): Scope {
   return {
     own: process.pid,
+    ...(options.command === undefined || options.systemWide ? {} : { root: 0 }),
     ...(options.pids === undefined ? {} : { pids: options.pids }),
     ...(options.comm === undefined ? {} : { comm: options.comm }),
   };

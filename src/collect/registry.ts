@@ -5,16 +5,16 @@ import { DiskLatency } from './disklat.ts';
 import { MemTime } from './memtime.ts';
 
 /** Every interface, in the order in which their sections stand in a data file. */
-export const COLLECTERS: readonly CollecterClass<never>[] = [CallStack, DiskLatency, MemTime];
+export const COLLECTERS: readonly CollecterClass[] = [CallStack, DiskLatency, MemTime];
 
 /** The collecter of an interface, by name. */
-export function findCollecter(name: string): CollecterClass<never> | undefined {
+export function findCollecter(name: string): CollecterClass | undefined {
   return COLLECTERS.find((collecter) => collecter.description.interface === name);
 }
 
 /** The areas that have an interface, each with its collecters. */
-export function collectersByArea(): [Area, readonly CollecterClass<never>[]][] {
-  return AREAS.map((area): [Area, readonly CollecterClass<never>[]] => [
+export function collectersByArea(): [Area, readonly CollecterClass[]][] {
+  return AREAS.map((area): [Area, readonly CollecterClass[]] => [
     area,
     COLLECTERS.filter((collecter) => collecter.description.area === area),
   ]).filter(([, collecters]) => collecters.length > 0);

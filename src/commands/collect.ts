@@ -148,9 +148,9 @@ function selectCollecters(
   rawFlags: Record<string, unknown>,
   flags: Flags,
   config: Config,
-): CollecterClass<never>[] {
+): CollecterClass[] {
   const groups = config.section('Groups');
-  const chosen = new Set<CollecterClass<never>>();
+  const chosen = new Set<CollecterClass>();
   for (const name of names) {
     const group = groups[name];
     const members = group === undefined ? [name] : group.split(',').map((member) => member.trim());
@@ -173,11 +173,7 @@ function selectCollecters(
   return COLLECTERS.filter((collecter) => chosen.has(collecter));
 }
 
-function collecterNamed(
-  name: string,
-  group: string | undefined,
-  groups: Record<string, string>,
-): CollecterClass<never> {
+function collecterNamed(name: string, group: string | undefined, groups: Record<string, string>): CollecterClass {
   const collecter = findCollecter(name);
   if (collecter !== undefined) return collecter;
   const known = [...COLLECTERS.map(({ description }) => description.interface), ...Object.keys(groups)].join(', ');
@@ -192,7 +188,7 @@ function collecterNamed(
 
 function collectOptions(
   flags: Flags,
-  collecters: readonly CollecterClass<never>[],
+  collecters: readonly CollecterClass[],
   command: readonly string[] | undefined,
   config: Config,
 ): Omit<CollectOptions, 'output' | 'force'> {
@@ -216,7 +212,7 @@ function collectOptions(
 }
 
 /** `-F` and `--call-graph` for every interface that has such an option; General's frequency where nothing else is said. */
-function overridesFor(collecter: CollecterClass<never>, flags: Flags, config: Config): Record<string, unknown> {
+function overridesFor(collecter: CollecterClass, flags: Flags, config: Config): Record<string, unknown> {
   const { interface: name, options } = collecter.description;
   const keys = options instanceof z.ZodObject ? Object.keys(options.shape) : [];
   const overrides: Record<string, unknown> = {};
@@ -229,7 +225,7 @@ function overridesFor(collecter: CollecterClass<never>, flags: Flags, config: Co
   return overrides;
 }
 
-function parseTools(pairs: readonly string[], collecters: readonly CollecterClass<never>[]): Map<string, string> {
+function parseTools(pairs: readonly string[], collecters: readonly CollecterClass[]): Map<string, string> {
   return new Map(
     pairs.map((pair): [string, string] => {
       const [name = '', tool = ''] = pair.split('=');
@@ -254,7 +250,9 @@ function checkJson(flags: Flags, command: readonly string[] | undefined): void {
 /** -o is taken literally; without it a dated name in the configured folder. */
 function dataFilePath(flags: Flags, config: Config): string {
   if (flags.output !== undefined) return flags.output;
-  return new DataFileName({ path: config.section('General')['out_dir'] ?? '.' }).toString();
+  const name = new DataFileName({ path: config.section('General')['out_dir'] });
+  name.makeFolder();
+  return name.toString();
 }
 
 function numbered(path: string, number: number): string {
@@ -273,7 +271,8 @@ async function collectOnce(
   tempDir: string,
   output: Output,
 ): Promise<CollectResult> {
-  const progress = output.progress();
+  // A command writes to the same terminal.
+  const progress = output.progress({ bar: options.command === undefined });
   const result = await collect(options, {
     config,
     tempDir,
@@ -288,7 +287,8 @@ async function collectOnce(
   }).finally(() => progress.stop());
   if (result.file !== undefined && result.file !== '-') {
     giveToUser(result.file);
-    rememberDataFile(resolve(result.file));
+    const problem = rememberDataFile(resolve(result.file));
+    if (problem !== undefined) output.warn(problem);
   }
   say(result, output);
   return result;

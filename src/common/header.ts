@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DATATYPES } from './datatypes.ts';
+import { DamagedFileError } from './errors.ts';
 
 /** The version of the data file format that this MARPLE writes, and the newest that it reads. */
 export const FORMAT_VERSION = 1;
@@ -43,3 +44,71 @@ export const headerSchema = z.looseObject({
 });
 
 export type SectionHeader = z.infer<typeof headerSchema>;
+
+/** What a header line begins with, and no record line. */
+export const HEADER_START = 0x7b;
+
+/** Raises a header from the version of its index + 1 to the next. Version 1 is the first, so there is none yet. */
+const UPGRADES: readonly ((header: Record<string, unknown>) => Record<string, unknown>)[] = [];
+
+const NO_DATA_FILE_HINT = 'data files are written by: marple collect -o FILE';
+
+// {"marple":1,"interface":"memtime","datatype":"datapoint","start":"2026-03-01T09:30:00.000Z","end":null,"fields":["comm","pid"]}
+/**
+ * Reads a header line (without its newline). `where` is `path:line`, for the error.
+ * @throws DamagedFileError (65) where the line is no header, or one of a newer version.
+ */
+export function parseHeader(line: string, where: string): SectionHeader {
+  const raw = upgrade(parseObject(line, where), where);
+  const parsed = headerSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DamagedFileError(
+    where,
+    `the header's '${issue?.path.join('.')}' is wrong: ${issue?.message}`,
+    NO_DATA_FILE_HINT,
+  );
+}
+
+/** A header as its line, without the newline. Control characters in its texts are escaped, DEL and C1 too. */
+export function serialiseHeader(header: SectionHeader): string {
+  const json = JSON.stringify(header);
+  return json.replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`);
+}
+
+function parseObject(line: string, where: string): Record<string, unknown> {
+  if (line.includes('\r')) {
+    throw new DamagedFileError(
+      where,
+      'the line holds a carriage return: lines end in \\n and nothing else',
+      "take them out with: tr -d '\\r' < FILE > REPAIRED",
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new DamagedFileError(where, 'this is no header of a MARPLE data file', NO_DATA_FILE_HINT, { cause: error });
+  }
+  if (typeof value === 'object' && value !== null && 'marple' in value) return value as Record<string, unknown>;
+  throw new DamagedFileError(
+    where,
+    "this is no header of a MARPLE data file: it has no key 'marple'",
+    NO_DATA_FILE_HINT,
+  );
+}
+
+function upgrade(raw: Record<string, unknown>, where: string): Record<string, unknown> {
+  const version = raw['marple'];
+  if (typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
+    throw new DamagedFileError(where, "the header's 'marple' is no format version", NO_DATA_FILE_HINT);
+  }
+  if (version > FORMAT_VERSION) {
+    throw new DamagedFileError(
+      where,
+      `the data file is of format version ${version}, and this MARPLE reads up to version ${FORMAT_VERSION}`,
+      'update MARPLE: git pull && ./setup.sh',
+    );
+  }
+  return UPGRADES.slice(version - 1).reduce((header, step) => step(header), raw);
+}

@@ -1,6 +1,6 @@
 /**
- * Whose activity is kept. System-wide where nothing is set. `root` is the pid of the user's command: it and its
- * descendants are kept. `own` is MARPLE's own pid: it and its tools (not the user's command) are left out.
+ * Whose activity is kept. System-wide where nothing is set. `root` is the pid of the user's command, 0 until
+ * it has started: it and its descendants are kept. `own` is MARPLE's own pid: it and its tools (not the user's command) are left out.
  * Plain JSON, so that a recording can carry it.
  */
 export interface Scope {
@@ -74,6 +74,9 @@ export class TaskTable {
   }
 }
 
+/** The part of a task table that a scope needs; the table of a live sampler has it too. */
+export type Lineage = Pick<TaskTable, 'pidOf' | 'descends'>;
+
 /** Decides for each record whether its task is in scope. The answer can change as tasks come, so it is asked each time. */
 export class ScopeFilter {
   readonly #comm: RegExp | undefined;
@@ -81,7 +84,7 @@ export class ScopeFilter {
 
   constructor(
     readonly scope: Scope,
-    readonly tasks: TaskTable,
+    readonly tasks: Lineage,
   ) {
     this.#comm = scope.comm === undefined ? undefined : new RegExp(scope.comm, 'u');
     this.#pids = scope.pids === undefined ? undefined : new Set(scope.pids);

@@ -32,7 +32,7 @@ export interface Recording {
 /** Reads the recording in `dir` and yields the records of the interface's sections, each section in its final order. */
 export type Decoder = (dir: string, recording: Recording, run: RunInfo, report: Report) => AsyncIterable<Batch>;
 
-const RECORDING_FILE = 'recording.json';
+export const RECORDING_FILE = 'recording.json';
 
 export async function writeRecording(dir: string, recording: Recording): Promise<void> {
   await writeFile(join(dir, RECORDING_FILE), `${JSON.stringify(recording)}\n`, { mode: 0o600 });

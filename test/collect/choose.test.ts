@@ -25,7 +25,7 @@ function tool(name: string, probe: Probe | Error): Tool & { probed: number } {
   };
 }
 
-function collecterWith(...tools: Tool[]): CollecterClass<never> {
+function collecterWith(...tools: Tool[]): CollecterClass {
   return class extends Collecter<never> {
     static readonly description = {
       interface: 'fake',

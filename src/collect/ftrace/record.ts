@@ -1,0 +1,213 @@
+import { readSync } from 'node:fs';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
+import { endianness, release } from 'node:os';
+import { setTimeout as sleep, setImmediate as yieldToOthers } from 'node:timers/promises';
+import { EXIT, errorCode, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
+import {
+  type FtraceDetails,
+  type FtraceStats,
+  parseHeaderPage,
+  parseStats,
+  rawFile,
+  statsFile,
+} from '../../formats/ftrace.ts';
+import type { Probe } from '../collecter.ts';
+import { TraceInstance } from './instance.ts';
+
+export interface RecordOptions {
+  /** What the recording is for, part of the instance's name: lower case letters, digits, `_`. */
+  readonly name: string;
+  /** `GROUP:NAME` each. */
+  readonly events: readonly string[];
+  /** Size of the buffer of each CPU, KiB. It holds what comes between two rounds of reading. */
+  readonly bufferKb: number;
+  /** Folder for the pages, cpu<n>.raw, and the counters at the end, stats.json. */
+  readonly dir: string;
+  /** Aborts when the recording is to end. */
+  readonly stop: AbortSignal;
+  /** Called when the events are being recorded; the description is what decoding needs (formats/ftrace.ts). */
+  onStarted(started: RecordStarted): void | Promise<void>;
+  /** Called right before the recording stops. */
+  onStopping?(): void | Promise<void>;
+}
+
+export interface RecordStarted {
+  readonly details: FtraceDetails;
+  /** What was set, for the header of a section. */
+  readonly command: readonly string[];
+  /** Whether tracefs had to be mounted for this run. */
+  readonly mounted: boolean;
+  /** Why the buffers are smaller than was asked, where they are. */
+  readonly warning: string | undefined;
+}
+
+/** Time between two rounds of reading, milliseconds, where a round has not left anything. */
+const ROUND_MS = 100;
+/** Most that is read from one CPU before others have their turn, bytes. */
+const SLICE_BYTES = 1 << 18;
+const SMALLEST_BUFFER_KB = 64;
+
+/**
+ * Records trace events of all CPUs in an instance of our own, clock CLOCK_MONOTONIC, until `stop`: raw pages are read
+ * without blocking and spooled to files. Resolves when everything is in the files and the instance is gone.
+ * @throws UnavailableError where it cannot begin; MarpleError where the files cannot be written (what came until then
+ *   is in them).
+ */
+export async function recordEvents(options: RecordOptions): Promise<FtraceStats> {
+  const instance = await TraceInstance.create(options.name);
+  const spools: Spool[] = [];
+  try {
+    const { bufferKb, warning } = prepare(instance, options.events, options.bufferKb);
+    const details = describe(instance, options.events, bufferKb);
+    const pageSize = parseHeaderPage(details.headerPage).size;
+    for (const cpu of details.cpus) {
+      const output = await open(rawFile(options.dir, cpu), 'wx', 0o600);
+      spools.push(new Spool(instance.openRaw(cpu), output, pageSize));
+    }
+    instance.write('tracing_on', 1);
+    const command = ['ftrace', instance.dir, 'trace_clock=mono', `buffer_size_kb=${bufferKb}`, ...options.events];
+    await options.onStarted({ details, command, mounted: instance.tracefs.mountedHere, warning });
+    while (!options.stop.aborted) {
+      const more = await readSlices(spools);
+      if (!more) await pause(ROUND_MS, options.stop);
+    }
+    await options.onStopping?.();
+    instance.write('tracing_on', 0);
+    while (await readSlices(spools));
+    const stats = { cpus: details.cpus.map((cpu) => parseStats(cpu, instance.read(`per_cpu/cpu${cpu}/stats`))) };
+    await writeFile(statsFile(options.dir), `${JSON.stringify(stats)}\n`, { mode: 0o600 });
+    return stats;
+  } catch (error) {
+    throw error instanceof MarpleError ? error : spoolError(options.dir, error);
+  } finally {
+    instance.remove();
+    await Promise.all(spools.map((spool) => spool.output.close()));
+  }
+}
+
+/**
+ * Tries it for a moment: an instance, its events enabled, a record of our own written and read back as a raw page.
+ * Whatever stands in the way is in the answer.
+ */
+export async function probeEvents(name: string, events: readonly string[]): Promise<Probe> {
+  let instance: TraceInstance | undefined;
+  try {
+    instance = await TraceInstance.create(`${name}_probe`);
+    prepare(instance, events, SMALLEST_BUFFER_KB);
+    const { size } = parseHeaderPage(instance.read('events/header_page'));
+    const fds = instance.cpus().map((cpu) => (instance as TraceInstance).openRaw(cpu));
+    instance.write('tracing_on', 1);
+    instance.write('trace_marker', 'marple');
+    const page = Buffer.alloc(size);
+    if (!fds.some((fd) => readPages(fd, page) === size)) {
+      return { usable: false, why: 'the kernel recorded nothing in a trace instance', hint: 'use another tool' };
+    }
+    return { usable: true, version: release() };
+  } catch (error) {
+    const hint = error instanceof UnavailableError ? error.hint : undefined;
+    return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
+  } finally {
+    instance?.remove();
+  }
+}
+
+/** Sets clock, size and events; nothing is recorded yet. */
+function prepare(
+  instance: TraceInstance,
+  events: readonly string[],
+  wantedKb: number,
+): { bufferKb: number; warning: string | undefined } {
+  instance.write('tracing_on', 0);
+  instance.write('trace_clock', 'mono');
+  const bufferKb = setBufferSize(instance, wantedKb);
+  for (const event of events) instance.enable(event);
+  const warning =
+    bufferKb < wantedKb
+      ? `the kernel had no memory for trace buffers of ${wantedKb} KiB per CPU, they have ${bufferKb} KiB`
+      : undefined;
+  return { bufferKb, warning };
+}
+
+function setBufferSize(instance: TraceInstance, wantedKb: number): number {
+  for (let kb = wantedKb; ; kb = Math.ceil(kb / 2)) {
+    try {
+      instance.write('buffer_size_kb', kb);
+      return kb;
+    } catch (error) {
+      const noMemory = error instanceof UnavailableError && errorCode(error.cause) === 'ENOMEM';
+      if (!noMemory || kb <= SMALLEST_BUFFER_KB) throw error;
+    }
+  }
+}
+
+function describe(instance: TraceInstance, events: readonly string[], bufferKb: number): FtraceDetails {
+  const format = (event: string): string => instance.read(`events/${event.replace(':', '/')}/format`);
+  return {
+    byteOrder: endianness(),
+    headerPage: instance.read('events/header_page'),
+    headerEvent: instance.read('events/header_event'),
+    formats: Object.fromEntries(events.map((event) => [event, format(event)])),
+    cpus: instance.cpus(),
+    bufferKb,
+  };
+}
+
+/** The raw pages of one CPU on their way into its file. */
+class Spool {
+  readonly #buffer: Buffer;
+
+  constructor(
+    readonly input: number,
+    readonly output: FileHandle,
+    pageSize: number,
+  ) {
+    this.#buffer = Buffer.allocUnsafe(Math.max(1, Math.floor(SLICE_BYTES / pageSize)) * pageSize);
+  }
+
+  /** Moves what is there, a slice at most. Returns whether there may be more. */
+  async slice(): Promise<boolean> {
+    const filled = readPages(this.input, this.#buffer);
+    if (filled > 0) await this.output.writeFile(this.#buffer.subarray(0, filled));
+    return filled === this.#buffer.length;
+  }
+}
+
+/** Reads a slice of each CPU. Returns whether some CPU may have more. */
+async function readSlices(spools: readonly Spool[]): Promise<boolean> {
+  let more = false;
+  for (const spool of spools) more = (await spool.slice()) || more;
+  await yieldToOthers();
+  return more;
+}
+
+/** Reads pages until the buffer is full or the kernel has no more. Returns the bytes. */
+function readPages(fd: number, buffer: Buffer): number {
+  let filled = 0;
+  while (filled < buffer.length) {
+    try {
+      const read = readSync(fd, buffer, filled, buffer.length - filled, null);
+      if (read === 0) break;
+      filled += read;
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') throw error;
+      break;
+    }
+  }
+  return filled;
+}
+
+async function pause(ms: number, stop: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal: stop });
+  } catch {
+    // Aborted: the recording ends now.
+  }
+}
+
+function spoolError(dir: string, error: unknown): Error {
+  if (errorCode(error) === undefined) return error instanceof Error ? error : new Error(String(error));
+  const hint = errorCode(error) === 'ENOSPC' ? 'free some space, or choose another folder with -o' : `see ${dir}`;
+  return new MarpleError(`the trace could not be recorded: ${errorMessage(error)}`, EXIT.someFailed, hint, {
+    cause: error,
+  });
+}

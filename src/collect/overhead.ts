@@ -1,0 +1,118 @@
+import { readdirSync } from 'node:fs';
+import { runningTools } from '../common/process.ts';
+import { readProcFile } from './proc/files.ts';
+import { readStat } from './proc/stat.ts';
+
+/** What a run itself cost the machine, for the headers. CPU time is user and system time together. */
+export interface Overhead {
+  readonly cpu_seconds: number;
+  readonly peak_rss_mib: number;
+  /** The tools that ran, with their descendants; the peak is that of all that ran at one time. */
+  readonly tools: { readonly cpu_seconds: number; readonly peak_rss_mib: number };
+}
+
+export interface OverheadMeter {
+  stop(): Overhead;
+}
+
+const SAMPLE_MS = 250;
+/** USER_HZ, the unit of times in /proc/PID/stat: 100 on all that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** Begins to measure MARPLE and the tools that it runs (not the user's command). */
+export function startOverheadMeter(): OverheadMeter {
+  const start = process.cpuUsage();
+  const tools = new ToolCosts();
+  const timer = setInterval(() => tools.sample(), SAMPLE_MS).unref();
+  return {
+    stop: () => {
+      clearInterval(timer);
+      tools.sample();
+      const { user, system } = process.cpuUsage(start);
+      return {
+        cpu_seconds: rounded((user + system) / 1e6),
+        // maxRSS is in KiB (getrusage(2)).
+        peak_rss_mib: rounded(process.resourceUsage().maxRSS / 1024),
+        tools: { cpu_seconds: rounded(tools.cpuSeconds()), peak_rss_mib: rounded(tools.peakKilobytes / 1024) },
+      };
+    },
+  };
+}
+
+/**
+ * The kernel adds the CPU time of a child that has ended to its parent's (cutime, cstime): exact, and short runs of a
+ * tool between two samples are in it. But the user's command is a child too, and cannot be told from the tools in that
+ * sum. So once a child has been seen that is no tool, what the samples saw of each tool counts: up to 0.25 s a tool low.
+ */
+class ToolCosts {
+  readonly #endedBefore = endedTicks();
+  /** Ticks of each tool and its descendants when last seen. */
+  readonly #seen = new Map<number, number>();
+  #otherChildren = false;
+  #peak = 0;
+
+  get peakKilobytes(): number {
+    return this.#peak;
+  }
+
+  sample(): void {
+    const tools = runningTools();
+    this.#otherChildren ||= childrenOf(process.pid).some((child) => !tools.includes(child));
+    let resident = 0;
+    for (const tool of tools) {
+      let ticks = 0;
+      for (const pid of familyOf(tool)) {
+        const stat = readStat(pid);
+        if (stat === undefined) continue;
+        ticks += stat.ownTicks + stat.childTicks;
+        resident += peakResident(pid);
+      }
+      this.#seen.set(tool, Math.max(ticks, this.#seen.get(tool) ?? 0));
+    }
+    this.#peak = Math.max(this.#peak, resident);
+  }
+
+  cpuSeconds(): number {
+    const sum = (ticks: Iterable<number>): number => [...ticks].reduce((total, one) => total + one, 0);
+    if (this.#otherChildren) return sum(this.#seen.values()) / TICKS_PER_SECOND;
+    const alive = runningTools().map((tool) => this.#seen.get(tool) ?? 0);
+    return (endedTicks() - this.#endedBefore + sum(alive)) / TICKS_PER_SECOND;
+  }
+}
+
+/** CPU time of the children of this process that have ended. */
+function endedTicks(): number {
+  return readStat(process.pid)?.childTicks ?? 0;
+}
+
+/** A process and its descendants. */
+function familyOf(pid: number): number[] {
+  return [pid, ...childrenOf(pid).flatMap(familyOf)];
+}
+
+// 10411 10412
+/** The children of all threads of a process, from /proc/PID/task/TID/children; none where the process is gone. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((tid) => {
+      const text = readProcFile(`/proc/${pid}/task/${tid}/children`).toString('latin1').trim();
+      return text === '' ? [] : text.split(' ').map(Number);
+    });
+  } catch {
+    return [];
+  }
+}
+
+/** VmHWM of /proc/PID/status, kB; 0 where the process is gone. */
+function peakResident(pid: number): number {
+  try {
+    const status = readProcFile(`/proc/${pid}/status`).toString('latin1');
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,502 @@
+import { decodeText, parseNumber, type Separator } from './codec.ts';
+import type { Datapoint, Datatype, EventData, MarpleRecord, StackData } from './datatypes.ts';
+import type { SectionHeader } from './header.ts';
+
+/*
+ * Reading record lines straight from bytes, without a string per line or field: files of ten million records are
+ * normal. The bytes are whole lines of valid UTF-8. A damaged line is only found here; codec.ts says what is wrong.
+ */
+
+/** A field of the header's `fields` (`info` where it has none), and how it is wanted: as a number, NaN where it is none, or as text. */
+export interface ColumnRequest {
+  readonly field: string;
+  readonly as: 'number' | 'text';
+}
+
+/** One value per record. Of a text column it is an index into `dictionary`, which grows from chunk to chunk. */
+export interface Column {
+  readonly values: Float64Array | Int32Array;
+  /** Every text once, in the order in which they were first seen; empty for a column of numbers. */
+  readonly dictionary: readonly string[];
+}
+
+/** Some datapoints, in file order; each array has `length` entries. */
+export interface PointColumns {
+  readonly length: number;
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  /** In the order of the request. */
+  readonly columns: readonly Column[];
+}
+
+/** Some events, in file order; each array has `length` entries. */
+export interface EventColumns {
+  readonly length: number;
+  /** Nanoseconds since the file's origin. */
+  readonly time: Float64Array;
+  readonly type: Column;
+  /** In the order of the request. */
+  readonly columns: readonly Column[];
+}
+
+/** Rows of one chunk of columns, at most. */
+export const CHUNK_ROWS = 65_536;
+/** `0,a` and the newline: no line of columns is shorter. */
+const SHORTEST_LINE = 3;
+
+const NEWLINE = 0x0a;
+const HASH = 0x23;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const SEMICOLON = 0x3b;
+const BACKSLASH = 0x5c;
+
+/** By byte: 1 where text goes on. The others end it, begin an escape, or are damage. */
+function plainBytes(separator: number): Uint8Array {
+  const plain = new Uint8Array(256).fill(1);
+  plain.fill(0, 0, 0x20);
+  for (const byte of [0x7f, BACKSLASH, separator]) plain[byte] = 0;
+  return plain;
+}
+
+const PLAIN_IN_FIELD = plainBytes(COMMA);
+const PLAIN_IN_FRAME = plainBytes(SEMICOLON);
+
+/** What `end` functions give where the line is damaged. */
+const DAMAGED = -1;
+
+/** Where the field that begins at `start` ends: at a comma or newline. */
+export function fieldEnd(bytes: Uint8Array, start: number): number {
+  let i = start;
+  while (PLAIN_IN_FIELD[bytes[i]!] === 1) i++;
+  return bytes[i] === COMMA || bytes[i] === NEWLINE ? i : pastEscapes(bytes, i, COMMA, PLAIN_IN_FIELD);
+}
+
+/** Where the frame that begins at `start` ends: at a semicolon or newline. */
+function frameEnd(bytes: Uint8Array, start: number): number {
+  let i = start;
+  while (PLAIN_IN_FRAME[bytes[i]!] === 1) i++;
+  return bytes[i] === SEMICOLON || bytes[i] === NEWLINE ? i : pastEscapes(bytes, i, SEMICOLON, PLAIN_IN_FRAME);
+}
+
+function pastEscapes(bytes: Uint8Array, start: number, separator: number, plain: Uint8Array): number {
+  for (let i = start; i < bytes.length; ) {
+    const byte = bytes[i]!;
+    if (byte === separator || byte === NEWLINE) return i;
+    if (plain[byte] === 1) i++;
+    else if (byte === BACKSLASH) {
+      const length = escapeLength(bytes, i + 1, separator);
+      if (length === DAMAGED) return DAMAGED;
+      i += 1 + length;
+    } else return DAMAGED;
+  }
+  return DAMAGED;
+}
+
+/** Length of what belongs to a backslash before `at`. */
+function escapeLength(bytes: Uint8Array, at: number, separator: number): number {
+  switch (bytes[at]) {
+    case BACKSLASH:
+    case 0x6e: // n
+    case 0x72: // r
+    case separator:
+      return 1;
+    case 0x78: // x
+      return isHex(bytes[at + 1]) && isHex(bytes[at + 2]) ? 3 : DAMAGED;
+    default:
+      return DAMAGED;
+  }
+}
+
+function isHex(byte: number | undefined): boolean {
+  return byte !== undefined && /[0-9A-Fa-f]/.test(String.fromCharCode(byte));
+}
+
+/** Powers of ten that a double holds exactly. */
+const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+
+/**
+ * The JSON number in bytes[start, end), NaN where it is none. A decimal whose digits are an integer below 2^53 is that
+ * integer divided by a power of ten, both exact and so rounded rightly (Clinger 1990); any other goes through Number.
+ */
+export function numberAt(bytes: Buffer, start: number, end: number): number {
+  let i = bytes[start] === MINUS ? start + 1 : start;
+  const first = i;
+  let digits = 0;
+  for (; i < end; i++) {
+    const digit = bytes[i]! - ZERO;
+    if (digit < 0 || digit > 9) break;
+    digits = digits * 10 + digit;
+  }
+  const whole = i - first;
+  let decimals = 0;
+  if (i < end && bytes[i] === DOT) {
+    const from = ++i;
+    for (; i < end; i++) {
+      const digit = bytes[i]! - ZERO;
+      if (digit < 0 || digit > 9) break;
+      digits = digits * 10 + digit;
+    }
+    decimals = i - from;
+    if (decimals === 0) return Number.NaN;
+  }
+  if (whole === 0 || (whole > 1 && bytes[first] === ZERO)) return Number.NaN;
+  if (i < end || whole + decimals > 16 || digits > Number.MAX_SAFE_INTEGER) {
+    return parseNumber(bytes.toString('latin1', start, end));
+  }
+  const value = digits / POWERS_OF_TEN[decimals]!;
+  return first > start ? -value : value;
+}
+
+/** The integer within 2^53 in bytes[start, end), NaN where it is none. */
+export function integerAt(bytes: Uint8Array, start: number, end: number): number {
+  const first = bytes[start] === MINUS ? start + 1 : start;
+  const length = end - first;
+  if (length < 1 || length > 16 || (length > 1 && bytes[first] === ZERO)) return Number.NaN;
+  let value = 0;
+  for (let i = first; i < end; i++) {
+    const digit = bytes[i]! - ZERO;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  if (value > Number.MAX_SAFE_INTEGER) return Number.NaN;
+  return first > start ? 0 - value : value;
+}
+
+/** The number that a field's text is, escaped or not; NaN where it is none. */
+function fieldNumberAt(bytes: Buffer, start: number, end: number): number {
+  if (start === end) return Number.NaN;
+  const value = numberAt(bytes, start, end);
+  if (!Number.isNaN(value) || !bytes.subarray(start, end).includes(BACKSLASH)) return value;
+  return parseNumber(decodeText(bytes.toString('utf8', start, end), ','));
+}
+
+/** Gives texts numbers from 0 on, equal ones the same, by their bytes: a text becomes a string only once. */
+export class TextDictionary {
+  /** The texts by their number. */
+  readonly texts: string[] = [];
+  /** The encoded bytes of all texts, one behind the other; text `id` ends at #ends[id]. */
+  #arena = Buffer.allocUnsafeSlow(4096);
+  #ends: number[] = [];
+  #hashes: number[] = [];
+  /** Open addressing with linear probing; -1 is free. */
+  #slots = new Int32Array(256).fill(-1);
+
+  constructor(readonly separator: Separator) {}
+
+  /** Bytes of text that are held. */
+  get size(): number {
+    return this.#ends.at(-1) ?? 0;
+  }
+
+  /** The number of the encoded text in bytes[start, end). */
+  idAt(bytes: Buffer, start: number, end: number): number {
+    let hash = 0x811c9dc5;
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = (hash ^ (hash >>> 15)) & mask;
+    for (let id = slots[slot]!; id >= 0; id = slots[slot]!) {
+      if (this.#hashes[id] === hash && this.#equals(id, bytes, start, end)) return id;
+      slot = (slot + 1) & mask;
+    }
+    return this.#add(hash, slot, bytes, start, end);
+  }
+
+  textAt(bytes: Buffer, start: number, end: number): string {
+    return this.texts[this.idAt(bytes, start, end)]!;
+  }
+
+  #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    let from = id === 0 ? 0 : this.#ends[id - 1]!;
+    if (this.#ends[id]! - from !== end - start) return false;
+    const arena = this.#arena;
+    for (let i = start; i < end; i++) if (bytes[i] !== arena[from++]) return false;
+    return true;
+  }
+
+  #add(hash: number, slot: number, bytes: Buffer, start: number, end: number): number {
+    const id = this.texts.length;
+    const from = this.size;
+    const to = from + end - start;
+    if (to > this.#arena.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * to);
+      this.#arena.copy(larger, 0, 0, from);
+      this.#arena = larger;
+    }
+    bytes.copy(this.#arena, from, start, end);
+    this.texts.push(decodeText(bytes.toString('utf8', start, end), this.separator));
+    this.#ends.push(to);
+    this.#hashes.push(hash);
+    this.#slots[slot] = id;
+    if (2 * this.texts.length > this.#slots.length) this.#grow();
+    return id;
+  }
+
+  #grow(): void {
+    const slots = new Int32Array(4 * this.#slots.length).fill(-1);
+    const mask = slots.length - 1;
+    for (const [id, hash] of this.#hashes.entries()) {
+      let slot = (hash ^ (hash >>> 15)) & mask;
+      while (slots[slot]! >= 0) slot = (slot + 1) & mask;
+      slots[slot] = id;
+    }
+    this.#slots = slots;
+  }
+}
+
+/** One field of a line, and where its values go. */
+interface FieldTarget {
+  numbers: Float64Array | undefined;
+  ids: Int32Array | undefined;
+  readonly dictionary: TextDictionary | undefined;
+}
+
+/** A chunk as the parser gives it: x and y, or time alone, then the columns that were asked for. */
+interface ParsedColumns {
+  readonly length: number;
+  readonly leading: readonly Float64Array[];
+  readonly columns: readonly Column[];
+}
+
+/** Turns lines of datapoints or events into columns, chunk by chunk. The type of an event is its first field here. */
+export class ColumnParser {
+  readonly #isEvent: boolean;
+  readonly #requests: readonly { readonly place: number; readonly as: 'number' | 'text' }[];
+  readonly #fields: FieldTarget[];
+  readonly #rows: number;
+  #leading: Float64Array[] = [];
+  #length = 0;
+  #damaged = false;
+
+  /**
+   * `bytes` is the size of all lines to come.
+   * @throws TypeError where a field is wanted that the header does not have.
+   */
+  constructor(header: SectionHeader, want: readonly ColumnRequest[], bytes: number) {
+    this.#isEvent = header.datatype === 'event';
+    const own = header.fields ?? (this.#isEvent ? [] : ['info']);
+    const names = this.#isEvent ? ['', ...own] : own;
+    this.#requests = want.map(({ field, as }) => {
+      const place = own.indexOf(field);
+      if (place < 0) throw new TypeError(`a section of ${header.interface} has no field '${field}'`);
+      return { place: place + names.length - own.length, as };
+    });
+    if (this.#isEvent) this.#requests = [{ place: 0, as: 'text' }, ...this.#requests];
+    this.#fields = names.map((_, place) => ({
+      numbers: undefined,
+      ids: undefined,
+      dictionary: this.#wants(place, 'text') ? new TextDictionary(',') : undefined,
+    }));
+    this.#rows = Math.min(CHUNK_ROWS, Math.floor(bytes / SHORTEST_LINE) + 1);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get full(): boolean {
+    return this.#length === this.#rows;
+  }
+
+  /** Whether parse() stopped at a line that is damaged. */
+  get damaged(): boolean {
+    return this.#damaged;
+  }
+
+  /** Adds the lines from `start` on, until the chunk is full or the bytes are over; gives the place of the next line. */
+  parse(bytes: Buffer, start: number): number {
+    if (this.#length === 0) this.#allocate();
+    let at = start;
+    while (at < bytes.length && this.#length < this.#rows) {
+      const next = this.#isEvent ? this.#event(bytes, at) : this.#point(bytes, at);
+      if (next === DAMAGED) {
+        this.#damaged = true;
+        break;
+      }
+      this.#length++;
+      at = next;
+    }
+    return at;
+  }
+
+  /** Gives the chunk away and begins the next. */
+  take(): ParsedColumns {
+    const length = this.#length;
+    const own = <T extends Float64Array | Int32Array>(values: T): T =>
+      (length === values.length ? values : values.slice(0, length)) as T;
+    const leading = this.#leading.map(own);
+    const columns = this.#requests.map(({ place, as }): Column => {
+      const { numbers, ids, dictionary } = this.#fields[place]!;
+      return as === 'number'
+        ? { values: own(numbers!), dictionary: [] }
+        : { values: own(ids!), dictionary: dictionary!.texts };
+    });
+    this.#length = 0;
+    return { length, leading, columns };
+  }
+
+  #wants(place: number, as: 'number' | 'text'): boolean {
+    return this.#requests.some((request) => request.place === place && request.as === as);
+  }
+
+  #allocate(): void {
+    this.#leading = Array.from({ length: this.#isEvent ? 1 : 2 }, () => new Float64Array(this.#rows));
+    for (const [place, field] of this.#fields.entries()) {
+      if (this.#wants(place, 'number')) field.numbers = new Float64Array(this.#rows);
+      if (this.#wants(place, 'text')) field.ids = new Int32Array(this.#rows);
+    }
+  }
+
+  #point(bytes: Buffer, start: number): number {
+    const xEnd = fieldEnd(bytes, start);
+    if (xEnd === DAMAGED || bytes[xEnd] !== COMMA) return DAMAGED;
+    const yEnd = fieldEnd(bytes, xEnd + 1);
+    if (yEnd === DAMAGED || bytes[yEnd] !== COMMA) return DAMAGED;
+    const x = numberAt(bytes, start, xEnd);
+    const y = numberAt(bytes, xEnd + 1, yEnd);
+    if (Number.isNaN(x) || Number.isNaN(y)) return DAMAGED;
+    this.#leading[0]![this.#length] = x;
+    this.#leading[1]![this.#length] = y;
+    return this.#texts(bytes, yEnd);
+  }
+
+  #event(bytes: Buffer, start: number): number {
+    const end = fieldEnd(bytes, start);
+    if (end === DAMAGED || bytes[end] !== COMMA) return DAMAGED;
+    const time = integerAt(bytes, start, end);
+    if (Number.isNaN(time)) return DAMAGED;
+    this.#leading[0]![this.#length] = time;
+    return this.#texts(bytes, end);
+  }
+
+  /** The fields behind the comma at `comma`; gives the place of the next line. */
+  #texts(bytes: Buffer, comma: number): number {
+    const fields = this.#fields;
+    const row = this.#length;
+    let end = comma;
+    for (let place = 0; place < fields.length; place++) {
+      if (bytes[end] !== COMMA) return DAMAGED;
+      const start = end + 1;
+      end = fieldEnd(bytes, start);
+      if (end === DAMAGED) return DAMAGED;
+      const { numbers, ids, dictionary } = fields[place]!;
+      if (ids !== undefined) ids[row] = dictionary!.idAt(bytes, start, end);
+      if (numbers !== undefined) numbers[row] = fieldNumberAt(bytes, start, end);
+    }
+    return lineEnd(bytes, end, this.#isEvent ? fields.length - 1 : fields.length);
+  }
+}
+
+/** The place behind the newline at `end`. Without fields a comma may stand before it. */
+function lineEnd(bytes: Uint8Array, end: number, fieldCount: number): number {
+  const newline = fieldCount === 0 && bytes[end] === COMMA ? end + 1 : end;
+  return bytes[newline] === NEWLINE ? newline + 1 : DAMAGED;
+}
+
+/** Bytes of distinct texts that are remembered while records are read. */
+const REMEMBERED = 4 * 1024 * 1024;
+
+/** Turns lines into records. The strings of equal texts are shared, and none keeps the bytes of its file alive. */
+export class RecordParser<R extends MarpleRecord = MarpleRecord> {
+  readonly #datatype: Datatype;
+  readonly #fieldCount: number;
+  #texts: TextDictionary;
+  #damaged = false;
+
+  constructor({ datatype, fields }: SectionHeader) {
+    this.#datatype = datatype;
+    this.#fieldCount = fields?.length ?? (datatype === 'datapoint' ? 1 : 0);
+    this.#texts = new TextDictionary(datatype === 'stack' ? ';' : ',');
+  }
+
+  /** Whether parse() stopped at a line that is damaged. */
+  get damaged(): boolean {
+    return this.#damaged;
+  }
+
+  /** Adds at most `count` records to `records`, from the line at `start` on; gives the place of the next line. */
+  parse(bytes: Buffer, start: number, count: number, records: R[]): number {
+    let at = start;
+    for (let i = 0; i < count && at < bytes.length; i++) {
+      if (this.#texts.size > REMEMBERED) this.#texts = new TextDictionary(this.#texts.separator);
+      const next = this.#parseLine(bytes, at, records as MarpleRecord[]);
+      if (next === DAMAGED) {
+        this.#damaged = true;
+        break;
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  #parseLine(bytes: Buffer, start: number, records: MarpleRecord[]): number {
+    switch (this.#datatype) {
+      case 'datapoint':
+        return this.#datapoint(bytes, start, records as Datapoint[]);
+      case 'event':
+        return this.#event(bytes, start, records as EventData[]);
+      case 'stack':
+        return this.#stack(bytes, start, records as StackData[]);
+    }
+  }
+
+  #datapoint(bytes: Buffer, start: number, records: Datapoint[]): number {
+    const xEnd = fieldEnd(bytes, start);
+    if (xEnd === DAMAGED || bytes[xEnd] !== COMMA) return DAMAGED;
+    const yEnd = fieldEnd(bytes, xEnd + 1);
+    if (yEnd === DAMAGED || bytes[yEnd] !== COMMA) return DAMAGED;
+    const x = numberAt(bytes, start, xEnd);
+    const y = numberAt(bytes, xEnd + 1, yEnd);
+    if (Number.isNaN(x) || Number.isNaN(y)) return DAMAGED;
+    const info: string[] = [];
+    const next = this.#fields(bytes, yEnd, info);
+    if (next !== DAMAGED) records.push({ x, y, info });
+    return next;
+  }
+
+  #event(bytes: Buffer, start: number, records: EventData[]): number {
+    const end = fieldEnd(bytes, start);
+    if (end === DAMAGED || bytes[end] !== COMMA) return DAMAGED;
+    const time = integerAt(bytes, start, end);
+    const typeEnd = fieldEnd(bytes, end + 1);
+    if (Number.isNaN(time) || typeEnd === DAMAGED) return DAMAGED;
+    const type = this.#texts.textAt(bytes, end + 1, typeEnd);
+    const datum: string[] = [];
+    const next = this.#fields(bytes, typeEnd, datum);
+    if (next !== DAMAGED) records.push({ time, type, datum });
+    return next;
+  }
+
+  #fields(bytes: Buffer, comma: number, fields: string[]): number {
+    let end = comma;
+    for (let i = 0; i < this.#fieldCount; i++) {
+      if (bytes[end] !== COMMA) return DAMAGED;
+      const start = end + 1;
+      end = fieldEnd(bytes, start);
+      if (end === DAMAGED) return DAMAGED;
+      fields.push(this.#texts.textAt(bytes, start, end));
+    }
+    return lineEnd(bytes, end, this.#fieldCount);
+  }
+
+  #stack(bytes: Buffer, start: number, records: StackData[]): number {
+    // A weight has 16 digits at most.
+    let hash = start;
+    while (hash < start + 17 && bytes[hash] !== HASH) hash++;
+    const weight = bytes[hash] === HASH ? integerAt(bytes, start, hash) : Number.NaN;
+    if (!(weight >= 0)) return DAMAGED;
+    const stack: string[] = [];
+    let end = hash;
+    do {
+      const from = end + 1;
+      end = frameEnd(bytes, from);
+      if (end === DAMAGED) return DAMAGED;
+      stack.push(this.#texts.textAt(bytes, from, end));
+    } while (bytes[end] === SEMICOLON);
+    records.push({ weight, stack });
+    return end + 1;
+  }
+}

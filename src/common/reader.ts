@@ -1,0 +1,452 @@
+import { isUtf8 } from 'node:buffer';
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeRecord } from './codec.ts';
+import {
+  CHUNK_ROWS,
+  ColumnParser,
+  type ColumnRequest,
+  type EventColumns,
+  type PointColumns,
+  RecordParser,
+} from './columns.ts';
+import type { Datatype, RecordOf } from './datatypes.ts';
+import { DamagedFileError, errorCode, errorMessage, UsageError } from './errors.ts';
+import { HEADER_START, parseHeader, type SectionHeader } from './header.ts';
+import { PARTIAL, sectionFiles } from './partial.ts';
+import { systemReason } from './system-reason.ts';
+
+export type { Column, ColumnRequest, EventColumns, PointColumns } from './columns.ts';
+
+/** An open data file, or the partial folder of a run that was cut off. */
+export interface DataFile {
+  /** Of the file or folder, as messages name it. */
+  readonly path: string;
+  readonly partial: boolean;
+  readonly sections: readonly SectionReader[];
+  /** What a person should know before trusting the data: one sentence each. */
+  readonly warnings: readonly string[];
+  close(): Promise<void>;
+}
+
+/**
+ * One section of an open file. Each of the three ways to read it streams the records in file order, in bounded memory;
+ * they may be used more than once, and at the same time. All throw DamagedFileError (65) with path and line.
+ */
+export interface SectionReader {
+  /** Its place in the file, from 1. */
+  readonly number: number;
+  readonly header: SectionHeader;
+  /** The records as objects. */
+  batches<D extends Datatype>(datatype: D): AsyncIterable<readonly RecordOf[D][]>;
+  /** Datapoints as typed arrays, at most 65,536 rows at a time. */
+  points(want: readonly ColumnRequest[]): AsyncIterable<PointColumns>;
+  /** Events as typed arrays, at most 65,536 rows at a time. */
+  events(want: readonly ColumnRequest[]): AsyncIterable<EventColumns>;
+}
+
+const NEWLINE = 0x0a;
+/** Bytes read at once. */
+const BLOCK = 1024 * 1024;
+/** No tool writes a longer line, and a line has to be held in memory whole. */
+const LONGEST_LINE = 64 * 1024 * 1024;
+/** Records given at once. */
+const BATCH = 8192;
+
+const DAMAGE_HINT = 'the file was changed or cut off after it was written: take an unchanged copy, or collect again';
+
+export interface OpenOptions {
+  /** What messages call the file, where it is not its path. */
+  readonly name?: string;
+  /** Bytes read at once, 1 MiB. */
+  readonly blockSize?: number;
+}
+
+/**
+ * Opens a whole data file, or the partial folder of one as far as its sections are written as they came.
+ * @throws UsageError (2) where it cannot be opened; DamagedFileError (65) where it is none, or its headers are damaged.
+ */
+export async function openDataFile(path: string, options: OpenOptions = {}): Promise<DataFile> {
+  const { name = path, blockSize = BLOCK } = options;
+  const found = await stat(path).catch((error: unknown) => {
+    throw cannotOpen(name, error);
+  });
+  if (found.isDirectory()) return openPartial(path, name, blockSize);
+  const file = await TextFile.open(path, name, blockSize);
+  try {
+    const sections = await readSections(file);
+    return { path: name, partial: false, sections, warnings: [], close: () => file.close() };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function openPartial(path: string, name: string, blockSize: number): Promise<DataFile> {
+  const sections: FileSection[] = [];
+  const warnings = [
+    `${name} is what a run had written when it was cut off (or has written so far, where it still goes on)`,
+  ];
+  const files: TextFile[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(files.map((file) => file.close()));
+  };
+  try {
+    const names = await readdir(path);
+    if (!names.some((entry) => entry === 'run.json' || sectionFiles([entry]).length > 0) && !name.endsWith(PARTIAL)) {
+      throw new UsageError(`${name} is a folder, and no data file`, 'name a file in it: marple display -i FILE');
+    }
+    for (const entry of sectionFiles(names)) {
+      const file = await TextFile.open(join(path, entry), join(name, entry), blockSize);
+      files.push(file);
+      const section = await readCutSection(file, sections.length + 1, warnings);
+      if (section !== undefined) sections.push(section);
+    }
+    if (sections.length === 0) {
+      throw new DamagedFileError(name, 'the run was cut off before anything was recorded', `remove it: rm -r ${name}`);
+    }
+    return { path: name, partial: true, sections, warnings, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The sections of a whole file: from header to header. */
+async function readSections(file: TextFile): Promise<FileSection[]> {
+  await checkKind(file);
+  const sections: FileSection[] = [];
+  for (let at = 0; at < file.size; ) {
+    const { header, end: start } = await readHeader(file, at);
+    const end = await sectionEnd(file, header, at, start);
+    sections.push(new FileSection(file, sections.length + 1, header, at, start, end));
+    at = end;
+  }
+  return sections;
+}
+
+/** The section of a partial folder: its last line, and even its header, may be cut. */
+async function readCutSection(file: TextFile, number: number, warnings: string[]): Promise<FileSection | undefined> {
+  const end = await lastLineEnd(file);
+  if (end === 0) {
+    warnings.push(`${file.name}: the run was cut off before the section's header was written`);
+    return undefined;
+  }
+  const { header, end: start } = await readHeader(file, 0);
+  if (end < file.size) warnings.push(`${file.name}: the last line was cut off, and is left out`);
+  return new FileSection(file, number, header, 0, start, end);
+}
+
+/** What is at the start of files that people may take for ours. */
+const OTHER_KINDS: readonly { readonly magic: Buffer; readonly what: string; readonly hint: string }[] = [
+  { magic: Buffer.from([0x1f, 0x8b]), what: 'compressed by gzip', hint: 'zcat FILE | marple display -i -' },
+  {
+    magic: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]),
+    what: 'compressed by zstd',
+    hint: 'zstdcat FILE | marple display -i -',
+  },
+  { magic: Buffer.from('PERFILE2'), what: "perf's own file", hint: 'marple import FILE' },
+  {
+    magic: Buffer.from([0xef, 0xbb, 0xbf]),
+    what: 'text with a byte order mark, which a data file never has',
+    hint: 'tail -c +4 FILE > REPAIRED',
+  },
+];
+
+const NO_DATA_FILE_HINT = 'data files are written by: marple collect -o FILE';
+
+/** @throws DamagedFileError where the file does not begin as a data file does. */
+async function checkKind(file: TextFile): Promise<void> {
+  if (file.size === 0) throw new DamagedFileError(`${file.name}:1`, 'the file is empty', NO_DATA_FILE_HINT);
+  const head = await file.read(0, Math.min(8, file.size));
+  if (head[0] === HEADER_START) return;
+  const other = OTHER_KINDS.find(({ magic }) => head.subarray(0, magic.length).equals(magic));
+  throw new DamagedFileError(
+    `${file.name}:1`,
+    `this is no MARPLE data file${other === undefined ? '' : `: it is ${other.what}`}`,
+    other?.hint ?? NO_DATA_FILE_HINT,
+  );
+}
+
+/** The header line at `at`; `end` is where the next line begins. */
+async function readHeader(file: TextFile, at: number): Promise<{ header: SectionHeader; end: number }> {
+  const line = await file.line(at);
+  if (line === undefined) throw await file.damage(at, 'the header is cut off: its line does not end');
+  if (!isUtf8(line)) throw await file.damage(at, 'the header is not valid UTF-8', NO_DATA_FILE_HINT);
+  try {
+    return { header: parseHeader(line.toString('utf8'), file.name), end: at + line.length + 1 };
+  } catch (error) {
+    if (!(error instanceof DamagedFileError)) throw error;
+    throw await file.damage(at, error.problem, error.hint, error);
+  }
+}
+
+/**
+ * Where the section whose header is at `at`, and whose records begin at `start`, ends: by the header's `bytes` where
+ * that leads to another header or the end of the file. Where there are none it is searched for.
+ */
+async function sectionEnd(file: TextFile, header: SectionHeader, at: number, start: number): Promise<number> {
+  const { bytes } = header;
+  if (bytes === null || bytes === undefined) {
+    const end = await nextHeader(file, start);
+    if (end === file.size) await checkLastLine(file);
+    return end;
+  }
+  const end = start + bytes;
+  if (end <= file.size) {
+    const around = await file.read(end - 1, Math.min(2, file.size - end + 1));
+    if (around[0] === NEWLINE && (end === file.size || around[1] === HEADER_START)) return end;
+  }
+  await checkLastLine(file);
+  const found = await nextHeader(file, start);
+  if (found === file.size && end > file.size) {
+    throw await file.damage(
+      found - 1,
+      `the file is cut off: ${end - found} bytes of records are missing behind this line`,
+    );
+  }
+  throw await file.damage(at, `the header counts ${bytes} bytes of records, but ${found - start} follow it`);
+}
+
+async function checkLastLine(file: TextFile): Promise<void> {
+  const last = await file.read(file.size - 1, 1);
+  if (last[0] !== NEWLINE) throw await file.damage(file.size - 1, 'the file is cut off: its last line does not end');
+}
+
+/** Where the next header from `start` on begins, or the end of the file. */
+async function nextHeader(file: TextFile, start: number): Promise<number> {
+  let atLineStart = true;
+  for await (const { bytes, at } of file.blocks(start, file.size)) {
+    if (atLineStart && bytes[0] === HEADER_START) return at;
+    const found = bytes.indexOf('\n{');
+    if (found >= 0) return at + found + 1;
+    atLineStart = bytes.at(-1) === NEWLINE;
+  }
+  return file.size;
+}
+
+/** Where the last whole line ends. */
+async function lastLineEnd(file: TextFile): Promise<number> {
+  for (let end = file.size; end > 0; ) {
+    const start = Math.max(0, end - file.blockSize);
+    const found = (await file.read(start, end - start)).lastIndexOf(NEWLINE);
+    if (found >= 0) return start + found + 1;
+    end = start;
+  }
+  return 0;
+}
+
+/** The bytes of one section in a file. */
+class FileSection implements SectionReader {
+  constructor(
+    readonly file: TextFile,
+    readonly number: number,
+    readonly header: SectionHeader,
+    /** Where its header is, and where its records begin and end. */
+    readonly at: number,
+    readonly start: number,
+    readonly end: number,
+  ) {}
+
+  async *batches<D extends Datatype>(datatype: D): AsyncIterable<readonly RecordOf[D][]> {
+    this.#expect(datatype);
+    const parser = new RecordParser<RecordOf[D]>(this.header);
+    let count = 0;
+    for await (const { bytes, at } of this.#lines()) {
+      for (let place = 0; place < bytes.length; ) {
+        const records: RecordOf[D][] = [];
+        place = parser.parse(bytes, place, BATCH, records);
+        if (parser.damaged) throw await this.#lineDamage(bytes, place, at);
+        count += records.length;
+        yield records;
+      }
+    }
+    await this.#checkCount(count);
+  }
+
+  async *points(want: readonly ColumnRequest[]): AsyncIterable<PointColumns> {
+    this.#expect('datapoint');
+    for await (const { length, leading, columns } of this.#columns(want)) {
+      yield { length, x: leading[0]!, y: leading[1]!, columns };
+    }
+  }
+
+  async *events(want: readonly ColumnRequest[]): AsyncIterable<EventColumns> {
+    this.#expect('event');
+    for await (const { length, leading, columns } of this.#columns(want)) {
+      yield { length, time: leading[0]!, type: columns[0]!, columns: columns.slice(1) };
+    }
+  }
+
+  async *#columns(want: readonly ColumnRequest[]): AsyncIterable<ReturnType<ColumnParser['take']>> {
+    const parser = new ColumnParser(this.header, want, this.end - this.start);
+    let count = 0;
+    for await (const { bytes, at } of this.#lines()) {
+      for (let place = 0; place < bytes.length; ) {
+        place = parser.parse(bytes, place);
+        if (parser.damaged) throw await this.#lineDamage(bytes, place, at);
+        if (parser.length < CHUNK_ROWS) continue;
+        count += parser.length;
+        yield parser.take();
+      }
+    }
+    count += parser.length;
+    if (parser.length > 0) yield parser.take();
+    await this.#checkCount(count);
+  }
+
+  /** A header of one datatype cannot be read as another: that is a bug of the caller's. */
+  #expect(datatype: Datatype): void {
+    if (this.header.datatype === datatype) return;
+    throw new TypeError(`section ${this.number} is of datatype ${this.header.datatype}, and not ${datatype}`);
+  }
+
+  /** The record lines, some whole ones at a time. The bytes are good only until the next are asked for. */
+  async *#lines(): AsyncIterable<Block> {
+    const { file } = this;
+    /** A line that began in the blocks before. */
+    let begun: Buffer[] = [];
+    let begunLength = 0;
+    for await (const { bytes, at } of file.blocks(this.start, this.end)) {
+      const cut = bytes.lastIndexOf(NEWLINE) + 1;
+      const first = begunLength === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+      if (first > 0) yield await this.#checked(Buffer.concat([...begun, bytes.subarray(0, first)]), at - begunLength);
+      if (first < cut) yield await this.#checked(bytes.subarray(first, cut), at + first);
+      if (cut > 0) [begun, begunLength] = [[], 0];
+      if (cut < bytes.length) begun.push(Buffer.from(bytes.subarray(cut)));
+      begunLength += bytes.length - cut;
+      if (begunLength > LONGEST_LINE)
+        throw await file.damage(at + cut, `the line is longer than ${LONGEST_LINE} bytes`);
+    }
+    if (begunLength > 0) throw await file.damage(this.end - 1, 'the last line does not end');
+  }
+
+  async #checked(bytes: Buffer, at: number): Promise<Block> {
+    if (isUtf8(bytes)) return { bytes, at };
+    let start = 0;
+    let end = bytes.indexOf(NEWLINE);
+    while (isUtf8(bytes.subarray(start, end))) {
+      start = end + 1;
+      end = bytes.indexOf(NEWLINE, start);
+    }
+    throw await this.file.damage(at + start, 'the line is not valid UTF-8');
+  }
+
+  /** What is wrong with the line at `place` of a block: decoding it by itself tells. */
+  async #lineDamage(bytes: Buffer, place: number, at: number): Promise<DamagedFileError> {
+    const line = bytes.toString('utf8', place, bytes.indexOf(NEWLINE, place));
+    try {
+      decodeRecord(this.header.datatype, line, this.header.fields?.length);
+    } catch (error) {
+      return this.file.damage(at + place, errorMessage(error));
+    }
+    throw new Error(`a line was taken for damaged that is not: ${JSON.stringify(line)}`);
+  }
+
+  async #checkCount(found: number): Promise<void> {
+    const { records } = this.header;
+    if (records === null || records === undefined || records === found) return;
+    throw await this.file.damage(this.at, `the header counts ${records} records, but ${found} follow it`);
+  }
+}
+
+/** Bytes of a file, and where in the file they are. */
+interface Block {
+  readonly bytes: Buffer;
+  readonly at: number;
+}
+
+/** An open file, and the name that messages call it. */
+class TextFile {
+  private constructor(
+    readonly handle: FileHandle,
+    readonly name: string,
+    /** When it was opened; a partial file may grow. */
+    readonly size: number,
+    readonly blockSize: number,
+  ) {}
+
+  static async open(path: string, name: string, blockSize: number): Promise<TextFile> {
+    try {
+      // A pipe without a writer would not open else.
+      const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      const found = await handle.stat();
+      if (found.isFile()) return new TextFile(handle, name, found.size, blockSize);
+      await handle.close();
+    } catch (error) {
+      throw cannotOpen(name, error);
+    }
+    throw new UsageError(`${name} is no regular file`, `cat ${name} | marple display -i -`);
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+
+  /** The bytes at a position: all that were asked for. */
+  async read(position: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    await this.#fill(buffer, position);
+    return buffer;
+  }
+
+  /** The bytes from `start` to `end` in blocks. Each is good only until the next is asked for. */
+  async *blocks(start: number, end: number): AsyncIterable<Block> {
+    const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(this.blockSize, end - start)));
+    for (let at = start; at < end; at += buffer.length) {
+      const bytes = buffer.subarray(0, Math.min(buffer.length, end - at));
+      await this.#fill(bytes, at);
+      yield { bytes, at };
+    }
+  }
+
+  /** The line that begins at a position, without its newline; undefined where it does not end within reason. */
+  async line(at: number): Promise<Buffer | undefined> {
+    const pieces: Buffer[] = [];
+    // Most headers fit into the first read.
+    for (
+      let from = at, length = Math.min(4096, this.blockSize);
+      from < this.size && from - at < LONGEST_LINE;
+      from += length, length = this.blockSize
+    ) {
+      const bytes = await this.read(from, Math.min(length, this.size - from));
+      const end = bytes.indexOf(NEWLINE);
+      if (end >= 0) return Buffer.concat([...pieces, bytes.subarray(0, end)]);
+      pieces.push(bytes);
+    }
+    return undefined;
+  }
+
+  /** The error for the line that holds the byte at `position`. Lines are counted only now. */
+  async damage(position: number, problem: string, hint = DAMAGE_HINT, cause?: unknown): Promise<DamagedFileError> {
+    let line = 1;
+    for await (const { bytes } of this.blocks(0, position)) {
+      for (let i = bytes.indexOf(NEWLINE); i >= 0; i = bytes.indexOf(NEWLINE, i + 1)) line++;
+    }
+    return new DamagedFileError(`${this.name}:${line}`, problem, hint, cause === undefined ? {} : { cause });
+  }
+
+  async #fill(buffer: Buffer, position: number): Promise<void> {
+    for (let done = 0; done < buffer.length; ) {
+      const { bytesRead } = await this.handle.read(buffer, done, buffer.length - done, position + done);
+      if (bytesRead === 0) {
+        throw new DamagedFileError(
+          `${this.name}: byte ${position + done}`,
+          'the file became shorter while it was read',
+        );
+      }
+      done += bytesRead;
+    }
+  }
+}
+
+function cannotOpen(name: string, error: unknown): UsageError {
+  const options = { cause: error };
+  if (errorCode(error) === 'ENOENT') {
+    return new UsageError(`there is no file ${name}`, 'collect one with: sudo marple collect --stack -t 5', options);
+  }
+  const hint =
+    errorCode(error) === 'EACCES' ? `it may be another user's: ls -l ${name}` : `look at it with: ls -l ${name}`;
+  return new UsageError(`${name} cannot be read: ${systemReason(error)}`, hint, options);
+}

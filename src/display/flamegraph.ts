@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { UnavailableError } from '../common/errors.ts';
+import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
+import { sectionNotes, sectionOrigin } from './notes.ts';
+import { drawWithScript, findScript } from './perl-flamegraph.ts';
+import { selectStacks } from './select.ts';
+import { layoutFlame, StackTree } from './shape/tree.ts';
+import { drawFlame } from './svg-flamegraph.ts';
+import { formatCount, formatShare, visible } from './text.ts';
+
+/** Colour themes that flamegraph.pl has in all its versions. */
+export const THEMES = ['hot', 'mem', 'io', 'java', 'js', 'red', 'green', 'blue', 'yellow', 'purple', 'orange'] as const;
+export type Theme = (typeof THEMES)[number];
+
+const optionsSchema = z.strictObject({
+  /** Empty: chosen from what is shown. */
+  title: z.string().default(''),
+  /** What the weights count; empty: the section's own unit. */
+  countname: z.string().default(''),
+  colors: z.enum(THEMES).default('hot'),
+  width: z.coerce.number().int().min(200).max(20_000).default(1200),
+  /** Frames narrower than this are left out, pixels. */
+  minwidth: z.coerce.number().positive().max(100).default(0.1),
+  engine: z.enum(['flamegraph.pl', 'builtin']).default('flamegraph.pl'),
+});
+
+export type FlameGraphOptions = z.infer<typeof optionsSchema>;
+
+/** What both engines draw from. */
+export interface FlamePicture {
+  readonly tree: StackTree;
+  readonly title: string;
+  readonly subtitle: string;
+  readonly footer: readonly string[];
+  readonly countname: string;
+  readonly colors: Theme;
+  readonly width: number;
+  readonly minWidth: number;
+}
+
+/** The stacks of a stack section, merged: the wider a frame, the more samples (or bytes, or time) it stands for. */
+export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
+  static readonly description: ViewDescription<'flamegraph', FlameGraphOptions> = {
+    name: 'flamegraph',
+    flag: '-fg',
+    long: '--flamegraph',
+    summary: 'flame graph of stacks (SVG)',
+    formats: ['svg'],
+    options: optionsSchema,
+    fits: (header) => header.datatype === 'stack',
+  };
+
+  override async render(): Promise<Rendered> {
+    const picture = await this.#picture();
+    // The script refuses an input without a single sample.
+    if (this.job.options.engine === 'flamegraph.pl' && picture.tree.root.total > 0) {
+      try {
+        return await drawWithScript(findScript(), picture);
+      } catch (error) {
+        if (!(error instanceof UnavailableError)) throw error;
+        this.notes.push(`drawn by the built-in renderer: ${error.message}`);
+      }
+    }
+    return Buffer.from(drawFlame(picture, layoutFlame(picture.tree, picture.width - 20, picture.minWidth)));
+  }
+
+  async #picture(): Promise<FlamePicture> {
+    const { section, group, filter, options } = this.job;
+    const { header } = section;
+    const tree = new StackTree();
+    let idle = 0;
+    for await (const { stack, weight } of selectStacks(group, section, filter)) {
+      if (!this.job.showIdle && isIdle(stack)) idle += weight;
+      else tree.add(stack, weight);
+    }
+    const unit = visible(options.countname || header.weight?.unit || 'samples');
+    const total = tree.root.total;
+    const hidden = `${formatCount(idle)} idle ${unit} hidden (${formatShare(idle, idle + total)})`;
+    if (idle > 0) this.notes.push(`${hidden}; --idle shows them`);
+    return {
+      tree,
+      title: visible(this.job.title || options.title || `${header.interface}: ${header.weight?.label ?? 'stacks'}`),
+      subtitle: [...sectionOrigin(header, filter), `${formatCount(total)} ${unit}`, ...(idle > 0 ? [hidden] : [])].join(
+        ' · ',
+      ),
+      footer: group.all.flatMap((other) => sectionNotes(other.header)).filter(isFirst),
+      countname: unit,
+      colors: options.colors,
+      width: this.job.width ?? options.width,
+      minWidth: options.minwidth,
+    };
+  }
+}
+
+/** The idle task of each CPU is called swapper/N. */
+function isIdle(stack: readonly string[]): boolean {
+  return /^swapper(\/\d+)?(-\d+(\/\d+)?)?$/.test(stack[0] ?? '');
+}
+
+function isFirst(note: string, index: number, all: readonly string[]): boolean {
+  return all.indexOf(note) === index;
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { link, open, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { z } from 'zod';
+import { errorCode, errorMessage, UsageError } from '../common/errors.ts';
+import type { SectionHeader } from '../common/header.ts';
+import type { SectionReader } from '../common/reader.ts';
+import { giveToUser } from '../common/user.ts';
+import { openInViewer } from './opener.ts';
+import type { Filter, SectionGroup } from './select.ts';
+
+/** The static description of a view: flags, help and config derive from it. */
+export interface ViewDescription<Name extends string, Options> {
+  /** Its name in config and file names. */
+  readonly name: Name;
+  /** The short flag, `-fg`, and the long one that it stands for. */
+  readonly flag: string;
+  readonly long: string;
+  /** One line for --help. */
+  readonly summary: string;
+  /** File extensions that it can write, the default first. */
+  readonly formats: readonly [string, ...string[]];
+  /** Options of the config section that has the view's name; every key has a default. */
+  readonly options: z.ZodType<Options>;
+  /** Whether it can show a section. */
+  fits(header: SectionHeader): boolean;
+}
+
+/** Everything that a display is given for one picture. */
+export interface DisplayJob<Options> {
+  /** The section to show. */
+  readonly section: SectionReader;
+  /** The section and those that belong to it. */
+  readonly group: SectionGroup;
+  readonly filter: Filter;
+  readonly options: Options;
+  /** One of the view's formats. */
+  readonly format: string;
+  /** Replaces the title that the view would choose. */
+  readonly title: string | undefined;
+  /** Pixels; the view's own where they are undefined. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+  readonly showIdle: boolean;
+}
+
+export type Rendered = Uint8Array | AsyncIterable<Uint8Array>;
+
+/** What may stand where a picture is written: nothing, a picture that MARPLE made, or anything. */
+export type Replace = 'nothing' | 'own' | 'any';
+
+export interface ShowTarget {
+  /** `-` is stdout. */
+  readonly path: string;
+  readonly replace: Replace;
+  readonly open: boolean;
+}
+
+/** Stands in every picture, so that one can be known as ours and drawn anew. */
+export const SIGNATURE = 'Drawn by MARPLE';
+const SIGNATURE_WITHIN = 4096;
+
+/** Base class of all views: one subclass per view. */
+export abstract class GenericDisplay<Options> {
+  /** What a person should be told of the drawing: what was hidden, cut or substituted. Complete after render(). */
+  readonly notes: string[] = [];
+
+  constructor(protected readonly job: DisplayJob<Options>) {}
+
+  /** Draws: bytes of the format that the job names. They hold SIGNATURE within the first 4 KiB. */
+  abstract render(): Promise<Rendered>;
+
+  /**
+   * Draws, saves and opens the picture. Under the final name there is only ever a whole file.
+   * @returns whether it was opened.
+   */
+  async show(target: ShowTarget): Promise<boolean> {
+    if (target.path !== '-') await checkTarget(target.path, target.replace);
+    const rendered = await this.render();
+    const bytes = Readable.from(rendered instanceof Uint8Array ? [rendered] : rendered);
+    if (target.path === '-') {
+      await pipeline(bytes, createWriteStream('', { fd: 1, autoClose: false }));
+      return false;
+    }
+    await save(bytes, target.path, target.replace);
+    if (!target.open) return false;
+    const failure = await openInViewer(target.path);
+    if (failure !== undefined) this.notes.push(failure);
+    return failure === undefined;
+  }
+}
+
+/** @throws UsageError where something stands at `path` that must not be replaced. */
+export async function checkTarget(path: string, replace: Replace): Promise<void> {
+  if (replace === 'any') return;
+  const head = await readHead(path);
+  if (head === undefined || (replace === 'own' && head.includes(SIGNATURE))) return;
+  throw new UsageError(
+    replace === 'own' ? `${path} exists and is no picture of MARPLE's` : `${path} exists already`,
+    'overwrite it with --force, or name another file with -o',
+  );
+}
+
+/** The first bytes of a file, or undefined where there is none. */
+async function readHead(path: string): Promise<Buffer | undefined> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(SIGNATURE_WITHIN), position: 0 });
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw unwritable(path, error);
+  }
+}
+
+async function save(bytes: Readable, path: string, replace: Replace): Promise<void> {
+  const partial = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+  try {
+    await pipeline(bytes, createWriteStream(partial, { flags: 'wx' }));
+    giveToUser(partial);
+    if (replace === 'nothing') await link(partial, path).then(() => unlink(partial));
+    else await rename(partial, path);
+  } catch (error) {
+    await unlink(partial).catch(() => undefined);
+    throw errorCode(error) === undefined ? error : unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, error: unknown): UsageError {
+  return new UsageError(
+    `${path} cannot be written: ${errorMessage(error)}`,
+    'name a file in a folder that can be written: marple display -o FILE',
+    { cause: error },
+  );
+}

@@ -1,0 +1,47 @@
+import type { SectionHeader } from '../common/header.ts';
+import type { Filter } from './select.ts';
+import { formatCount, plural, visible } from './text.ts';
+
+/** What a person must know of a section to read it rightly: one sentence each. */
+export function sectionNotes(header: SectionHeader): string[] {
+  const notes: string[] = [];
+  if (header.end === null) notes.push('the collection was cut off: this is what had been written by then');
+  if ((header.lost ?? 0) > 0) notes.push(`${plural(header.lost ?? 0, 'record')} lost by the kernel or the tool`);
+  if ((header.skipped ?? 0) > 0) notes.push(`${plural(header.skipped ?? 0, 'line')} of the tool could not be read`);
+  if (header.substitute !== undefined) {
+    notes.push(`stands in for ${visible(header.substitute.for)}: ${visible(header.substitute.why)}`);
+  }
+  for (const warning of header.warnings ?? []) notes.push(visible(warning));
+  return notes;
+}
+
+/** Where and when a section comes from, and what of it is shown: the parts of a picture's subtitle. */
+export function sectionOrigin(header: SectionHeader, filter: Filter): string[] {
+  const seconds = sectionSeconds(header);
+  return [
+    ...(header.host === undefined ? [] : [visible(header.host)]),
+    `${header.start.slice(0, 19).replace('T', ' ')} UTC`,
+    ...(seconds === null ? [] : [`${formatSeconds(seconds)} s`]),
+    ...(header.tool === undefined ? [] : [visible(`${header.tool.name} ${header.tool.version}`.trim())]),
+    ...filterText(filter),
+  ];
+}
+
+/** How long was collected, seconds; null where the run was cut off. */
+export function sectionSeconds(header: SectionHeader): number | null {
+  return header.end === null ? null : Math.max(0, (Date.parse(header.end) - Date.parse(header.start)) / 1000);
+}
+
+function formatSeconds(seconds: number): string {
+  return seconds < 100 ? seconds.toFixed(1) : formatCount(seconds);
+}
+
+function filterText(filter: Filter): string[] {
+  const parts: string[] = [];
+  if (filter.from !== undefined && filter.to !== undefined) parts.push(`only ${filter.from} to ${filter.to} s`);
+  else if (filter.from !== undefined) parts.push(`only from ${filter.from} s`);
+  else if (filter.to !== undefined) parts.push(`only up to ${filter.to} s`);
+  if (filter.pids !== undefined) parts.push(`only pid ${filter.pids.join(', ')}`);
+  if (filter.comm !== undefined) parts.push(`only processes like ${visible(filter.comm.source)}`);
+  return parts;
+}

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { FlameGraph } from './flamegraph.ts';
+import type { DisplayJob, GenericDisplay, ViewDescription } from './generic-display.ts';
+import { HeatMap } from './heatmap.ts';
+import { StackPlot } from './stackplot.ts';
+
+/** A GenericDisplay subclass as the registry lists it. */
+export interface DisplayClass<Name extends string = string, Options = unknown> {
+  readonly description: ViewDescription<Name, Options>;
+  new (job: DisplayJob<Options>): GenericDisplay<Options>;
+}
+
+/** Every view. The first that fits shows an interface that config names no view for. */
+const DISPLAYS = [FlameGraph, HeatMap, StackPlot] as const;
+
+export type ViewName = (typeof DISPLAYS)[number]['description']['name'];
+
+/** The descriptions of all views. */
+export const VIEWS: readonly ViewDescription<ViewName, unknown>[] = DISPLAYS.map((display) => display.description);
+
+/** The view of a name. */
+export function findDisplay(name: ViewName): DisplayClass<ViewName> {
+  return DISPLAYS.find((display) => display.description.name === name) as DisplayClass<ViewName>;
+}
+
+/** Config section `[Display]`: interface = view. */
+export const displayChoices = z.record(z.string(), z.enum(VIEWS.map((view) => view.name)));
+
+/** Config sections that displaying reads, by name: `Display`, and one per view. */
+export function displayConfigSections(): Record<string, z.ZodType> {
+  return { Display: displayChoices, ...Object.fromEntries(VIEWS.map((view) => [view.name, view.options])) };
+}

@@ -1,0 +1,221 @@
+import type { StackData } from '../common/datatypes.ts';
+import { UsageError } from '../common/errors.ts';
+import type { SectionHeader } from '../common/header.ts';
+import type { ColumnRequest, PointColumns, SectionReader } from '../common/reader.ts';
+import { joinWords } from './text.ts';
+
+/** Which records are shown: everything where nothing is set. */
+export interface Filter {
+  /** Seconds since the file's origin. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly pids?: readonly number[];
+  /** On the process name. */
+  readonly comm?: RegExp;
+}
+
+/** Sections of one interface that belong together: a stack section and the events or points that refer to it. */
+export interface SectionGroup {
+  readonly interface: string;
+  /** All of them, in file order. */
+  readonly all: readonly SectionReader[];
+  /** Those that were picked to be shown. */
+  readonly shown: readonly SectionReader[];
+}
+
+/** Groups sections by interface. A second section of a datatype begins a new group: it is another profile or quantity. */
+export function groupSections(sections: readonly SectionReader[], picked?: ReadonlySet<number>): SectionGroup[] {
+  const groups: { interface: string; all: SectionReader[]; shown: SectionReader[] }[] = [];
+  for (const section of sections) {
+    const { interface: name, datatype } = section.header;
+    let group = groups.findLast((candidate) => candidate.interface === name);
+    if (group === undefined || group.all.some((other) => other.header.datatype === datatype)) {
+      group = { interface: name, all: [], shown: [] };
+      groups.push(group);
+    }
+    group.all.push(section);
+    if (picked === undefined || picked.has(section.number)) group.shown.push(section);
+  }
+  return groups.filter((group) => group.shown.length > 0);
+}
+
+/** Whether x of a datapoint section is time. */
+export function xIsTime(header: SectionHeader): boolean {
+  return header.x?.unit === 's';
+}
+
+/** The section of the group that says when, and by which process, each stack was seen. */
+function stackIndex(group: SectionGroup): SectionReader | undefined {
+  return group.all.find(({ header }) => header.datatype !== 'stack' && header.fields?.includes('stack') === true);
+}
+
+/**
+ * Refuses a filter that the data of `section` cannot answer.
+ * @throws UsageError (2)
+ */
+export function checkFilter(group: SectionGroup, section: SectionReader, filter: Filter): void {
+  const asked = [
+    ...(filter.from === undefined ? [] : ['--from']),
+    ...(filter.to === undefined ? [] : ['--to']),
+    ...(filter.pids === undefined ? [] : ['--pid']),
+    ...(filter.comm === undefined ? [] : ['--comm']),
+  ];
+  const answerable = new Set(answers(group, section));
+  const refused = asked.filter((flag) => !answerable.has(flag));
+  if (refused.length === 0) return;
+  throw new UsageError(
+    `section ${section.number} (${section.header.interface}, ${section.header.datatype}) cannot answer ${joinWords(refused)}: its records have no ${joinWords([...new Set(refused.map(missing))])}`,
+    `leave ${joinWords(refused)} out, or choose other sections with -e (marple display -l lists them)`,
+  );
+}
+
+function missing(flag: string): string {
+  return flag === '--pid' ? 'pid' : flag === '--comm' ? 'process name' : 'time';
+}
+
+/** The filters that the data can answer. */
+function answers(group: SectionGroup, section: SectionReader): string[] {
+  const ofRecords = ({ header }: SectionReader): string[] => [
+    ...(header.datatype === 'event' || xIsTime(header) ? ['--from', '--to'] : []),
+    ...(header.fields?.includes('pid') === true ? ['--pid'] : []),
+    ...(header.fields?.includes('comm') === true ? ['--comm'] : []),
+  ];
+  if (section.header.datatype !== 'stack') return ofRecords(section);
+  const index = stackIndex(group);
+  // The root frame of a stack is the process name.
+  return [...(index === undefined ? [] : ofRecords(index)), '--comm'];
+}
+
+/** The points of a datapoint section that pass the filter, with the wanted columns. */
+export function selectPoints(
+  section: SectionReader,
+  want: readonly ColumnRequest[],
+  filter: Filter,
+): AsyncGenerator<PointColumns> {
+  return filterPoints((requests) => section.points(requests), want, filter);
+}
+
+async function* filterPoints(
+  read: (want: readonly ColumnRequest[]) => AsyncIterable<PointColumns>,
+  want: readonly ColumnRequest[],
+  filter: Filter,
+): AsyncGenerator<PointColumns> {
+  const requests: ColumnRequest[] = [...want];
+  if (filter.pids !== undefined) requests.push({ field: 'pid', as: 'number' });
+  if (filter.comm !== undefined) requests.push({ field: 'comm', as: 'text' });
+  const pids = filter.pids === undefined ? undefined : new Set(filter.pids);
+  const matches = filter.comm === undefined ? undefined : remember(filter.comm);
+  const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = filter;
+  for await (const points of read(requests)) {
+    const pid = pids === undefined ? undefined : points.columns[want.length];
+    const comm = matches === undefined ? undefined : points.columns[requests.length - 1];
+    const kept: number[] = [];
+    for (let i = 0; i < points.length; i++) {
+      const x = points.x[i]!;
+      if (x < from || x > to) continue;
+      if (pid !== undefined && !pids!.has(pid.values[i]!)) continue;
+      if (comm !== undefined && !matches!(comm.dictionary[comm.values[i]!] ?? '')) continue;
+      kept.push(i);
+    }
+    const columns = points.columns.slice(0, want.length);
+    if (kept.length === points.length) yield { ...points, columns };
+    else if (kept.length > 0) {
+      yield {
+        length: kept.length,
+        x: Float64Array.from(kept, (i) => points.x[i]!),
+        y: Float64Array.from(kept, (i) => points.y[i]!),
+        columns: columns.map((column) => ({
+          ...column,
+          values: Float64Array.from(kept, (i) => column.values[i]!),
+        })),
+      };
+    }
+  }
+}
+
+/** The stacks of a stack section, weighed by the records that pass the filter; stacks without any weigh 0. */
+export async function* selectStacks(
+  group: SectionGroup,
+  section: SectionReader,
+  filter: Filter,
+): AsyncGenerator<StackData> {
+  const index = stackIndex(group);
+  const needsIndex = filter.from !== undefined || filter.to !== undefined || filter.pids !== undefined;
+  const weights = needsIndex && index !== undefined ? await weighStacks(index, filter) : undefined;
+  const matches = filter.comm === undefined ? undefined : remember(filter.comm);
+  let line = 0;
+  for await (const stacks of section.batches('stack')) {
+    for (const stack of stacks) {
+      const weight = weights === undefined ? stack.weight : (weights[line] ?? 0);
+      line++;
+      if (matches !== undefined && !matches(processName(stack))) continue;
+      yield weight === stack.weight ? stack : { ...stack, weight };
+    }
+  }
+}
+
+/** The process name that the root frame holds: folded stacks have `_` for its spaces. */
+function processName(stack: StackData): string {
+  return stack.stack[0] ?? '';
+}
+
+/** The weight of each stack, by its line, over the records that pass the filter. */
+async function weighStacks(index: SectionReader, filter: Filter): Promise<Float64Array> {
+  let weights = new Float64Array(1024);
+  const add = (stack: number, weight: number) => {
+    if (!Number.isInteger(stack) || stack < 0) return;
+    if (stack >= weights.length) {
+      const larger = new Float64Array(2 * (stack + 1));
+      larger.set(weights);
+      weights = larger;
+    }
+    weights[stack]! += weight;
+  };
+  const { header } = index;
+  const weighted = header.fields?.includes('weight') === true;
+  const want: ColumnRequest[] = [{ field: 'stack', as: 'text' }];
+  if (weighted) want.push({ field: 'weight', as: 'number' });
+  const { comm: _, ...byRecord } = filter;
+  const records =
+    header.datatype === 'event' ? selectEvents(index, want, byRecord) : selectPoints(index, want, byRecord);
+  for await (const { length, columns } of records) {
+    const [stack, weight] = columns;
+    for (let i = 0; i < length; i++) {
+      // Where the stack is unknown the field is empty.
+      const id = stack?.dictionary[stack.values[i]!] ?? '';
+      if (id !== '') add(Number(id), weight === undefined ? 1 : weight.values[i]!);
+    }
+  }
+  return weights;
+}
+
+/** The events that pass the filter, in the shape of points with their time in seconds as x and y. */
+function selectEvents(
+  section: SectionReader,
+  want: readonly ColumnRequest[],
+  filter: Filter,
+): AsyncGenerator<PointColumns> {
+  return filterPoints(
+    async function* (requests) {
+      for await (const { length, time, columns } of section.events(requests)) {
+        const seconds = time.map((ns) => ns / 1e9);
+        yield { length, x: seconds, y: seconds, columns };
+      }
+    },
+    want,
+    filter,
+  );
+}
+
+/** The same answer as `pattern.test`, asked once per text. */
+function remember(pattern: RegExp): (text: string) => boolean {
+  const answers = new Map<string, boolean>();
+  return (text) => {
+    let answer = answers.get(text);
+    if (answer === undefined) {
+      answer = pattern.test(text);
+      answers.set(text, answer);
+    }
+    return answer;
+  };
+}

@@ -1,0 +1,114 @@
+/** Up to this many different x are kept as they are; beyond, neighbours are averaged into as many columns. */
+export const MAX_POSITIONS = 1000;
+
+/** What a first pass over labelled points finds: the labels' totals, and where the points stand. */
+export class SeriesSummary {
+  readonly totals = new Map<number, number>();
+  xMin = Number.POSITIVE_INFINITY;
+  xMax = Number.NEGATIVE_INFINITY;
+  count = 0;
+  /** Whether some x was smaller than the one before it. */
+  unsorted = false;
+  #positions: Set<number> | undefined = new Set();
+  #last = Number.NEGATIVE_INFINITY;
+
+  /** `label` is an index that the caller gives. */
+  add(x: number, y: number, label: number): void {
+    this.count++;
+    this.totals.set(label, (this.totals.get(label) ?? 0) + y);
+    if (x < this.xMin) this.xMin = x;
+    if (x > this.xMax) this.xMax = x;
+    if (x === this.#last) return;
+    if (x < this.#last) this.unsorted = true;
+    this.#last = x;
+    this.#positions?.add(x);
+    if ((this.#positions?.size ?? 0) > MAX_POSITIONS) this.#positions = undefined;
+  }
+
+  /** Every different x in order, or undefined where there are more than MAX_POSITIONS. */
+  get positions(): readonly number[] | undefined {
+    return this.#positions === undefined ? undefined : [...this.#positions].sort((a, b) => a - b);
+  }
+
+  /** The labels with the largest totals, largest first; ties in the order of their numbers. */
+  largest(count: number): number[] {
+    return [...this.totals]
+      .sort(([labelA, totalA], [labelB, totalB]) => totalB - totalA || labelA - labelB)
+      .slice(0, count)
+      .map(([label]) => label);
+  }
+}
+
+/** Layers to stack, bottom first, each with a value per position. */
+export interface StackedSeries {
+  readonly x: readonly number[];
+  /** One per chosen label, in the order they were given. */
+  readonly layers: readonly Float64Array[];
+  /** What all other labels come to; undefined where there are none. */
+  readonly other: Float64Array | undefined;
+  /** True where the values are means over neighbouring x. */
+  readonly averaged: boolean;
+}
+
+/**
+ * Sums points into layers. Points of a label at the same x are added up, and a label that has none at an x counts 0
+ * there. Where there are too many different x, each value is the mean over the x in its column.
+ */
+export class SeriesBuilder {
+  readonly #positions: readonly number[] | undefined;
+  readonly #index = new Map<number, number>();
+  readonly #layerOf = new Map<number, number>();
+  readonly #layers: Float64Array[];
+  readonly #steps: Float64Array;
+  readonly #columns: number;
+  readonly #hasOther: boolean;
+  #last = Number.NaN;
+
+  constructor(
+    readonly summary: SeriesSummary,
+    chosen: readonly number[],
+  ) {
+    this.#positions = summary.positions;
+    this.#positions?.forEach((x, index) => {
+      this.#index.set(x, index);
+    });
+    this.#columns = this.#positions?.length ?? MAX_POSITIONS;
+    chosen.forEach((label, layer) => {
+      this.#layerOf.set(label, layer);
+    });
+    this.#layers = Array.from({ length: chosen.length + 1 }, () => new Float64Array(this.#columns));
+    this.#steps = new Float64Array(this.#columns);
+    this.#hasOther = summary.totals.size > chosen.length;
+  }
+
+  add(x: number, y: number, label: number): void {
+    const column = this.#columnOf(x);
+    const layer = this.#layerOf.get(label) ?? this.#layers.length - 1;
+    this.#layers[layer]![column]! += y;
+    if (x !== this.#last) this.#steps[column]!++;
+    this.#last = x;
+  }
+
+  finish(): StackedSeries {
+    const [layers, other] = [this.#layers.slice(0, -1), this.#layers.at(-1) as Float64Array];
+    if (this.#positions !== undefined) {
+      return { x: this.#positions, layers, other: this.#hasOther ? other : undefined, averaged: false };
+    }
+    const filled = [...this.#steps.keys()].filter((column) => this.#steps[column]! > 0);
+    const mean = (values: Float64Array) =>
+      Float64Array.from(filled, (column) => values[column]! / this.#steps[column]!);
+    const width = (this.summary.xMax - this.summary.xMin) / this.#columns;
+    return {
+      x: filled.map((column) => this.summary.xMin + (column + 0.5) * width),
+      layers: layers.map(mean),
+      other: this.#hasOther ? mean(other) : undefined,
+      averaged: true,
+    };
+  }
+
+  #columnOf(x: number): number {
+    if (this.#positions !== undefined) return this.#index.get(x) ?? 0;
+    const { xMin, xMax } = this.summary;
+    return Math.min(this.#columns - 1, Math.floor(((x - xMin) / (xMax - xMin)) * this.#columns));
+  }
+}

@@ -1,0 +1,194 @@
+import type { FlamePicture, Theme } from './flamegraph.ts';
+import { SIGNATURE } from './generic-display.ts';
+import type { FlameLayout, FrameBox } from './shape/tree.ts';
+import { formatCount, shorten, visible, wrap, xmlText } from './text.ts';
+
+const PAD = 10;
+const HEAD = 52;
+const ROW = 17;
+const FONT = 12;
+/** Width of a character of the monospaced font, relative to its size. */
+const CHARACTER = 0.602;
+const NOTE_HEIGHT = 15;
+
+/**
+ * The built-in flame graph: a self-contained SVG with hover texts, zoom by click, search, and light and dark colours.
+ * `layout` must be for the picture's width less 20 pixels.
+ */
+export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
+  const { width } = picture;
+  const lines = picture.footer.flatMap((note) => wrap(note, Math.floor(width / 6.8)));
+  const graphBottom = HEAD + layout.levels * ROW;
+  const height = graphBottom + 26 + lines.length * NOTE_HEIGHT + 8;
+  const total = picture.tree.root.total;
+  const frames = layout.boxes.map((box) => drawFrame(box, total, graphBottom, picture));
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
+    `<!-- ${SIGNATURE} -->`,
+    `<style>${STYLE}</style>`,
+    `<rect class="paper" width="${width}" height="${height}"/>`,
+    `<text class="title" x="${width / 2}" y="24">${xmlText(shorten(picture.title, Math.floor(width / 12)))}</text>`,
+    `<text class="subtitle" x="${width / 2}" y="41">${xmlText(shorten(picture.subtitle, Math.floor((width - 40) / 6)))}</text>`,
+    `<text class="button" id="reset" x="${PAD}" y="24" visibility="hidden">Reset zoom</text>`,
+    `<text class="button right" id="search" x="${width - PAD}" y="24">Search</text>`,
+    ...(total > 0 ? [] : [`<text class="title" x="${width / 2}" y="${HEAD + 12}">no records</text>`]),
+    `<g id="frames" data-total="${total}">`,
+    ...(total > 0 ? frames : []),
+    '</g>',
+    `<text id="details" x="${PAD}" y="${graphBottom + 18}"></text>`,
+    `<text class="right" id="matched" x="${width - PAD}" y="${graphBottom + 18}"></text>`,
+    ...lines.map(
+      (line, i) =>
+        `<text class="note" x="${PAD}" y="${graphBottom + 26 + (i + 1) * NOTE_HEIGHT - 3}">${xmlText(line)}</text>`,
+    ),
+    `<script><![CDATA[${SCRIPT}]]></script>`,
+    '</svg>',
+    '',
+  ].join('\n');
+}
+
+function drawFrame(box: FrameBox, total: number, bottom: number, picture: FlamePicture): string {
+  const x = PAD + box.x;
+  const y = bottom - (box.depth + 1) * ROW;
+  const percent = ((100 * box.total) / total).toFixed(2);
+  const hover = `${visible(box.name)} (${formatCount(box.total)} ${picture.countname}, ${percent}%)`;
+  const label = fit(visible(box.name), box.width);
+  const fill = box.depth === 0 ? '' : ` fill="${frameColour(box.name, picture.colors)}"`;
+  return [
+    `<g data-d="${box.depth}" data-n="${box.total}">`,
+    `<title>${xmlText(hover)}</title>`,
+    `<rect x="${x.toFixed(2)}" y="${y}" width="${box.width.toFixed(2)}" height="${ROW - 1}"${fill}/>`,
+    `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${xmlText(label)}</text>`,
+    '</g>',
+  ].join('');
+}
+
+function fit(name: string, width: number): string {
+  const room = Math.floor((width - 6) / (FONT * CHARACTER));
+  return room < 3 ? '' : shorten(name, room);
+}
+
+/** Hue, in degrees, and its spread for the themes of one colour. */
+const HUES: Readonly<Record<Exclude<Theme, 'java' | 'js'>, readonly [from: number, to: number]>> = {
+  hot: [8, 50],
+  mem: [95, 150],
+  io: [205, 240],
+  red: [0, 10],
+  green: [100, 120],
+  blue: [212, 228],
+  yellow: [48, 58],
+  purple: [280, 300],
+  orange: [24, 36],
+};
+
+/** The same name has the same colour in every picture. */
+export function frameColour(name: string, theme: Theme): string {
+  const [from, to] = HUES[theme === 'java' || theme === 'js' ? languageTheme(name) : theme];
+  const hash = hashText(name);
+  const hue = from + ((hash & 0xff) / 255) * (to - from);
+  const lightness = 58 + ((hash >>> 8) & 0xf);
+  return `hsl(${hue.toFixed(0)},78%,${lightness}%)`;
+}
+
+/** C++ is yellow, Java and JavaScript (names with a path) green, the system red. */
+function languageTheme(name: string): 'yellow' | 'green' | 'red' {
+  return name.includes('::') ? 'yellow' : name.includes('/') ? 'green' : 'red';
+}
+
+/** FNV-1a, 32 bits. */
+export function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  // The low bits of FNV-1a alone tell similar names poorly apart.
+  return (hash ^ (hash >>> 15)) >>> 0;
+}
+
+const STYLE = `
+text{font:${FONT}px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;fill:#1a1a1a}
+.paper{fill:#fff}
+.title,.subtitle,.button,.note,#details,#matched{font-family:'DejaVu Sans',Verdana,sans-serif;fill:#222}
+.title{font-size:17px;text-anchor:middle}
+.subtitle{font-size:11px;text-anchor:middle;fill:#666}
+.note{font-size:11px;fill:#9a3c00}
+.right{text-anchor:end}
+.button{cursor:pointer;fill:#555}
+#frames g{cursor:pointer}
+#frames rect{rx:2px}
+#frames g[data-d="0"] rect{fill:#d5d5d5}
+#frames text{pointer-events:none;fill:#111}
+#frames g:hover rect{stroke:#000;stroke-width:.7}
+#frames g.below{opacity:.5}
+#frames g.found rect{fill:#d63be0}
+@media (prefers-color-scheme:dark){
+.paper{fill:#17181c}
+.title,.button,#details,#matched{fill:#e4e4e4}
+.subtitle{fill:#a5a5a5}
+.note{fill:#ffb074}
+#frames g:hover rect{stroke:#fff}
+}`;
+
+// Runs in the picture, in the browser. It reads everything from the drawing: no name stands in code.
+const SCRIPT = `
+(function () {
+  var svg = document.documentElement;
+  var pad = ${PAD}, full = svg.viewBox.baseVal.width - 2 * pad, perCharacter = ${FONT * CHARACTER};
+  var byId = function (id) { return document.getElementById(id); };
+  var group = byId('frames'), total = Number(group.dataset.total);
+  var frames = Array.prototype.map.call(group.children, function (g) {
+    var rect = g.querySelector('rect');
+    return {
+      g: g, rect: rect, label: g.querySelector('text'), hover: g.querySelector('title').textContent,
+      depth: Number(g.dataset.d), weight: Number(g.dataset.n),
+      x: Number(rect.getAttribute('x')) - pad, w: Number(rect.getAttribute('width'))
+    };
+  });
+  frames.forEach(function (f) { f.name = f.hover.replace(/ \\([^()]*\\)$/, ''); });
+
+  function place(f, x, w) {
+    f.rect.setAttribute('x', pad + x);
+    f.rect.setAttribute('width', w);
+    f.label.setAttribute('x', pad + x + 3);
+    var room = Math.floor((w - 6) / perCharacter), text = Array.from(f.name);
+    f.label.textContent = room < 3 ? '' : text.length <= room ? f.name : text.slice(0, room - 1).join('') + '\\u2026';
+  }
+  function zoom(to) {
+    var from = to.x, until = to.x + to.w, scale = full / to.w, slack = 0.02;
+    frames.forEach(function (f) {
+      var below = f.depth < to.depth && f.x <= from + slack && f.x + f.w >= until - slack;
+      var inside = f.depth >= to.depth && f.x >= from - slack && f.x + f.w <= until + slack;
+      f.g.style.display = below || inside ? '' : 'none';
+      f.g.classList.toggle('below', below);
+      if (below) place(f, 0, full);
+      else if (inside) place(f, (f.x - from) * scale, f.w * scale);
+    });
+    byId('reset').setAttribute('visibility', to.depth === 0 ? 'hidden' : 'visible');
+  }
+  function search() {
+    var searching = frames.some(function (f) { return f.g.classList.contains('found'); });
+    var term = searching ? null : prompt('Search for (regular expression)', '');
+    var pattern = null;
+    try { if (term) pattern = new RegExp(term); } catch (e) { alert(e.message); }
+    var matched = 0, covered = -1;
+    frames.slice().sort(function (a, b) { return a.x - b.x || a.depth - b.depth; }).forEach(function (f) {
+      var found = pattern !== null && f.depth > 0 && pattern.test(f.name);
+      f.g.classList.toggle('found', found);
+      // What stands on a frame that was counted is within it.
+      if (found && f.x >= covered - 0.02) { matched += f.weight; covered = f.x + f.w; }
+    });
+    byId('search').textContent = matched > 0 ? 'Reset search' : 'Search';
+    byId('matched').textContent = pattern === null ? '' : 'Matched: ' + (100 * matched / total).toFixed(2) + '%';
+  }
+  frames.forEach(function (f) {
+    f.g.addEventListener('click', function () { zoom(f); });
+    f.g.addEventListener('mouseenter', function () { byId('details').textContent = f.hover; });
+    f.g.addEventListener('mouseleave', function () { byId('details').textContent = ''; });
+  });
+  byId('reset').addEventListener('click', function () { zoom(frames[0]); });
+  byId('search').addEventListener('click', search);
+  document.addEventListener('keydown', function (e) {
+    if ((e.ctrlKey || e.metaKey) && e.key === 'f') { e.preventDefault(); search(); }
+    if (e.key === 'Escape' && frames.length > 0) zoom(frames[0]);
+  });
+})();
+`;

@@ -1,0 +1,89 @@
+/**
+ * Text from files and processes is hostile: it may hold control characters, bidirectional overrides that reorder what
+ * is read, or code points that XML cannot hold. Here it is made visible and harmless.
+ */
+
+// C0 and C1 controls, DEL, zero-width and bidirectional controls, line separators, surrogates and non-characters.
+const UNSHOWABLE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\u{e0000}-\u{e007f}]|\p{Cs}/gu;
+
+/** The text with everything that cannot be seen written out: `\x1b`, `\u{202e}`; a byte that was not UTF-8 as `\xff`. */
+export function visible(text: string): string {
+  return text.replace(UNSHOWABLE, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
+    if (code >= 0xd800 && code <= 0xdfff) return '\ufffd';
+    return code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+const XML_ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Visible text, ready for XML text and attribute values. */
+export function xmlText(text: string): string {
+  return visible(text).replace(/[&<>"']/g, (character) => XML_ENTITIES[character] as string);
+}
+
+/** At most `length` characters, the last one an ellipsis where some had to go. */
+export function shorten(text: string, length: number): string {
+  const characters = [...text];
+  if (characters.length <= length) return text;
+  return length < 1 ? '' : `${characters.slice(0, length - 1).join('')}…`;
+}
+
+/** Breaks a text into lines of at most `length` characters, at spaces where there are any. */
+export function wrap(text: string, length: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const candidate = line === '' ? word : `${line} ${word}`;
+    if (candidate.length <= length || line === '') {
+      line = candidate;
+    } else {
+      lines.push(line);
+      line = word;
+    }
+    while (line.length > length) {
+      lines.push(line.slice(0, length));
+      line = line.slice(length);
+    }
+  }
+  return [...lines, line].filter((part) => part !== '');
+}
+
+/** A count with thousands separators: 1,234,567. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
+}
+
+/** A measured value with three significant digits, never in scientific notation between 1e-6 and 1e15. */
+export function formatValue(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString('en-US');
+  if (size !== 0 && size < 1e-6) return value.toExponential(2);
+  return String(Number(value.toPrecision(3)));
+}
+
+/** A share of a whole as a percentage: `0.3 %`, `12 %`, `<0.1 %`. */
+export function formatShare(part: number, whole: number): string {
+  if (whole === 0 || part === 0) return '0 %';
+  const percent = (100 * part) / whole;
+  if (percent < 0.1) return '<0.1 %';
+  return `${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function joinWords(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+/** `1 record`, `2 records`. */
+export function plural(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,296 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Datapoint } from '../common/datatypes.ts';
+import { DamagedFileError } from '../common/errors.ts';
+import { ScopeFilter, TaskTable } from '../common/scope.ts';
+import type { Batch, Report } from '../common/section.ts';
+import {
+  type CpuStats,
+  type CpuStream,
+  type EventFormat,
+  FtraceReader,
+  ftraceDetailsSchema,
+  GAP_END,
+  GAP_START,
+  numberField,
+  readStats,
+  textField,
+} from './ftrace.ts';
+import { type BlockIo, IoPairs } from './io-pairs.ts';
+import type { Recording, RunInfo } from './recording.ts';
+
+/** The events that a disklat recording holds. */
+export const DISKLAT_EVENTS = [
+  'block:block_rq_issue',
+  'block:block_rq_complete',
+  'block:block_rq_requeue',
+  'task:task_newtask',
+  'task:task_rename',
+] as const;
+
+/** What a disklat recording tells beside the trace: names of block devices by `MAJ:MIN`, and the kernel's own counters. */
+const detailsSchema = z.object({
+  ftrace: ftraceDetailsSchema,
+  devices: z.record(z.string(), z.string()),
+  /** Those that have a request queue: I/Os of others (dm, md, zram) never become requests of their own. */
+  requestBased: z.array(z.string()),
+  /** Text of /proc/diskstats at the start; that of the end is in a file, see diskstatsFile. */
+  diskstats: z.string(),
+});
+export type DisklatDetails = z.infer<typeof detailsSchema>;
+
+/** Where the text of /proc/diskstats at the end of the recording is. */
+export function diskstatsFile(dir: string): string {
+  return join(dir, 'diskstats');
+}
+
+const BATCH = 4096;
+/** Events between two rests of a decoder that has nothing to give. */
+const SLICE = 50_000;
+const CLONE_THREAD = 0x10000;
+const MINOR_BITS = 20;
+
+/**
+ * Decodes a disklat recording: one datapoint per completed I/O in scope, in the order of issue. x is its issue in
+ * seconds since the origin, y the time to its completion in ms, both with the kernel's nanoseconds; fields `comm`, `pid`, `tid`
+ * (who issued it), `op` (rwbs as the kernel prints it), `dev`, `sector` (of 512 bytes), `bytes`, `stack` (empty).
+ * What is left out is counted in the report, by kind.
+ */
+export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
+  const parsed = detailsSchema.safeParse(recording.details);
+  if (!parsed.success) throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of a disk trace');
+  const details = parsed.data;
+  const reader = new FtraceReader(dir, details.ftrace, BigInt(run.origin));
+  try {
+    const tasks = new TaskTable(run.tasks);
+    const pairs = new IoPairs();
+    const filter = new ScopeFilter(run.scope, tasks);
+    const handlers = eventHandlers(reader, pairs, tasks, filter, report);
+    const toDatapoint = (io: BlockIo): Datapoint => ({
+      x: io.issued / 1e9,
+      y: (io.completed - io.issued) / 1e6,
+      info: [
+        io.comm,
+        `${io.pid}`,
+        `${io.tid}`,
+        io.op,
+        deviceName(io.dev, details.devices),
+        `${io.sector}`,
+        `${io.bytes}`,
+        '',
+      ],
+    });
+    let rest = SLICE;
+    for (let event = reader.next(); event !== undefined; event = reader.next()) {
+      handlers[event.id + GAPS]?.(event);
+      if (pairs.ready >= BATCH) {
+        yield* batches(pairs, toDatapoint);
+      } else if (--rest === 0) {
+        rest = SLICE;
+        await yieldToOthers();
+      }
+    }
+    pairs.finish();
+    yield* batches(pairs, toDatapoint);
+    reportPairs(pairs, report);
+    reportLoss(dir, reader, pairs, details, report);
+  } finally {
+    reader.close();
+  }
+}
+
+/** All that can be given out, in batches. */
+function* batches(pairs: IoPairs, toDatapoint: (io: BlockIo) => Datapoint): Generator<Batch> {
+  for (let ios = pairs.take(BATCH); ios.length > 0; ios = pairs.take(BATCH)) {
+    yield { section: 0, records: ios.map(toDatapoint) };
+  }
+}
+
+/** Handlers are in an array by id; the two ids of gaps are negative. */
+const GAPS = -GAP_END;
+
+type Handler = (event: CpuStream) => void;
+
+/** One function per kind of event, by id + GAPS. */
+function eventHandlers(
+  reader: FtraceReader,
+  pairs: IoPairs,
+  tasks: TaskTable,
+  filter: ScopeFilter,
+  report: Report,
+): (Handler | undefined)[] {
+  const handlers: (Handler | undefined)[] = [];
+  handlers[GAP_START + GAPS] = () => pairs.gapStart();
+  handlers[GAP_END + GAPS] = () => pairs.gapEnd();
+  const on = (name: string, handler: (format: EventFormat) => Handler): boolean => {
+    const format = reader.format(name);
+    if (format !== undefined) handlers[format.id + GAPS] = handler(format);
+    return format !== undefined;
+  };
+  on('block:block_rq_issue', (format) => issueHandler(format, pairs, tasks, filter));
+  on('block:block_rq_complete', (format) => completeHandler(format, pairs));
+  on('block:block_rq_requeue', (format) => requeueHandler(format, pairs));
+  const forks = on('task:task_newtask', (format) => forkHandler(format, tasks));
+  const names = on('task:task_rename', (format) => renameHandler(format, tasks));
+  if (!forks || !names) {
+    report.warn('the recording has no task events: the pid of a thread that began during it may be its thread id');
+  }
+  return handlers;
+}
+
+function issueHandler(format: EventFormat, pairs: IoPairs, tasks: TaskTable, filter: ScopeFilter): Handler {
+  const tid = numberField(format, 'common_pid');
+  const dev = numberField(format, 'dev');
+  const sector = numberField(format, 'sector');
+  const sectors = numberField(format, 'nr_sector');
+  const bytes = format.fields.has('bytes') ? numberField(format, 'bytes') : (e: CpuStream) => sectors(e) * 512;
+  const op = textField(format, 'rwbs');
+  const comm = textField(format, 'comm');
+  return (e) => {
+    const issuer = tid(e);
+    const name = comm(e);
+    pairs.issue({
+      issued: e.time,
+      dev: dev(e),
+      sector: sector(e),
+      sectors: sectors(e),
+      bytes: bytes(e),
+      op: op(e),
+      comm: name,
+      tid: issuer,
+      pid: tasks.pidOf(issuer),
+      kept: filter.keeps(issuer, name),
+    });
+  };
+}
+
+function completeHandler(format: EventFormat, pairs: IoPairs): Handler {
+  const dev = numberField(format, 'dev');
+  const sector = numberField(format, 'sector');
+  const sectors = numberField(format, 'nr_sector');
+  const op = textField(format, 'rwbs');
+  // Named `errors` before Linux 5.16.
+  const errorName = ['error', 'errors'].find((name) => format.fields.has(name));
+  const error = errorName === undefined ? () => 0 : numberField(format, errorName);
+  return (e) => pairs.complete(e.time, dev(e), sector(e), sectors(e), op(e), error(e) !== 0);
+}
+
+function requeueHandler(format: EventFormat, pairs: IoPairs): Handler {
+  const dev = numberField(format, 'dev');
+  const sector = numberField(format, 'sector');
+  const op = textField(format, 'rwbs');
+  return (e) => pairs.requeue(dev(e), sector(e), op(e));
+}
+
+function forkHandler(format: EventFormat, tasks: TaskTable): Handler {
+  const creator = numberField(format, 'common_pid');
+  const child = numberField(format, 'pid');
+  const flags = numberField(format, 'clone_flags');
+  const comm = textField(format, 'comm');
+  // clone_flags may have 64 bits; CLONE_THREAD is in the lower half.
+  return (e) => tasks.fork(child(e), creator(e), ((flags(e) % 2 ** 32) & CLONE_THREAD) !== 0, comm(e));
+}
+
+function renameHandler(format: EventFormat, tasks: TaskTable): Handler {
+  const tid = numberField(format, 'pid');
+  const comm = textField(format, 'newcomm');
+  return (e) => tasks.rename(tid(e), comm(e));
+}
+
+/** Says what the pairing left out, by kind. */
+function reportPairs(pairs: IoPairs, report: Report): void {
+  const { counts } = pairs;
+  const kinds: [number, string][] = [
+    [counts.unissued, 'completed, but their issue was not seen'],
+    [counts.unfinished, 'were issued, but their completion was not seen'],
+    [counts.inGap, 'were under way while events were lost'],
+    [counts.negative, 'seemed to end before they began'],
+    [counts.passthrough, 'were commands without a sector, which cannot be paired'],
+  ];
+  const leftOut = kinds.filter(([count]) => count > 0);
+  if (leftOut.length > 0) {
+    const list = leftOut.map(([count, what]) => `${count} that ${what}`).join(', ');
+    report.warn(`I/Os left out (of the whole machine): ${list}`);
+  }
+  if (counts.overlapping > 0) {
+    report.warn(
+      `${counts.overlapping} I/Os ran at the same time as another one of the same kind and place; the kernel does not tell which of them ended first, so they are paired in the order of issue`,
+    );
+  }
+  if (counts.failed > 0) report.warn(`${counts.failed} I/Os of the machine ended with an error; they are in the data`);
+}
+
+/** Compares what was decoded with the ring buffer's counters and with those of the block layer. */
+function reportLoss(dir: string, reader: FtraceReader, pairs: IoPairs, details: DisklatDetails, report: Report): void {
+  if (reader.damaged > 0)
+    report.warn(`${reader.damaged} pages of the trace were cut or could not be read to their end`);
+  const stats = readStats(dir);
+  if (stats === undefined) {
+    report.warn('the recording was cut off: how many events were lost is not known');
+    return;
+  }
+  const { cpus } = stats;
+  const sum = (pick: (cpu: CpuStats) => number): number => cpus.reduce((total, cpu) => total + pick(cpu), 0);
+  const lost = sum((cpu) => cpu.overrun + cpu.commitOverrun + cpu.dropped);
+  if (lost > 0) {
+    report.lost(lost);
+    report.warn(
+      `${lost} trace events were lost: the buffers of ${details.ftrace.bufferKb} KiB per CPU (buffer_kb) were too small`,
+    );
+  }
+  const read = sum((cpu) => cpu.read);
+  if (read !== reader.events) {
+    report.warn(`the kernel counted ${read} trace events that were read, but ${reader.events} could be decoded`);
+  }
+  reportDiskstats(dir, pairs, details, lost, report);
+}
+
+/** A trace that misses more than this many of a device's I/Os, and more than 1 in 20, is not believed. */
+const DISKSTATS_SLACK = 20;
+const DISKSTATS_SHARE = 0.95;
+
+function reportDiskstats(dir: string, pairs: IoPairs, details: DisklatDetails, lost: number, report: Report): void {
+  const before = parseDiskstats(details.diskstats);
+  let after: Map<string, number>;
+  try {
+    after = parseDiskstats(readFileSync(diskstatsFile(dir), 'utf8'));
+  } catch {
+    return;
+  }
+  for (const number of details.requestBased) {
+    const counted = (after.get(number) ?? 0) - (before.get(number) ?? 0);
+    const seen = pairs.completions.get(deviceNumber(number)) ?? 0;
+    if (seen >= counted * DISKSTATS_SHARE || counted - seen <= DISKSTATS_SLACK) continue;
+    const sentence = `${details.devices[number] ?? number}: the trace has ${seen} completed I/Os, but /proc/diskstats counted ${counted}`;
+    if (lost > 0) report.warn(sentence);
+    else report.distrust(sentence);
+  }
+}
+
+//  254       0 vda 42061 9930 3913506 18840 30394 16914 3133456 6530 0 7352 25976 8312 42 319152 502 2830 102
+/**
+ * Completed requests (reads, writes and discards; merged bios count once) by `MAJ:MIN`. Columns as in
+ * Documentation/admin-guide/iostats.rst.
+ */
+export function parseDiskstats(text: string): Map<string, number> {
+  const completed = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const column = line.trim().split(/\s+/u);
+    if (column.length < 11) continue;
+    completed.set(`${column[0]}:${column[1]}`, Number(column[3]) + Number(column[7]) + Number(column[14] ?? 0));
+  }
+  return completed;
+}
+
+function deviceNumber(name: string): number {
+  const [major, minor] = name.split(':');
+  return Number(major) * 2 ** MINOR_BITS + Number(minor);
+}
+
+/** Name of a device by its number (the kernel's dev_t, include/linux/kdev_t.h); MAJ:MIN where it has none. */
+function deviceName(dev: number, devices: Readonly<Record<string, string>>): string {
+  const number = `${Math.floor(dev / 2 ** MINOR_BITS)}:${dev % 2 ** MINOR_BITS}`;
+  return devices[number] ?? number;
+}

@@ -1,0 +1,288 @@
+/** A block I/O that was issued. Times are integer nanoseconds since the origin, a sector has 512 bytes. */
+export interface IssuedIo {
+  readonly issued: number;
+  /** The kernel's device number. */
+  readonly dev: number;
+  readonly sector: number;
+  readonly sectors: number;
+  readonly bytes: number;
+  /** rwbs text of the tracepoint: see blk_fill_rwbs() in kernel/trace/blktrace.c. */
+  readonly op: string;
+  readonly comm: string;
+  readonly tid: number;
+  readonly pid: number;
+  /** Whether it is in scope; others are followed too, so that nothing is paired wrongly, but not given out. */
+  readonly kept: boolean;
+}
+
+/** A block I/O whose last sector has completed. */
+export interface BlockIo extends IssuedIo {
+  readonly completed: number;
+}
+
+/** I/Os that are not among the pairs, by kind; `overlapping` and `failed` ones are among them. */
+export interface PairCounts {
+  /** Completed, but the issue was not seen: most were under way when the recording began. */
+  unissued: number;
+  /** Issued, but the completion was not seen: most were under way when it ended. */
+  unfinished: number;
+  /** Under way at a time when events were lost: a pair might join the ends of two I/Os. */
+  inGap: number;
+  negative: number;
+  /** Commands to the device itself (SG_IO, NVMe admin): the tracepoints do not tell which is which. */
+  passthrough: number;
+  /** Another I/O of the same kind, device and sector was under way: paired in the order of issue. */
+  overlapping: number;
+  failed: number;
+  requeued: number;
+}
+
+interface Pending extends IssuedIo {
+  completed: number;
+  state: 'issued' | 'done' | 'dropped';
+  /** Sectors that have not completed, and where they begin. */
+  left: number;
+  at: number;
+  /** Went back to its queue after a part of it had completed. */
+  requeued: boolean;
+  overlaps: boolean;
+}
+
+/** I/Os that may wait behind the oldest one that is under way, before that one is given up. */
+const WINDOW = 1 << 20;
+
+/**
+ * Joins the issue and the completion of block requests, by device, sector and direction, and gives the I/Os out in the
+ * order of issue. To be fed in time order. A latency is never guessed: what does not pair is counted.
+ *
+ * What the kernel does (block/blk-mq.c, block/blk-flush.c, include/trace/events/block.h): a request that the device completes in parts
+ * has a completion per part, each with the sector where that part begins. A request that a driver could not take is
+ * requeued and issued again. A flush is issued with sector 0 and completes with sector -1, both without
+ * sectors; the request that asked for it completes once more for its own end, with 0 sectors and without an issue.
+ */
+export class IoPairs {
+  readonly counts: PairCounts = {
+    unissued: 0,
+    unfinished: 0,
+    inGap: 0,
+    negative: 0,
+    passthrough: 0,
+    overlapping: 0,
+    failed: 0,
+    requeued: 0,
+  };
+  /**
+   * Requests that completed, by device, whether they paired or not. Flushes do not count, but the requests that asked
+   * for them do, as in /proc/diskstats (blk_account_io_done() in block/blk-mq.c). One with both data and a flush
+   * counts twice here, so that this is never fewer than the kernel's number unless something was lost.
+   */
+  readonly completions = new Map<number, number>();
+  /** Kept I/Os that completed since the last take. */
+  ready = 0;
+
+  /** By device and direction, then by the next sector to complete; more than one only where I/Os overlap. */
+  readonly #underWay = new Map<number, Map<number, Pending | Pending[]>>();
+  /** Kept I/Os in the order of issue. */
+  #queue: Pending[] = [];
+  #head = 0;
+  #gaps = 0;
+
+  constructor(private readonly window = WINDOW) {}
+
+  issue(io: IssuedIo): void {
+    const direction = directionOf(io.op);
+    if (io.sectors === 0 && direction !== FLUSH) {
+      this.counts.passthrough++;
+      return;
+    }
+    if (this.#gaps > 0) {
+      this.counts.inGap++;
+      return;
+    }
+    const place = this.#place(io.dev, direction);
+    const again = find(place.get(io.sector), (other) => other.requeued && other.left === io.sectors);
+    if (again !== undefined) {
+      again.requeued = false;
+      return;
+    }
+    const pending: Pending = {
+      ...io,
+      completed: 0,
+      state: 'issued',
+      left: io.sectors,
+      at: io.sector,
+      requeued: false,
+      overlaps: false,
+    };
+    add(place, pending);
+    if (io.kept) this.#push(pending);
+  }
+
+  /** `sectors` of the I/O at `sector` have completed. */
+  complete(time: number, dev: number, sector: number, sectors: number, op: string, failed: boolean): void {
+    const direction = directionOf(op);
+    if (sectors === 0 && direction !== FLUSH) {
+      this.#countCompletion(dev);
+      return;
+    }
+    const place = this.#place(dev, direction);
+    const at = direction === FLUSH ? 0 : sector;
+    const candidates = place.get(at);
+    const io = find(candidates, (other) => other.left === sectors) ?? find(candidates, (other) => other.left > sectors);
+    if (io === undefined) {
+      // Commands to the device have been counted at their issue.
+      if (this.#gaps > 0 || direction === NO_DATA) return;
+      this.counts.unissued++;
+      if (direction !== FLUSH) this.#countCompletion(dev);
+      return;
+    }
+    remove(place, io);
+    if (io.left > sectors) {
+      io.left -= sectors;
+      io.at += sectors;
+      add(place, io);
+      return;
+    }
+    if (direction !== FLUSH) this.#countCompletion(dev);
+    if (failed) this.counts.failed++;
+    if (io.overlaps) this.counts.overlapping++;
+    if (time < io.issued) {
+      this.counts.negative++;
+      this.#drop(io);
+      return;
+    }
+    io.completed = time;
+    io.state = 'done';
+    if (io.kept) this.ready++;
+  }
+
+  /** The I/O at `sector` went back to its queue. One of which nothing has completed begins anew when it is issued again. */
+  requeue(dev: number, sector: number, op: string): void {
+    const place = this.#place(dev, directionOf(op));
+    const io = find(place.get(sector), () => true);
+    if (io === undefined) return;
+    this.counts.requeued++;
+    if (io.left < io.sectors) {
+      io.requeued = true;
+      return;
+    }
+    remove(place, io);
+    this.#drop(io);
+  }
+
+  /** From here on events of a CPU are missing; there can be a gap per CPU at a time. */
+  gapStart(): void {
+    this.#gaps++;
+    this.counts.inGap += this.#forget();
+  }
+
+  gapEnd(): void {
+    this.#gaps--;
+    this.counts.inGap += this.#forget();
+  }
+
+  /** No more will come: what is still under way will not complete. */
+  finish(): void {
+    this.counts.unfinished += this.#forget();
+  }
+
+  /** At most `max` I/Os that have completed and whose turn it is, in the order of issue. */
+  take(max = Number.POSITIVE_INFINITY): BlockIo[] {
+    const taken: BlockIo[] = [];
+    while (taken.length < max) {
+      const io = this.#queue[this.#head];
+      if (io === undefined || io.state === 'issued') break;
+      if (io.state === 'done') taken.push(io);
+      this.#head++;
+    }
+    if (this.#head > this.#queue.length / 2) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.ready = 0;
+    return taken;
+  }
+
+  #push(io: Pending): void {
+    this.#queue.push(io);
+    const oldest = this.#queue[this.#head];
+    if (this.#queue.length - this.#head <= this.window || oldest?.state !== 'issued') return;
+    remove(this.#place(oldest.dev, directionOf(oldest.op)), oldest);
+    this.#drop(oldest);
+    this.counts.unfinished++;
+  }
+
+  #drop(io: Pending): void {
+    io.state = 'dropped';
+  }
+
+  #countCompletion(dev: number): void {
+    this.completions.set(dev, (this.completions.get(dev) ?? 0) + 1);
+  }
+
+  #forget(): number {
+    let count = 0;
+    for (const place of this.#underWay.values()) {
+      for (const ios of place.values()) {
+        for (const io of Array.isArray(ios) ? ios : [ios]) {
+          this.#drop(io);
+          count++;
+        }
+      }
+      place.clear();
+    }
+    return count;
+  }
+
+  #place(dev: number, direction: number): Map<number, Pending | Pending[]> {
+    const key = dev * 256 + direction;
+    let place = this.#underWay.get(key);
+    if (place === undefined) {
+      place = new Map();
+      this.#underWay.set(key, place);
+    }
+    return place;
+  }
+}
+
+function add(place: Map<number, Pending | Pending[]>, io: Pending): void {
+  const there = place.get(io.at);
+  if (there === undefined) {
+    place.set(io.at, io);
+    return;
+  }
+  const all = Array.isArray(there) ? there : [there];
+  all.push(io);
+  for (const each of all) each.overlaps = true;
+  place.set(io.at, all);
+}
+
+function remove(place: Map<number, Pending | Pending[]>, io: Pending): void {
+  const there = place.get(io.at);
+  if (!Array.isArray(there)) {
+    place.delete(io.at);
+    return;
+  }
+  const others = there.filter((other) => other !== io);
+  place.set(io.at, others.length === 1 ? others[0]! : others);
+}
+
+function find(there: Pending | Pending[] | undefined, fits: (io: Pending) => boolean): Pending | undefined {
+  if (there === undefined) return undefined;
+  if (Array.isArray(there)) return there.find(fits);
+  return fits(there) ? there : undefined;
+}
+
+const FLUSH = 'F'.charCodeAt(0);
+const NO_DATA = 'N'.charCodeAt(0);
+/** Letters that name an operation where they stand behind the F of a preflush. */
+const OPERATIONS = new Set([...'WRDZN'].map((letter) => letter.charCodeAt(0)));
+
+/**
+ * The letter of the operation in an rwbs text: it is the first, unless that is the F of a preflush (`FWS` is a write).
+ * The flags behind it can differ between issue and completion.
+ */
+function directionOf(op: string): number {
+  const first = op.charCodeAt(0);
+  return first === FLUSH && OPERATIONS.has(op.charCodeAt(1)) ? op.charCodeAt(1) : first;
+}

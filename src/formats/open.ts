@@ -1,0 +1,199 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { EXIT, errorCode, errorMessage, MarpleError } from '../common/errors.ts';
+import type { SectionHeader } from '../common/header.ts';
+import { PARTIAL, sectionFileName } from '../common/partial.ts';
+import { type DataFile, openDataFile, type SectionReader } from '../common/reader.ts';
+import { HeaderReport } from '../common/report.ts';
+import type { Batch } from '../common/section.ts';
+import { systemReason } from '../common/system-reason.ts';
+import { SectionWriter } from '../common/writer.ts';
+import { decodeRecording } from './decoders.ts';
+import { RECORDING_FILE, type RunInfo } from './recording.ts';
+
+/**
+ * Opens what a user may name as data: a data file; `-` (stdin) or a pipe; the partial folder of a run that was cut off, or
+ * the name that its file would have had. Streams and decoded recordings are kept in `tempDir` until it is closed.
+ * @throws UsageError (2), DamagedFileError (65)
+ */
+export async function openData(path: string, tempDir: string, stdin: Readable = process.stdin): Promise<DataFile> {
+  if (path === '-') return openStream(stdin, 'stdin', tempDir);
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFIFO() || found?.isCharacterDevice()) return openStream(createReadStream(path), path, tempDir);
+  if (found?.isDirectory()) return openPartial(path.replace(/(?<=.)\/+$/, ''), tempDir);
+  const partial = `${path}${PARTIAL}`;
+  return found === undefined && (await isFolder(partial)) ? openPartial(partial, tempDir) : openDataFile(path);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+/** Reading goes back and forth in a file, so a stream is put into one first. */
+async function openStream(stream: Readable, name: string, tempDir: string): Promise<DataFile> {
+  const folder = await mkdtemp(join(tempDir, 'stream-'));
+  const path = join(folder, 'data');
+  try {
+    await pipeline(stream, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+  } catch (error) {
+    throw new MarpleError(
+      `${name} could not be read into ${folder}: ${systemReason(error)}`,
+      EXIT.usage,
+      'put it into a file, and name that: marple display -i FILE',
+      { cause: error },
+    );
+  }
+  return withFolder(await openDataFile(path, { name }), folder);
+}
+
+/** The same file, which takes a temporary folder with it when it is closed. */
+function withFolder(file: DataFile, folder: string): DataFile {
+  return {
+    ...file,
+    close: async () => {
+      await file.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The sections that were written as they came, and in place of those of a raw recording what it decodes to. */
+async function openPartial(path: string, tempDir: string): Promise<DataFile> {
+  const plain = await openDataFile(path);
+  const opened = [plain];
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.map((file) => file.close()));
+  };
+  try {
+    const sections = [...plain.sections];
+    const warnings = [...plain.warnings];
+    for (const name of await recordedInterfaces(path)) {
+      // A section with its records counted was complete before the run was cut off.
+      const own = sections.filter(({ header }) => header.interface === name && typeof header.records !== 'number');
+      if (own.length === 0) continue;
+      const recording = join(path, 'recordings', name);
+      const { file, headers, problem } = await decodeSections(path, recording, own, tempDir);
+      opened.push(file);
+      for (const [i, { number }] of own.entries()) {
+        sections[number - 1] = inPlace(number, headers[i]!, file.sections[i]!);
+      }
+      if (problem !== undefined) warnings.push(`${name}: ${problem}`);
+    }
+    return { path, partial: true, sections, warnings, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Interfaces whose raw recording had begun. */
+async function recordedInterfaces(partial: string): Promise<string[]> {
+  const names = await readdir(join(partial, 'recordings')).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  });
+  const begun: string[] = [];
+  for (const name of names.sort()) {
+    if ((await readdir(join(partial, 'recordings', name))).includes(RECORDING_FILE)) begun.push(name);
+  }
+  return begun;
+}
+
+function inPlace(number: number, header: SectionHeader, decoded: SectionReader): SectionReader {
+  return {
+    number,
+    header,
+    batches: (datatype) => decoded.batches(datatype),
+    points: (want) => decoded.points(want),
+    events: (want) => decoded.events(want),
+  };
+}
+
+interface DecodedSections {
+  readonly file: DataFile;
+  /** Those of the sections, with what the decoder had to say. */
+  readonly headers: readonly SectionHeader[];
+  /** What kept the recording from being decoded to its end. */
+  readonly problem: string | undefined;
+}
+
+/** Decodes the recording of one interface into section files of their own. */
+async function decodeSections(
+  partial: string,
+  recording: string,
+  sections: readonly SectionReader[],
+  tempDir: string,
+): Promise<DecodedSections> {
+  const folder = await mkdtemp(join(tempDir, 'decoded-'));
+  const report = new HeaderReport();
+  const writers = sections.map(({ header }, i) =>
+    SectionWriter.create(join(folder, sectionFileName(header, i)), { ...header }),
+  );
+  let problem: string | undefined;
+  const onProblem = (reason: string): void => {
+    problem = `its recording could not be decoded to the end: ${reason}`;
+    report.warn(problem);
+  };
+  try {
+    for await (const { section, records } of untilDamaged(decodePartial(partial, recording, report), onProblem)) {
+      const writer = writers[section];
+      if (writer === undefined)
+        throw new Error(`${recording} has records for a section ${section}, which there is not`);
+      await writer.write(records);
+    }
+    for (const writer of writers) {
+      report.applyTo(writer.header);
+      await writer.complete();
+    }
+  } finally {
+    for (const writer of writers) await writer.discard();
+  }
+  const file = withFolder(await openDataFile(folder), folder);
+  return { file, headers: writers.map(({ header }) => header), problem };
+}
+
+async function* decodePartial(partial: string, recording: string, report: HeaderReport): AsyncGenerator<Batch> {
+  yield* decodeRecording(recording, await readRun(join(partial, 'run.json')), report);
+}
+
+/** What comes before an error of the data; the error is told. Others are bugs, and thrown. */
+async function* untilDamaged(
+  batches: AsyncIterable<Batch>,
+  onProblem: (reason: string) => void,
+): AsyncGenerator<Batch> {
+  try {
+    yield* batches;
+  } catch (error) {
+    if (!(error instanceof MarpleError) && errorCode(error) === undefined) throw error;
+    onProblem(errorMessage(error));
+  }
+}
+
+const runSchema = z.object({
+  origin: z.string().regex(/^\d+$/),
+  scope: z.object({
+    own: z.number(),
+    root: z.number().optional(),
+    pids: z.array(z.number()).optional(),
+    comm: z.string().optional(),
+  }),
+  tasks: z.array(z.object({ tid: z.number(), pid: z.number(), parent: z.number(), comm: z.string() })),
+  bootId: z.string(),
+});
+
+// {"origin":"8123456789012","scope":{"own":4242},"tasks":[{"tid":1,"pid":1,"parent":0,"comm":"systemd"}],"bootId":"6f..."}
+async function readRun(path: string): Promise<RunInfo> {
+  try {
+    return runSchema.parse(JSON.parse(await readFile(path, 'utf8'))) as RunInfo;
+  } catch (error) {
+    const reason = errorCode(error) === undefined ? 'it is not whole' : systemReason(error);
+    throw new MarpleError(`${path} cannot be read: ${reason}`, EXIT.damaged, undefined, { cause: error });
+  }
+}

@@ -1,0 +1,354 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { EventData } from '../common/datatypes.ts';
+import { DamagedFileError, UnavailableError } from '../common/errors.ts';
+import { ScopeFilter, TaskTable } from '../common/scope.ts';
+import type { Batch, Report } from '../common/section.ts';
+import { foldSample } from './folding.ts';
+import {
+  isUserOnly,
+  type PerfDataState,
+  preparePerfData,
+  recordedEvents,
+  type ScriptEnd,
+  scriptLines,
+  withoutModifiers,
+} from './perf-data.ts';
+import { type PerfFork, type PerfFrame, type PerfSample, PerfScriptParser } from './perf-script.ts';
+import { findPerf } from './perf-tool.ts';
+import type { Recording, RunInfo } from './recording.ts';
+import { StackTable } from './stack-table.ts';
+
+/** What a callstack recording tells beside perf.data. */
+const detailsSchema = z.object({
+  tool: z.object({ name: z.string(), version: z.string(), command: z.array(z.string()) }),
+  /** The event that was asked for; perf takes another where the machine does not have it. */
+  event: z.string(),
+  options: z.record(z.string(), z.unknown()),
+  warnings: z.array(z.string()),
+  /** The perf that writes the file. */
+  writer: z.object({ pid: z.number(), startTime: z.number() }).optional(),
+});
+export type CallStackDetails = z.infer<typeof detailsSchema>;
+
+/** Where perf records to. */
+export function perfDataFile(dir: string): string {
+  return join(dir, 'perf.data');
+}
+
+/** Sections of callstack, by index. */
+const STACKS = 0;
+const EVENTS = 1;
+const BATCH = 4096;
+
+/**
+ * Decodes a callstack recording. Section 0: each unique stack once (process name first, then the outermost frame) with the
+ * number of its samples. Section 1: one event per sample in scope, sorted by time (ns since the origin), `type` the
+ * sampled event, fields `stack` (0-based number of the stack's line), `cpu`, `pid`, `tid`, `weight` (1). What is left
+ * out is counted in the report.
+ * @throws UnavailableError where the recording is not of this machine since it was booted, or perf is missing;
+ *   DamagedFileError where perf cannot read it.
+ */
+export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
+  const details = parseDetails(dir, recording);
+  describe(details, report);
+  checkBoot(run);
+  const path = perfDataFile(dir);
+  const state = await preparePerfData(path, details.writer);
+  sayState(state, report);
+  if (state === 'missing' || state === 'empty') return;
+
+  const perf = await findPerf();
+  reportEvents(await recordedEvents(perf, path), details, report);
+  const decoder = new CallStackDecoder(run, report);
+  let end: ScriptEnd | undefined;
+  for await (const lines of scriptLines(perf, path, (ended) => (end = ended))) {
+    for (const line of lines) decoder.push(line);
+    yield* decoder.take(BATCH);
+  }
+  decoder.finish();
+  yield* decoder.take(1);
+  yield* decoder.stacks();
+  if (end?.problem !== undefined) {
+    if (decoder.samples === 0) throw new DamagedFileError(path, end.problem);
+    report.warn(`the recording could not be read to its end: ${end.problem}`);
+  }
+  decoder.reportCounts(end?.lostChunks ?? 0);
+}
+
+function parseDetails(dir: string, recording: Recording): CallStackDetails {
+  const parsed = detailsSchema.safeParse(recording.details);
+  if (!parsed.success)
+    throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of a callstack recording');
+  return parsed.data;
+}
+
+function describe(details: CallStackDetails, report: Report): void {
+  report.tool(details.tool);
+  for (const [name, value] of Object.entries(details.options)) report.option(name, value);
+  for (const warning of details.warnings) report.warn(warning);
+}
+
+/** Addresses mean something only on the machine that ran, and the kernel's only until it is booted again. */
+function checkBoot(run: RunInfo): void {
+  if (run.bootId === bootId()) return;
+  throw new UnavailableError(
+    "the stacks were recorded on another machine, or before this one was booted anew: their functions' names cannot be found out here",
+    'next time let the run end by itself (or with one Ctrl-C), then the names are in the file',
+  );
+}
+
+function bootId(): string {
+  return readSetting('random/boot_id') ?? '';
+}
+
+/** A file of /proc/sys/kernel, see Documentation/admin-guide/sysctl/kernel.rst. */
+function readSetting(name: string): string | undefined {
+  try {
+    return readFileSync(join('/proc/sys/kernel', name), 'latin1').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function sayState(state: PerfDataState, report: Report): void {
+  if (state === 'missing' || state === 'empty') report.warn('perf was ended before it had recorded anything');
+  if (state === 'repaired') report.warn('perf was killed: what it had not yet written to its file is lost');
+}
+
+function reportEvents(events: readonly string[], details: CallStackDetails, report: Report): void {
+  const taken = events.map(withoutModifiers).find((event) => event !== details.event);
+  if (taken !== undefined) {
+    report.substitute({
+      for: details.event,
+      why: `this machine gives no hardware performance counters, so perf sampled ${taken}, a timer`,
+    });
+  }
+  if (events.some(isUserOnly)) {
+    const paranoid = readSetting('perf_event_paranoid') ?? '?';
+    report.warn(
+      `what ran in the kernel is missing: kernel.perf_event_paranoid is ${paranoid}, which allows it only to root ` +
+        '(sudo sysctl kernel.perf_event_paranoid=1)',
+    );
+  }
+}
+
+/** Events are held until so many came after them, should perf not print them in order. */
+const WINDOW = 4096;
+/** Above this share of samples it is worth a word. */
+const NOTABLE_SHARE = 0.1;
+
+/** From the lines of perf script to the records of both sections. */
+export class CallStackDecoder {
+  readonly #parser: PerfScriptParser;
+  readonly #tasks: TaskTable;
+  readonly #filter: ScopeFilter;
+  readonly #table = new StackTable();
+  readonly #origin: { seconds: number; nanoseconds: number };
+  readonly #deepest = Number(readSetting('perf_event_max_stack') ?? 127);
+  #pending: EventData[] = [];
+  #sorted = true;
+  #ready: EventData[] = [];
+  /** Time of the last event that was given out, and of the last that came. */
+  #given = 0;
+  #last = 0;
+  #lost = 0;
+  #early = 0;
+  #late = 0;
+  #timeless = 0;
+  #bare = 0;
+  #withUser = 0;
+  #broken = 0;
+  #cut = 0;
+  #nameless = 0;
+  /** Samples of all, in scope or not. */
+  samples = 0;
+  #kept = 0;
+
+  constructor(
+    run: RunInfo,
+    readonly report: Report,
+  ) {
+    this.#parser = new PerfScriptParser((line) => report.skipped(line), 'recorded');
+    this.#tasks = new TaskTable(run.tasks);
+    this.#filter = new ScopeFilter(run.scope, this.#tasks);
+    const origin = BigInt(run.origin);
+    this.#origin = { seconds: Number(origin / 1_000_000_000n), nanoseconds: Number(origin % 1_000_000_000n) };
+  }
+
+  push(line: string): void {
+    for (const record of this.#parser.push(line)) this.#record(record);
+  }
+
+  finish(): void {
+    for (const record of this.#parser.end()) this.#record(record);
+    this.#release(this.#pending.length);
+  }
+
+  /** The events that are ready, where they are so many at least. */
+  *take(atLeast: number): Generator<Batch> {
+    if (this.#ready.length < atLeast) return;
+    yield { section: EVENTS, records: this.#ready };
+    this.#ready = [];
+  }
+
+  *stacks(): Generator<Batch> {
+    let records = [];
+    for (const stack of this.#table.stacks()) {
+      records.push(stack);
+      if (records.length < BATCH) continue;
+      yield { section: STACKS, records };
+      records = [];
+    }
+    if (records.length > 0) yield { section: STACKS, records };
+  }
+
+  #record(record: PerfSample | PerfFork | { kind: 'lost'; count: number }): void {
+    if (record.kind === 'sample') this.#sample(record);
+    else if (record.kind === 'lost') this.#lost += record.count;
+    else this.#fork(record);
+  }
+
+  #fork({ pid, tid, parentPid, comm }: PerfFork): void {
+    const isThread = pid !== tid;
+    this.#tasks.fork(tid, isThread ? pid : parentPid, isThread, comm);
+  }
+
+  #sample(sample: PerfSample): void {
+    this.samples++;
+    const { time, tid, cpu } = sample;
+    const pid = sample.pid ?? tid;
+    if (!this.#filter.keeps(pid, sample.comm)) return;
+    if (time === undefined) {
+      this.#timeless++;
+      return;
+    }
+    const since = (time.seconds - this.#origin.seconds) * 1e9 + (time.nanoseconds - this.#origin.nanoseconds);
+    if (since < 0) {
+      this.#early++;
+      return;
+    }
+    this.#judge(sample.frames);
+    const stack = this.#table.add(foldSample(sample), 1);
+    const type = withoutModifiers(sample.event ?? '');
+    this.#kept++;
+    this.#hold({ time: since, type, datum: [`${stack}`, `${cpu ?? ''}`, `${pid}`, `${tid}`, '1'] });
+  }
+
+  #hold(event: EventData): void {
+    if (event.time < this.#last) this.#sorted = false;
+    this.#last = event.time;
+    this.#pending.push(event);
+    if (this.#pending.length >= 2 * WINDOW) this.#release(WINDOW);
+  }
+
+  #release(count: number): void {
+    if (!this.#sorted) {
+      this.#pending.sort((a, b) => a.time - b.time);
+      this.#last = this.#pending.at(-1)?.time ?? this.#last;
+      this.#sorted = true;
+    }
+    for (const event of this.#pending.slice(0, count)) {
+      if (event.time < this.#given) {
+        // Too late for its place: it gets the nearest time that keeps the section sorted.
+        this.#late++;
+        this.#ready.push({ ...event, time: this.#given });
+      } else {
+        this.#given = event.time;
+        this.#ready.push(event);
+      }
+    }
+    this.#pending = this.#pending.slice(count);
+  }
+
+  #judge(frames: readonly PerfFrame[]): void {
+    if (frames.length === 0) this.#bare++;
+    if (frames.length >= this.#deepest) this.#cut++;
+    const state = userPart(frames);
+    if (state !== 'none') this.#withUser++;
+    if (state === 'broken') this.#broken++;
+    if (frames.some(isNamelessKernel)) this.#nameless++;
+  }
+
+  reportCounts(lostChunks: number): void {
+    const { report } = this;
+    // A chunk is a run of lost records. It is counted by its own record, where the kernel could write one.
+    const lost = Math.max(this.#lost, lostChunks);
+    if (lost > 0) {
+      report.lost(lost);
+      report.warn(`${lost} records were lost: perf could not write as fast as they came (lower the frequency with -F)`);
+    }
+    const sentences: [number, string][] = [
+      [this.#early, 'samples were taken before the run began and are left out'],
+      [this.#timeless, 'samples have no time and are left out'],
+      [this.#late, 'samples came out of order, and their times were moved to the nearest that keeps the order'],
+      [this.#bare, 'samples have no frames: they count for their process alone'],
+      [
+        this.#cut,
+        `samples are cut: the kernel keeps ${this.#deepest} frames (sudo sysctl kernel.perf_event_max_stack=512)`,
+      ],
+    ];
+    for (const [count, sentence] of sentences) if (count > 0) report.warn(`${count} ${sentence}`);
+    if (this.#broken > NOTABLE_SHARE * this.#withUser) {
+      report.warn(
+        `${percent(this.#broken, this.#withUser)} of the stacks with user code look broken: their callers were not found, ` +
+          'since the program or a library was built without frame pointers (try --call-graph dwarf)',
+      );
+    }
+    if (this.#nameless > NOTABLE_SHARE * this.#kept) {
+      const setting = readSetting('kptr_restrict') ?? '?';
+      report.warn(
+        `${percent(this.#nameless, this.#kept)} of the samples have kernel functions without a name: ` +
+          `kernel.kptr_restrict is ${setting} (sudo sysctl kernel.kptr_restrict=0)`,
+      );
+    }
+  }
+}
+
+function percent(part: number, whole: number): string {
+  return `${Math.round((100 * part) / whole)} %`;
+}
+
+/** Where the stack of a thread may begin; what begins elsewhere as a single frame has lost its callers. */
+const ENTRY_POINTS = new Set([
+  '_start',
+  '_dl_start',
+  '_dl_start_user',
+  'main',
+  '__libc_start_main',
+  '__libc_start_call_main',
+  'start_thread',
+  'clone',
+  'clone3',
+  '__clone',
+  '__clone3',
+  'runtime.goexit',
+  'runtime.goexit.abi0',
+  'runtime.mstart',
+  'runtime.rt0_go',
+]);
+
+/**
+ * Whether the part of a stack (innermost frame first) that is in user space looks whole. It looks broken where its
+ * outermost frame has no name, or where it is a single frame in which no thread begins.
+ */
+export function userPart(frames: readonly PerfFrame[]): 'none' | 'whole' | 'broken' {
+  const outermost = frames.at(-1);
+  if (outermost === undefined || isKernelFrame(outermost)) return 'none';
+  if (outermost.symbol === '[unknown]') return 'broken';
+  const next = frames.at(-2);
+  const single = next === undefined || isKernelFrame(next);
+  return single && !ENTRY_POINTS.has(outermost.symbol.replace(/\+0x[\da-f]+$/, '').replace(/@.*$/, ''))
+    ? 'broken'
+    : 'whole';
+}
+
+/** Kernel addresses are in the upper half of the address space, on all machines of 64 bits. */
+function isKernelFrame({ address }: PerfFrame): boolean {
+  return address.length === 16 && address.charCodeAt(0) >= 0x38;
+}
+
+function isNamelessKernel(frame: PerfFrame): boolean {
+  return frame.symbol === '[unknown]' && isKernelFrame(frame);
+}
