@@ -28,6 +28,8 @@ export interface CollectOptions {
   /** Path of the data file, `-` for stdout. */
   readonly output: string;
   readonly force: boolean;
+  /** Called once it is sure that there will be a data file: makes its folder, for one. */
+  readonly beforeWriting?: () => void;
   readonly command: readonly string[] | undefined;
   /** With a command: record the whole machine all the same. */
   readonly systemWide: boolean;
@@ -138,6 +140,7 @@ export async function collect(options: CollectOptions, dependencies: CollectDepe
   const unavailable = choices.filter((choice) => choice.tool === undefined).map(choiceFailure);
   if (unavailable.length === choices.length) throw nothingUsable(unavailable);
 
+  options.beforeWriting?.();
   const writer = await DataFileWriter.create(options.output, { force: options.force, tempDir });
   const run = new Run(options, dependencies, writer, scope, choices);
   try {

@@ -110,12 +110,12 @@ async function runCollect(
 
   if (flags.dryRun) return dryRun(options, config, tempDir, output, flags.json);
 
-  const name = dataFilePath(flags, config);
+  const { name, beforeWriting } = dataFile(flags, config);
   const paths = repeat === 1 ? [name] : Array.from({ length: repeat }, (_, i) => numbered(name, i + 1));
   const force = flags.force === true || (await mayOverwrite(paths, output));
   const results: CollectResult[] = [];
   for (const path of paths) {
-    const result = await collectOnce({ ...options, output: path, force }, config, tempDir, output);
+    const result = await collectOnce({ ...options, output: path, force, beforeWriting }, config, tempDir, output);
     results.push(result);
     if (result.interrupted !== undefined) break;
   }
@@ -248,11 +248,10 @@ function checkJson(flags: Flags, command: readonly string[] | undefined): void {
 }
 
 /** -o is taken literally; without it a dated name in the configured folder. */
-function dataFilePath(flags: Flags, config: Config): string {
-  if (flags.output !== undefined) return flags.output;
+function dataFile(flags: Flags, config: Config): { name: string; beforeWriting: () => void } {
+  if (flags.output !== undefined) return { name: flags.output, beforeWriting: () => undefined };
   const name = new DataFileName({ path: config.section('General')['out_dir'] });
-  name.makeFolder();
-  return name.toString();
+  return { name: name.toString(), beforeWriting: () => name.makeFolder() };
 }
 
 function numbered(path: string, number: number): string {

@@ -268,7 +268,7 @@ export class CallStackDecoder {
     const state = userPart(frames);
     if (state !== 'none') this.#withUser++;
     if (state === 'broken') this.#broken++;
-    if (frames.some(isNamelessKernel)) this.#nameless++;
+    if (isNameless(frames)) this.#nameless++;
   }
 
   reportCounts(lostChunks: number): void {
@@ -298,10 +298,11 @@ export class CallStackDecoder {
     }
     if (this.#nameless > NOTABLE_SHARE * this.#kept) {
       const setting = readSetting('kptr_restrict') ?? '?';
-      report.warn(
-        `${percent(this.#nameless, this.#kept)} of the samples have kernel functions without a name: ` +
-          `kernel.kptr_restrict is ${setting} (sudo sysctl kernel.kptr_restrict=0)`,
-      );
+      const why =
+        setting === '0'
+          ? '/proc/kallsyms does not know them'
+          : `kernel.kptr_restrict is ${setting} (sudo sysctl kernel.kptr_restrict=0)`;
+      report.warn(`${percent(this.#nameless, this.#kept)} of the samples have kernel functions without a name: ${why}`);
     }
   }
 }
@@ -334,21 +335,25 @@ const ENTRY_POINTS = new Set([
  * outermost frame has no name, or where it is a single frame in which no thread begins.
  */
 export function userPart(frames: readonly PerfFrame[]): 'none' | 'whole' | 'broken' {
-  const outermost = frames.at(-1);
-  if (outermost === undefined || isKernelFrame(outermost)) return 'none';
+  const user = frames.slice(kernelDepth(frames));
+  const outermost = user.at(-1);
+  if (outermost === undefined) return 'none';
   if (outermost.symbol === '[unknown]') return 'broken';
-  const next = frames.at(-2);
-  const single = next === undefined || isKernelFrame(next);
-  return single && !ENTRY_POINTS.has(outermost.symbol.replace(/\+0x[\da-f]+$/, '').replace(/@.*$/, ''))
+  return user.length === 1 && !ENTRY_POINTS.has(outermost.symbol.replace(/\+0x[\da-f]+$/, '').replace(/@.*$/, ''))
     ? 'broken'
     : 'whole';
 }
 
-/** Kernel addresses are in the upper half of the address space, on all machines of 64 bits. */
-function isKernelFrame({ address }: PerfFrame): boolean {
-  return address.length === 16 && address.charCodeAt(0) >= 0x38;
+/** Whether a kernel function in the stack has no name. */
+export function isNameless(frames: readonly PerfFrame[]): boolean {
+  return frames.slice(0, kernelDepth(frames)).some(({ symbol }) => symbol === '[unknown]');
 }
 
-function isNamelessKernel(frame: PerfFrame): boolean {
-  return frame.symbol === '[unknown]' && isKernelFrame(frame);
+/**
+ * How many of the innermost frames are the kernel's, whose addresses are in the upper half of the address space on all
+ * machines of 64 bits. Behind a user frame they are none: that is what a broken frame pointer led to.
+ */
+function kernelDepth(frames: readonly PerfFrame[]): number {
+  const user = frames.findIndex(({ address }) => address.length < 16 || address.charCodeAt(0) < 0x38);
+  return user < 0 ? frames.length : user;
 }

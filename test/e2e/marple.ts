@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,6 +19,8 @@ export interface Place {
   marple(args: readonly string[], options?: RunOptions): Promise<Ended>;
   /** Starts `marple` and leaves it running. */
   start(args: readonly string[], options?: RunOptions): Running;
+  /** Temporary folders and tracefs instances of the MARPLEs that were started here. */
+  leftovers(): string[];
   remove(): void;
 }
 
@@ -39,6 +41,12 @@ export interface Running {
 
 export function makePlace(): Place {
   const dir = mkdtempSync(join(tmpdir(), 'marple-e2e-'));
+  // Some tests run as another user.
+  chmodSync(dir, 0o755);
+  const temp = join(dir, 'temp');
+  mkdirSync(temp);
+  chmodSync(temp, 0o1777);
+  const pids = new Set<number>();
   const start = (args: readonly string[], options: RunOptions = {}): Running => {
     const [program, ...rest] = [...(options.through ?? []), process.execPath, CLI, ...args];
     const child = spawn(program as string, rest, {
@@ -48,12 +56,14 @@ export function makePlace(): Place {
         LC_ALL: 'C',
         TZ: 'UTC',
         HOME: dir,
+        TMPDIR: temp,
         XDG_STATE_HOME: join(dir, 'state'),
         XDG_CONFIG_HOME: join(dir, 'config'),
         ...options.env,
       },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    pids.add(child.pid as number);
     const stdout: Buffer[] = [];
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -87,6 +97,7 @@ export function makePlace(): Place {
     path: (name) => join(dir, name),
     marple: (args, options) => start(args, options).ended,
     start,
+    leftovers: () => [...readdirSync(temp), ...instancesOf(pids)],
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
 }
@@ -95,16 +106,13 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Names of the tracefs instances that any MARPLE has made. */
-export function instances(): string[] {
+/** Names of the tracefs instances that these processes have made. */
+function instancesOf(pids: ReadonlySet<number>): string[] {
   try {
-    return readdirSync('/sys/kernel/tracing/instances').filter((name) => name.startsWith('marple-'));
+    return readdirSync('/sys/kernel/tracing/instances').filter((name) =>
+      pids.has(Number(/^marple-(\d+)-/.exec(name)?.[1])),
+    );
   } catch {
     return [];
   }
-}
-
-/** Names of MARPLE's temporary folders. */
-export function tempDirs(): string[] {
-  return readdirSync(tmpdir()).filter((name) => /^marple-\d+-\d+-/.test(name));
 }

@@ -31,7 +31,7 @@ describe('a mistake is one sentence, a hint and the right exit code', () => {
     ],
     ['bad call graph', ['collect', '--stack', '--call-graph', 'x'], /--call-graph/, /--help/],
     ['a file that is missing', ['display', '-i', 'nothing.marple'], /nothing\.marple/, /marple collect/],
-    ['nothing collected yet', ['display'], /no data file/, /marple collect/],
+    ['nothing collected yet', ['display'], /no data has been collected yet/, /marple collect/],
     ['two views', ['display', '-hm', '-fg'], /one view at a time/, /marple display/],
     ['a range that is none', ['display', '--from', '3', '--to', '2'], /not before/, /--from/],
   ];

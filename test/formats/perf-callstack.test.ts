@@ -134,6 +134,8 @@ describe('what is less than it seems', () => {
     expect(decodeText(text).report.warnings).toEqual([
       expect.stringMatching(/^100 % .* kernel functions without a name/),
     ]);
+    const user = 'a 1/1 [000]  9016.000000002: cycles: \n\t1f f (/x)\n\tcccccccccccccccc [unknown] ([unknown])\n\n';
+    expect(decodeText(user).report.warnings).not.toContainEqual(expect.stringContaining('kernel functions'));
   });
 });
 
@@ -148,6 +150,7 @@ describe('whether the user part of a stack is whole', () => {
     ['an entry point with a version', [frame('clone3@@GLIBC_2.34')], 'whole'],
     ['a function by itself', [kernel, frame('malloc')], 'broken'],
     ['an outermost frame without a name', [frame('f'), frame('[unknown]', '7f1234567890')], 'broken'],
+    ['what a broken frame pointer led to', [kernel, frame('f'), frame('[unknown]', 'cccccccccccccccc')], 'broken'],
   ] as const)('%s', (_, frames, expected) => expect(userPart(frames)).toBe(expected));
 });
 
