@@ -3,7 +3,8 @@ import type { CanvasRenderingContext2D } from 'canvas';
 import type { Chart, ChartConfiguration, Plugin } from 'chart.js';
 import { errorMessage, UnavailableError } from '../common/errors.ts';
 import { SIGNATURE } from './generic-display.ts';
-import { shorten, wrap } from './text.ts';
+import { footerLines } from './notes.ts';
+import { shorten } from './text.ts';
 
 export type { CanvasRenderingContext2D } from 'canvas';
 
@@ -70,7 +71,7 @@ async function loadCanvas() {
 export function frameOptions(frame: Frame) {
   const characters = Math.floor(frame.width / 6.6);
   return {
-    layout: { padding: { top: 8, left: 10, right: 16, bottom: 10 + footerLines(frame).length * NOTE_HEIGHT } },
+    layout: { padding: { top: 8, left: 10, right: 16, bottom: 10 + linesBelow(frame).length * NOTE_HEIGHT } },
     plugins: {
       title: {
         display: true,
@@ -114,12 +115,28 @@ export function contextOf(chart: Chart): CanvasRenderingContext2D {
   return chart.ctx as unknown as CanvasRenderingContext2D;
 }
 
-function footerLines(frame: Frame): string[] {
-  return frame.footer.flatMap((note) => wrap(note, Math.floor((frame.width - 32) / NOTE_CHARACTER)));
+/** Says in the middle of a chart that it has nothing to show. */
+export const EMPTY: Plugin = {
+  id: 'empty',
+  afterDraw(chart) {
+    const context = contextOf(chart);
+    const { left, right, top, bottom } = chart.chartArea;
+    context.save();
+    context.font = `16px ${FONT}`;
+    context.fillStyle = INK;
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    context.fillText('no records', (left + right) / 2, (top + bottom) / 2);
+    context.restore();
+  },
+};
+
+function linesBelow(frame: Frame): string[] {
+  return footerLines(frame.footer, Math.floor((frame.width - 32) / NOTE_CHARACTER));
 }
 
 function footerPlugin(frame: Frame): Plugin {
-  const lines = footerLines(frame);
+  const lines = linesBelow(frame);
   return {
     id: 'footer',
     afterDraw(chart) {

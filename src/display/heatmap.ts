@@ -1,4 +1,4 @@
-import type { ChartConfiguration, Plugin } from 'chart.js';
+import type { ChartConfiguration, Plugin, Scale } from 'chart.js';
 import { z } from 'zod';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import {
@@ -6,6 +6,7 @@ import {
   axisTitle,
   contextOf,
   drawChart,
+  EMPTY,
   FONT,
   type Frame,
   frameOptions,
@@ -17,7 +18,7 @@ import { GenericDisplay, type Rendered, type ViewDescription } from './generic-d
 import { sectionNotes, sectionOrigin, sectionSeconds } from './notes.ts';
 import { heatColour } from './palette.ts';
 import { selectPoints, xIsTime } from './select.ts';
-import { BinGrid, chooseViewport, niceStep, PointSummary, spansDecades } from './shape/bins.ts';
+import { BinGrid, chooseViewport, niceStep, PointSummary, spansDecades, type Viewport } from './shape/bins.ts';
 import { formatCount, formatShare, formatValue, plural, visible } from './text.ts';
 
 const SCALES = ['auto', 'linear', 'log'] as const;
@@ -173,6 +174,8 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
 
 const BAR_WIDTH = 16;
 const BAR_SPACE = 92;
+/** Between the values and the strip of the outliers, pixels. */
+const STRIP_GAP = 8;
 
 /** Axes by Chart.js; the bins, which may be many, by one plugin that paints them all. */
 function heatChart(
@@ -188,9 +191,11 @@ function heatChart(
   const hasOver = grid.overTotal > 0;
   const hasUnder = grid.underTotal > 0;
   const ticks = xTicks(xRange, xShift);
+  // `middle`: where the middle of the strip is on its axis, since a gap is part of it.
   // Chart.js stacks axes of the same `stack` from the bottom up: the values' axis between those of the outliers.
-  const outlierAxis = (text: string) => ({
+  const outlierAxis = (text: string, middle: number) => ({
     type: 'linear' as const,
+    axis: 'y' as const,
     min: 0,
     max: 1,
     stack: 'y',
@@ -198,7 +203,10 @@ function heatChart(
     offset: false,
     border: { color: '#888888' },
     grid: { display: false },
-    ticks: { ...TICK_STYLE, stepSize: 0.5, callback: (tick: string | number) => (Number(tick) === 0.5 ? text : '') },
+    ticks: { ...TICK_STYLE, callback: () => text },
+    afterBuildTicks(axis: Scale) {
+      axis.ticks = [{ value: middle }];
+    },
   });
   return {
     type: 'scatter',
@@ -217,20 +225,21 @@ function heatChart(
             axis.ticks = ticks.map((tick) => ({ value: tick }));
           },
         },
-        ...(hasUnder ? { below: outlierAxis(`< ${formatValue(viewport.bottom)}`) } : {}),
+        ...(hasUnder ? { below: outlierAxis(`< ${formatValue(viewport.bottom)} ${unit}`.trim(), 0.38) } : {}),
         y: {
           ...axisOptions(labels.y),
           type: viewport.scale === 'log' ? 'logarithmic' : 'linear',
           min: viewport.bottom,
           max: viewport.top,
           stack: 'y',
-          stackWeight: 24,
-          ticks: { ...TICK_STYLE, callback: (tick) => yTick(Number(tick), viewport.scale) },
+          stackWeight: 17,
+          ticks: { ...TICK_STYLE, callback: (tick) => formatValue(Number(Number(tick).toPrecision(12))) },
+          ...(viewport.scale === 'log' ? { afterBuildTicks: (axis: Scale) => setLogTicks(axis, viewport) } : {}),
         },
-        ...(hasOver ? { above: outlierAxis(`> ${formatValue(viewport.top)} ${unit}`.trim()) } : {}),
+        ...(hasOver ? { above: outlierAxis(`> ${formatValue(viewport.top)} ${unit}`.trim(), 0.62) } : {}),
       },
     },
-    plugins: [binPlugin(grid, logColours), colourBarPlugin(grid, labels.colour, logColours)],
+    plugins: grid.max === 0 ? [EMPTY] : [binPlugin(grid, logColours), colourBarPlugin(grid, labels.colour, logColours)],
   } as ChartConfiguration;
 }
 
@@ -242,11 +251,17 @@ function xTicks([from, to]: readonly [number, number], shift: number): number[] 
   return Array.from({ length: count }, (_, i) => shift + (first + i) * step);
 }
 
-/** On a logarithmic axis only 1, 2 and 5 of each decade have room. */
-function yTick(value: number, scale: 'linear' | 'log'): string {
-  if (scale === 'linear') return formatValue(Number(value.toPrecision(12)));
-  const lead = Number((value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toPrecision(3));
-  return lead === 1 || lead === 2 || lead === 5 ? formatValue(value) : '';
+/** On a logarithmic axis only 1, 2 and 5 of each decade have room, and over many decades only 1. */
+function setLogTicks(axis: Scale, { bottom, top }: Viewport): void {
+  const decades = Math.log10(top / bottom);
+  const leads = decades > 6 ? [1] : decades > 4 ? [1, 3] : [1, 2, 5];
+  axis.ticks = [];
+  for (let power = Math.floor(Math.log10(bottom)); 10 ** power <= top; power++) {
+    for (const lead of leads) {
+      const value = Number(`${lead}e${power}`);
+      if (value >= bottom && value <= top) axis.ticks.push({ value });
+    }
+  }
 }
 
 function shareOf(count: number, max: number, logColours: boolean): number {
@@ -281,24 +296,24 @@ function binPlugin(grid: BinGrid, logColours: boolean): Plugin {
       ] as const) {
         const strip = chart.scales[name];
         if (strip === undefined) continue;
+        // A gap sets the strip off from the values, which go on beyond it.
+        const top = Math.round(strip.top) + (name === 'below' ? STRIP_GAP : 0);
+        const bottom = Math.round(strip.bottom) - (name === 'above' ? STRIP_GAP : 0);
+        context.fillStyle = '#ffffff';
+        context.fillRect(left - 1, Math.round(strip.top), right - left + 2, strip.bottom - strip.top);
         context.fillStyle = '#f3f3f3';
-        context.fillRect(left, strip.top + 2, right - left, strip.bottom - strip.top - 4);
+        context.fillRect(left, top, right - left, bottom - top);
         counts.forEach((count, column) => {
-          cell(count, column, Math.round(strip.top) + 2, Math.round(strip.bottom) - 2);
+          cell(count, column, top, bottom);
         });
-        const total = counts.reduce((a, b) => a + b, 0);
+        context.strokeStyle = '#999999';
+        context.lineWidth = 1;
+        context.strokeRect(left - 0.5, top - 0.5, right - left + 1, bottom - top + 1);
         context.font = `11px ${FONT}`;
         context.fillStyle = INK;
         context.textBaseline = 'middle';
         context.textAlign = 'left';
-        context.fillText(formatCount(total), right + 8, (strip.top + strip.bottom) / 2);
-      }
-      if (max === 0) {
-        context.font = `16px ${FONT}`;
-        context.fillStyle = INK;
-        context.textAlign = 'center';
-        context.textBaseline = 'middle';
-        context.fillText('no records', (left + right) / 2, (area.top + area.bottom) / 2);
+        context.fillText(`${formatCount(counts.reduce((a, b) => a + b, 0))} ${name}`, right + 8, (top + bottom) / 2);
       }
       context.restore();
     },
@@ -310,7 +325,6 @@ function colourBarPlugin(grid: BinGrid, label: string, logColours: boolean): Plu
   return {
     id: 'colourBar',
     afterDraw(chart) {
-      if (max === 0) return;
       const context = contextOf(chart);
       const { top, bottom } = chart.scales['y']!;
       const left = chart.chartArea.right + 14;

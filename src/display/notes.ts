@@ -1,6 +1,9 @@
 import type { SectionHeader } from '../common/header.ts';
 import type { Filter } from './select.ts';
-import { formatCount, plural, visible } from './text.ts';
+import { formatCount, plural, visible, wrap } from './text.ts';
+
+/** More would crowd the picture; all notes are printed as well. */
+const FOOTER_LINES = 5;
 
 /** What a person must know of a section to read it rightly: one sentence each. */
 export function sectionNotes(header: SectionHeader): string[] {
@@ -44,4 +47,20 @@ function filterText(filter: Filter): string[] {
   if (filter.pids !== undefined) parts.push(`only pid ${filter.pids.join(', ')}`);
   if (filter.comm !== undefined) parts.push(`only processes like ${visible(filter.comm.source)}`);
   return parts;
+}
+
+/** Notes as lines of at most `length` characters below a picture: whole notes as far as there is room, and how many more there are. */
+export function footerLines(notes: readonly string[], length: number): string[] {
+  const lines: string[] = [];
+  for (const [i, note] of notes.entries()) {
+    const wrapped = wrap(note, length);
+    const isLast = i === notes.length - 1;
+    if (lines.length + wrapped.length > (isLast ? FOOTER_LINES : FOOTER_LINES - 1)) {
+      const rest = notes.length - i;
+      const more = lines.length === 0 ? plural(rest, 'note') : `and ${plural(rest, 'more note')}`;
+      return [...lines, `${more}, printed by marple display`];
+    }
+    lines.push(...wrapped);
+  }
+  return lines;
 }

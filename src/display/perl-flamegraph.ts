@@ -7,11 +7,15 @@ import { installRoot } from '../common/paths.ts';
 import { describeExit, startTool } from '../common/process.ts';
 import type { FlamePicture } from './flamegraph.ts';
 import { SIGNATURE } from './generic-display.ts';
+import { footerLines } from './notes.ts';
 import { foldedLines } from './shape/tree.ts';
-import { shorten, visible, wrap, xmlText } from './text.ts';
+import { shorten, visible, xmlText } from './text.ts';
 
 const PAD = 10;
 const NOTE_HEIGHT = 15;
+const SUBTITLE_HEIGHT = 18;
+/** The script's Verdana is on few Linux machines; DejaVu Sans is as wide. */
+const FONTS = 'Verdana, DejaVu Sans, sans-serif';
 
 /**
  * The path of flamegraph.pl: the link that setup.sh makes, else where Debian's libdevel-nytprof-perl puts it.
@@ -31,7 +35,7 @@ export function findScript(): string {
  * Draws with flamegraph.pl.
  * @throws UnavailableError where Perl is missing or the script fails.
  */
-export async function drawWithScript(script: string, picture: FlamePicture): Promise<AsyncIterable<Uint8Array>> {
+export async function drawWithScript(script: string, picture: FlamePicture): Promise<Buffer> {
   const drawable = picture.width - 2 * PAD;
   const tool = startTool(scriptCommand(script, picture), {
     input: Readable.from(foldedLines(picture.tree, drawable, picture.minWidth, scriptFrame)),
@@ -44,7 +48,7 @@ export async function drawWithScript(script: string, picture: FlamePicture): Pro
   if (exit.code !== 0 || chunks.length === 0) {
     throw new UnavailableError(`flamegraph.pl ${describeExit(exit, tool.stderr())}`);
   }
-  return annotate(chunks, picture);
+  return annotate(Buffer.concat(chunks), picture);
 }
 
 /** `-CSDA`: input, output and arguments are UTF-8; the script would cut names in the middle of a character otherwise. */
@@ -57,6 +61,7 @@ export function scriptCommand(script: string, picture: FlamePicture): string[] {
     `--countname=${scriptText(picture.countname)}`,
     `--colors=${picture.colors}`,
     '--hash',
+    `--fonttype=${FONTS}`,
     `--width=${picture.width}`,
     `--minwidth=${picture.minWidth}`,
   ];
@@ -75,41 +80,56 @@ function scriptText(text: string): string {
   return text.replace(/[^\p{L}\p{N} %/._-]/gu, '_');
 }
 
+/** The script's own drawing holds its style, JavaScript, background and title within this many bytes. */
+const HEAD_BYTES = 32 * 1024;
+
 /**
- * Adds what the script has no place for: the signature, a subtitle, and notes below the graph. The picture grows by
- * the notes' lines.
+ * Adds what the script has no place for: the signature, a subtitle, and notes below the graph. The picture grows upward by
+ * the subtitle's line, and downward by those of the notes; what the script placed stays where it is.
  */
-async function* annotate(chunks: readonly Buffer[], picture: FlamePicture): AsyncGenerator<Uint8Array> {
-  const all = Buffer.concat(chunks);
-  const headLength = Math.min(all.length, 1024);
-  const head = all.subarray(0, headLength).toString('latin1');
-  const size = /<svg\b[^>]*? height="(\d+)"[^>]*? viewBox="0 0 (\d+) \d+"[^>]*>/.exec(head);
+function annotate(all: Buffer, picture: FlamePicture): Buffer {
+  const { width } = picture;
+  // One character is one byte, so that the places are those in the buffer.
+  const head = all.subarray(0, HEAD_BYTES).toString('latin1');
+  const size = /<svg\b[^>]*? height="(\d+)"[^>]*? viewBox="0 0 \d+ \d+"[^>]*>/.exec(head);
+  const background = /<rect\b[^>]* y="0" width="[^"]*" height="[^"]*" fill="url\(#background\)"/.exec(head);
+  const title = /<text\b(?=[^>]*(?: text-anchor="middle"| id="title"))[^>]* y="24"/.exec(head);
   const end = all.lastIndexOf('</svg>');
-  if (size === null || end < headLength) {
+  if (size === null || background === null || title === null || end < 0) {
     throw new UnavailableError('flamegraph.pl gave something other than a graph');
   }
   const height = Number(size[1]);
-  const lines = picture.footer.flatMap((note) => wrap(note, Math.floor(picture.width / 6.8)));
-  const grown = height + (lines.length === 0 ? 0 : lines.length * NOTE_HEIGHT + 8);
-  const tag = size[0]
+  const lines = footerLines(picture.footer, Math.floor(width / 6.8));
+  const footer = lines.length === 0 ? 0 : lines.length * NOTE_HEIGHT + 8;
+  const grown = SUBTITLE_HEIGHT + height + footer;
+  const svg = size[0]
     .replace(` height="${height}"`, ` height="${grown}"`)
-    .replace(/viewBox="0 0 (\d+) \d+"/, `viewBox="0 0 $1 ${grown}"`);
-  const before = head.slice(0, size.index);
-  yield Buffer.from(`${before}${tag}<!-- ${SIGNATURE} -->`, 'latin1');
-  yield all.subarray(before.length + size[0].length, end);
-  const middle = picture.width / 2;
-  const subtitle = shorten(picture.subtitle, Math.floor((picture.width - 40) / 6.2));
-  yield Buffer.from(
-    [
-      `<text text-anchor="middle" x="${middle}" y="41" font-size="11" font-family="Verdana" fill="rgb(90,90,90)">${xmlText(subtitle)}</text>`,
-      ...(lines.length === 0
-        ? []
-        : [`<rect x="0" y="${height}" width="${picture.width}" height="${grown - height}" fill="#eeeeb0"/>`]),
-      ...lines.map(
-        (line, i) =>
-          `<text x="${PAD}" y="${height + (i + 1) * NOTE_HEIGHT - 3}" font-size="11" font-family="Verdana" fill="rgb(150,60,0)">${xmlText(line)}</text>`,
-      ),
-      '</svg>\n',
-    ].join('\n'),
-  );
+    .replace(/ viewBox="[^"]*"/, ` viewBox="0 -${SUBTITLE_HEIGHT} ${width} ${grown}"`);
+  const paper = background[0]
+    .replace(' y="0"', ` y="-${SUBTITLE_HEIGHT}"`)
+    .replace(/ height="[^"]*"/, ` height="${grown}"`);
+  // "Reset Zoom" and "Search" stand at the sides of the subtitle.
+  const subtitle = shorten(picture.subtitle, Math.floor((width - 260) / 6.4));
+  const texts = [
+    noteText(`text-anchor="middle" x="${width / 2}" y="24" fill="rgb(90,90,90)"`, subtitle),
+    ...lines.map((line, i) =>
+      noteText(`x="${PAD}" y="${height + (i + 1) * NOTE_HEIGHT - 3}" fill="rgb(150,60,0)"`, line),
+    ),
+  ];
+  const edits: [RegExpExecArray, string][] = [
+    [size, `${svg}<!-- ${SIGNATURE} -->`],
+    [background, paper],
+    [title, title[0].replace(' y="24"', ' y="6"')],
+  ];
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  for (const [{ index, 0: old }, text] of edits.sort(([a], [b]) => a.index - b.index)) {
+    parts.push(all.subarray(from, index), Buffer.from(text, 'latin1'));
+    from = index + old.length;
+  }
+  return Buffer.concat([...parts, all.subarray(from, end), Buffer.from(`${texts.join('\n')}\n</svg>\n`)]);
+}
+
+function noteText(attributes: string, text: string): string {
+  return `<text ${attributes} font-size="11" font-family="${FONTS}">${xmlText(text)}</text>`;
 }

@@ -6,6 +6,7 @@ import {
   axisOptions,
   axisTitle,
   drawChart,
+  EMPTY,
   FONT,
   type Frame,
   frameOptions,
@@ -177,7 +178,8 @@ function stackChart(
         fill: i === 0 ? 'origin' : '-1',
         backgroundColor: colours[i === layers.length - 1 && name.startsWith('other (') ? colours.length - 1 : i]!,
         borderColor: '#ffffff',
-        borderWidth: 0.6,
+        // Between many columns the lines would cover what they part.
+        borderWidth: x.length > 300 ? 0 : 0.6,
         pointRadius: 0,
         tension: 0,
       })),
@@ -216,5 +218,6 @@ function stackChart(
         },
       },
     },
+    plugins: x.length === 0 ? [EMPTY] : [],
   } as ChartConfiguration;
 }

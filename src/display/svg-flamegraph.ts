@@ -1,7 +1,8 @@
 import type { FlamePicture, Theme } from './flamegraph.ts';
 import { SIGNATURE } from './generic-display.ts';
+import { footerLines } from './notes.ts';
 import type { FlameLayout, FrameBox } from './shape/tree.ts';
-import { formatCount, shorten, visible, wrap, xmlText } from './text.ts';
+import { formatCount, shorten, visible, xmlText } from './text.ts';
 
 const PAD = 10;
 const HEAD = 52;
@@ -17,7 +18,7 @@ const NOTE_HEIGHT = 15;
  */
 export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
   const { width } = picture;
-  const lines = picture.footer.flatMap((note) => wrap(note, Math.floor(width / 6.8)));
+  const lines = footerLines(picture.footer, Math.floor(width / 6.8));
   const graphBottom = HEAD + layout.levels * ROW;
   const height = graphBottom + 26 + lines.length * NOTE_HEIGHT + 8;
   const total = picture.tree.root.total;
@@ -53,7 +54,7 @@ function drawFrame(box: FrameBox, total: number, bottom: number, picture: FlameP
   const y = bottom - (box.depth + 1) * ROW;
   const percent = ((100 * box.total) / total).toFixed(2);
   const hover = `${visible(box.name)} (${formatCount(box.total)} ${picture.countname}, ${percent}%)`;
-  const label = fit(visible(box.name), box.width);
+  const label = labelIn(visible(box.name), box.width);
   const fill = box.depth === 0 ? '' : ` fill="${frameColour(box.name, picture.colors)}"`;
   return [
     `<g data-d="${box.depth}" data-n="${box.total}">`,
@@ -64,7 +65,7 @@ function drawFrame(box: FrameBox, total: number, bottom: number, picture: FlameP
   ].join('');
 }
 
-function fit(name: string, width: number): string {
+function labelIn(name: string, width: number): string {
   const room = Math.floor((width - 6) / (FONT * CHARACTER));
   return room < 3 ? '' : shorten(name, room);
 }

@@ -69,9 +69,9 @@ function roundUp(value: number, step: number): number {
 /** All values are the same. */
 function flatViewport(value: number): Viewport {
   if (value === 0) return { scale: 'linear', bottom: 0, top: 1 };
-  return value > 0
-    ? { scale: 'linear', bottom: 0, top: 1.25 * value }
-    : { scale: 'linear', bottom: 1.25 * value, top: 0 };
+  const reach = 1.25 * Math.abs(value);
+  const edge = roundUp(reach, niceStep(reach / 10));
+  return value > 0 ? { scale: 'linear', bottom: 0, top: edge } : { scale: 'linear', bottom: -edge, top: 0 };
 }
 
 function logViewport(summary: PointSummary): Viewport {
@@ -173,7 +173,7 @@ export function spansDecades(grid: BinGrid): boolean {
 }
 
 function clamp(index: number, last: number): number {
-  return index < 0 ? 0 : index > last ? last : index;
+  return Math.max(0, Math.min(index, last));
 }
 
 function sum(values: Float64Array): number {
