@@ -29,6 +29,10 @@ export interface Viewport {
   readonly top: number;
 }
 
+/** What is closer to 0, or further from it, cannot be parted into steps: that far doubles go. */
+const SMALLEST = 1e-300;
+const LARGEST = 1e300;
+
 /** At least this many rows show what lies below the median. */
 const ROWS_BELOW_MEDIAN = 4;
 /** More than this share above the top is no outlier: a logarithmic axis shows the whole then. */
@@ -54,10 +58,15 @@ export function chooseViewport(summary: PointSummary, rows: number, scale: Scale
     else if (scale === 'auto' && canBeLog) return logViewport(summary);
   }
   const first = y.at(0.01);
-  const low = first >= 0 && first < 0.5 * high ? 0 : first;
-  if (high <= low) return flatViewport(low);
+  const low = within(first >= 0 && first < 0.5 * high ? 0 : first);
+  high = within(high);
+  if (high - low < SMALLEST) return flatViewport(low);
   const step = niceStep((high - low) / 10);
   return { scale: 'linear', bottom: Math.floor(low / step) * step, top: roundUp(high, step) };
+}
+
+function within(value: number): number {
+  return Math.max(-LARGEST, Math.min(value, LARGEST));
 }
 
 function roundUp(value: number, step: number): number {
@@ -68,7 +77,7 @@ function roundUp(value: number, step: number): number {
 
 /** All values are the same. */
 function flatViewport(value: number): Viewport {
-  if (value === 0) return { scale: 'linear', bottom: 0, top: 1 };
+  if (Math.abs(value) < SMALLEST) return { scale: 'linear', bottom: 0, top: 1 };
   const reach = 1.25 * Math.abs(value);
   const edge = roundUp(reach, niceStep(reach / 10));
   return value > 0 ? { scale: 'linear', bottom: 0, top: edge } : { scale: 'linear', bottom: -edge, top: 0 };
@@ -76,9 +85,9 @@ function flatViewport(value: number): Viewport {
 
 function logViewport(summary: PointSummary): Viewport {
   const { y } = summary;
-  const low = Math.max(summary.yMinPositive, y.at(0.001));
+  const low = Math.max(SMALLEST, Math.min(LARGEST, Math.max(summary.yMinPositive, y.at(0.001))));
   const bottom = niceBelow(low);
-  const top = niceAbove(Math.max(y.max, low));
+  const top = niceAbove(within(Math.max(y.max, low)));
   return { scale: 'log', bottom, top: top > bottom ? top : bottom * 10 };
 }
 

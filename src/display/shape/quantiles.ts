@@ -40,6 +40,8 @@ export class Quantiles {
     if (this.count === 0) return 0;
     const rank = Math.min(this.count - 1, Math.max(0, Math.ceil(p * this.count) - 1));
     if (this.#exact !== undefined) return this.#sortedValues(this.#exact)[rank] as number;
+    if (rank === 0) return this.min;
+    if (rank === this.count - 1) return this.max;
     let below = 0;
     for (const [key, count] of this.#orderedBuckets()) {
       below += count;
