@@ -1,21 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
-import { type ArgumentGrammar, rewriteArguments, splitArguments } from './argv.ts';
+import { type ArgumentGrammar, rewriteArguments, splitArguments } from './commands/argv.ts';
 import { collectCommand } from './commands/collect.ts';
-import type { Context } from './commands/context.ts';
+import type { ProgramCommand } from './commands/context.ts';
 import { displayCommand } from './commands/display.ts';
 import { EXIT, errorMessage, MarpleError, UsageError } from './common/errors.ts';
 import { closeLog, log } from './common/log.ts';
 import { Output } from './common/output.ts';
 import { VERSION } from './common/version.ts';
-
-/** A command of `marple`: how it is declared, what its arguments need before commander sees them, and what it does. */
-export interface ProgramCommand {
-  declare(command: Command): void;
-  /** Parts of the grammar that only this command has. */
-  readonly grammar?: Partial<Pick<ArgumentGrammar, 'aliases' | 'areas'>>;
-  /** Returns the exit code. */
-  run(args: readonly string[], options: Record<string, unknown>, context: Context): Promise<number>;
-}
 
 const COMMANDS: Readonly<Record<string, ProgramCommand>> = { collect: collectCommand, display: displayCommand };
 

@@ -5,8 +5,7 @@ import type { Output } from '../common/output.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { type DisplayOptions, type DisplayResult, runDisplay, type SectionListing } from '../display/controller.ts';
 import { VIEWS } from '../display/registry.ts';
-import type { ProgramCommand } from '../program.ts';
-import type { Context } from './context.ts';
+import type { Context, ProgramCommand } from './context.ts';
 import { loadSettings } from './settings.ts';
 import { parseCount, parseList, parsePattern, parseSeconds } from './values.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ArgumentGrammar, rewriteArguments, splitArguments } from '../src/argv.ts';
+import { type ArgumentGrammar, rewriteArguments, splitArguments } from '../../src/commands/argv.ts';
 
 const grammar: ArgumentGrammar = {
   valued: new Set(['-o', '--output', '-t']),

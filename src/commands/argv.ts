@@ -1,4 +1,4 @@
-import { UsageError } from './common/errors.ts';
+import { UsageError } from '../common/errors.ts';
 
 /** The arguments before the first `--`, and the command behind it (undefined where there is no `--`). */
 export interface SplitArguments {
