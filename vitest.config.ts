@@ -23,7 +23,41 @@ function compileTypeScript(): Plugin {
   };
 }
 
+/** Tests of the built command and of real tools: they load the machine, and some count its processes. */
+const MACHINE = ['test/e2e/**/*.test.ts', 'test/real/**/*.test.ts'];
+
 export default defineConfig({
   plugins: [compileTypeScript()],
   oxc: false,
+  test: {
+    env: { LC_ALL: 'C', TZ: 'UTC' },
+    coverage: {
+      include: ['src/**'],
+      reportsDirectory: 'reports/coverage',
+      reporter: ['text-summary', 'html', 'lcov'],
+    },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: MACHINE,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'machine',
+          include: MACHINE,
+          // One file at a time, when the unit tests are done.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
 });
