@@ -1,5 +1,4 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
@@ -67,7 +66,7 @@ export class DiskLatency extends Collecter<Options> {
           started = true;
           run.started();
         },
-        onStopping: () => writeFile(diskstatsFile(dir), diskstats(), { mode: 0o600 }),
+        onStopping: () => writeFileSync(diskstatsFile(dir), diskstats(), { mode: 0o600 }),
       });
     } catch (error) {
       if (!started) throw error;

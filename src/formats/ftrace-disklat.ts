@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Datapoint } from '../common/datatypes.ts';
-import { DamagedFileError } from '../common/errors.ts';
+import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import {
@@ -67,7 +67,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
     const tasks = new TaskTable(run.tasks);
     const pairs = new IoPairs();
     const filter = new ScopeFilter(run.scope, tasks);
-    const handlers = eventHandlers(reader, pairs, tasks, filter, report);
+    const handlers = eventHandlers(dir, reader, pairs, tasks, filter, report);
     const toDatapoint = (io: BlockIo): Datapoint => ({
       x: io.issued / 1e9,
       y: (io.completed - io.issued) / 1e6,
@@ -115,6 +115,7 @@ type Handler = (event: CpuStream) => void;
 
 /** One function per kind of event, by id + GAPS. */
 function eventHandlers(
+  dir: string,
   reader: FtraceReader,
   pairs: IoPairs,
   tasks: TaskTable,
@@ -123,11 +124,16 @@ function eventHandlers(
 ): (Handler | undefined)[] {
   const handlers: (Handler | undefined)[] = [];
   handlers[GAP_START + GAPS] = () => pairs.gapStart();
-  handlers[GAP_END + GAPS] = () => pairs.gapEnd();
+  handlers[GAP_END + GAPS] = (e) => pairs.gapEnd(e.time);
   const on = (name: string, handler: (format: EventFormat) => Handler): boolean => {
     const format = reader.format(name);
-    if (format !== undefined) handlers[format.id + GAPS] = handler(format);
-    return format !== undefined;
+    if (format === undefined) return false;
+    try {
+      handlers[format.id + GAPS] = handler(format);
+    } catch (error) {
+      throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+    }
+    return true;
   };
   on('block:block_rq_issue', (format) => issueHandler(format, pairs, tasks, filter));
   on('block:block_rq_complete', (format) => completeHandler(format, pairs));
@@ -203,16 +209,31 @@ function renameHandler(format: EventFormat, tasks: TaskTable): Handler {
 function reportPairs(pairs: IoPairs, report: Report): void {
   const { counts } = pairs;
   const kinds: [number, string][] = [
-    [counts.unissued, 'completed, but their issue was not seen'],
-    [counts.unfinished, 'were issued, but their completion was not seen'],
-    [counts.inGap, 'were under way while events were lost'],
-    [counts.negative, 'seemed to end before they began'],
-    [counts.passthrough, 'were commands without a sector, which cannot be paired'],
+    [counts.before, 'under way when the recording began'],
+    [counts.after, 'under way when it ended'],
+    [counts.passthrough, 'commands to a device, which have no sector'],
   ];
-  const leftOut = kinds.filter(([count]) => count > 0);
-  if (leftOut.length > 0) {
-    const list = leftOut.map(([count, what]) => `${count} that ${what}`).join(', ');
-    report.warn(`I/Os left out (of the whole machine): ${list}`);
+  const usual = kinds.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  if (usual.length > 0) {
+    report.warn(
+      `as usual, I/Os of which only one end can be seen are not in the data (of the whole machine: ${usual.join(', ')})`,
+    );
+  }
+  if (counts.inGap > 0) {
+    report.warn(
+      `at least ${counts.inGap} I/Os are not in the data because they were under way while trace events were lost`,
+    );
+  }
+  if (counts.unissued + counts.uncompleted + counts.negative > 0) {
+    report.warn(
+      `the trace has holes that nothing explains: ${counts.unissued} I/Os completed without having been issued, ` +
+        `${counts.uncompleted} were issued and never completed, ${counts.negative} ended before they began; they are not in the data`,
+    );
+  }
+  if (counts.requeued > 0) {
+    report.warn(
+      `${counts.requeued} times a driver sent an I/O back to its queue; its latency counts from when it was issued again`,
+    );
   }
   if (counts.overlapping > 0) {
     report.warn(
@@ -228,7 +249,10 @@ function reportLoss(dir: string, reader: FtraceReader, pairs: IoPairs, details: 
     report.warn(`${reader.damaged} pages of the trace were cut or could not be read to their end`);
   const stats = readStats(dir);
   if (stats === undefined) {
-    report.warn('the recording was cut off: how many events were lost is not known');
+    report.lost(reader.missed);
+    const lost =
+      reader.missed > 0 ? `at least ${reader.missed} trace events were lost` : 'no trace event is known to be lost';
+    report.warn(`the recording was cut off: ${lost}`);
     return;
   }
   const { cpus } = stats;

@@ -96,6 +96,8 @@ export interface EventFormat {
   readonly name: string;
   readonly id: number;
   readonly fields: ReadonlyMap<string, Field>;
+  /** Bytes that a record has at least: up to the end of its last field. */
+  readonly size: number;
 }
 
 // 	field:__data_loc char[] cmd;	offset:60;	size:4;	signed:0;
@@ -125,7 +127,9 @@ export function parseFormat(text: string): EventFormat {
   const name = /^name: *(\S+)/mu.exec(text)?.[1];
   const id = /^ID: *(\d+)/mu.exec(text)?.[1];
   if (name === undefined || id === undefined) throw new Error('not the text of an event format');
-  return { name, id: Number(id), fields: parseFields(text) };
+  const fields = parseFields(text);
+  const size = Math.max(0, ...[...fields.values()].map((field) => field.offset + field.size));
+  return { name, id: Number(id), fields, size };
 }
 
 /** Where the parts of a page lie: from events/header_page. Offsets and sizes in bytes. */
@@ -134,6 +138,8 @@ export interface PageLayout {
   readonly size: number;
   readonly dataOffset: number;
   readonly commitOffset: number;
+  /** Size of the recording kernel's `long`. */
+  readonly longSize: 4 | 8;
 }
 
 // 	field: u64 timestamp;	offset:0;	size:8;	signed:0;
@@ -150,7 +156,8 @@ export function parseHeaderPage(text: string): PageLayout {
   if (commit?.size !== 4 && commit?.size !== 8) throw new Error('unknown page header');
   const size = data.offset + data.size;
   if (size > 1 << 24 || size <= data.offset) throw new Error('unknown page size');
-  return { size, dataOffset: data.offset, commitOffset: commit.offset };
+  if (commit.offset + commit.size > data.offset) throw new Error('unknown page header');
+  return { size, dataOffset: data.offset, commitOffset: commit.offset, longSize: commit.size };
 }
 
 // 	type_len    :    5 bits
@@ -174,15 +181,22 @@ const TIME_EXTEND = 30;
 const TIME_STAMP = 31;
 const SHIFT_27 = 2 ** 27;
 
-/** Flags in a page's commit word, kernel/trace/ring_buffer.c: events were overwritten before this page. */
+/**
+ * Flags in a page's commit word (kernel/trace/ring_buffer.c): events were overwritten before this page, and how many is
+ * told by a `long` behind its data. The length is below them (as libtraceevent's kbuffer-parse.c has it).
+ */
 const MISSED_EVENTS = 0x8000_0000;
-const COMMIT_MASK = 0x000f_ffff;
+const MISSED_STORED = 0x4000_0000;
+const COMMIT_MASK = 0x07ff_ffff;
 
 /** Values of `id` that are no event: the CPU's events of the time between the two are lost. */
 export const GAP_START = -1;
 export const GAP_END = -2;
 
 const CHUNK_BYTES = 1 << 18;
+
+/** Size of struct trace_entry, which every record begins with. */
+const COMMON_BYTES = 8;
 
 /**
  * The events of one CPU, one at a time: `advance` moves to the next. What it shows is valid until then. Memory is
@@ -202,6 +216,8 @@ export class CpuStream {
   events = 0;
   /** Pages, or ends of pages, that could not be read. */
   damaged = 0;
+  /** Events that were overwritten before they were read, as far as the pages tell. */
+  missed = 0;
 
   readonly #fd: number;
   readonly #chunkBytes: number;
@@ -217,6 +233,8 @@ export class CpuStream {
     path: string,
     private readonly layout: PageLayout,
     private readonly origin: bigint,
+    /** Smallest record of each kind, by ID; a kind that is not there is known to have the common header. */
+    private readonly sizes: ReadonlyMap<number, number> = new Map(),
   ) {
     this.#fd = openSync(path, 'r');
     if (fstatSync(this.#fd).size % layout.size !== 0) this.damaged++;
@@ -278,17 +296,19 @@ export class CpuStream {
     }
   }
 
-  /** Whether the record just met lies within its page; one that does not ends the page. */
+  /** Whether the record just met lies within its page and has all its fields; one that does not ends the page. */
   #isWhole(): boolean {
     this.length = this.#pos - this.offset;
-    if (this.#pos > this.#end || this.length < 8) {
-      this.damaged++;
-      this.#pos = this.#end;
-      return false;
+    if (this.#pos <= this.#end && this.length >= COMMON_BYTES) {
+      this.id = this.view.getUint16(this.offset, true);
+      if (this.length >= (this.sizes.get(this.id) ?? COMMON_BYTES)) {
+        this.events++;
+        return true;
+      }
     }
-    this.id = this.view.getUint16(this.offset, true);
-    this.events++;
-    return true;
+    this.damaged++;
+    this.#pos = this.#end;
+    return false;
   }
 
   /** Absolute times have 59 bits; the upper 5 are those of the page's. */
@@ -319,7 +339,11 @@ export class CpuStream {
     this.#pageStamp = view.getBigUint64(page, true);
     this.#inGap = (commit & MISSED_EVENTS) !== 0;
     // Before a gap the time stays at the last event that was seen.
-    if (this.#inGap) return 'gap';
+    if (this.#inGap) {
+      const stored = this.#end + layout.longSize <= page + layout.size && (commit & MISSED_STORED) !== 0;
+      if (stored) this.missed += view.getUint32(this.#end, true);
+      return 'gap';
+    }
     this.time = Number(this.#pageStamp - this.origin);
     return 'page';
   }
@@ -341,6 +365,7 @@ export class CpuStream {
  * chunk per CPU, whatever the size of the files.
  */
 export class FtraceReader {
+  #current: CpuStream | undefined;
   readonly #heap: CpuStream[] = [];
   readonly #streams: CpuStream[] = [];
   readonly #formats = new Map<string, EventFormat>();
@@ -358,18 +383,22 @@ export class FtraceReader {
       throw new DamagedFileError(dir, 'trace pages of a big endian machine cannot be read', 'collect without --raw');
     }
     let layout: PageLayout;
+    const sizes = new Map<number, number>();
     try {
       checkHeaderEvent(details.headerEvent);
       layout = parseHeaderPage(details.headerPage);
       for (const [name, text] of Object.entries(details.formats)) this.#formats.set(name, parseFormat(text));
-      for (const format of this.#formats.values()) checkCommonType(format);
+      for (const format of this.#formats.values()) {
+        checkCommonType(format);
+        sizes.set(format.id, format.size);
+      }
     } catch (error) {
       throw new DamagedFileError(dir, (error as Error).message, undefined, { cause: error });
     }
     for (const cpu of details.cpus) {
       const path = rawFile(dir, cpu);
       if (!existsSync(path)) continue;
-      const stream = new CpuStream(cpu, path, layout, origin);
+      const stream = new CpuStream(cpu, path, layout, origin, sizes);
       this.#streams.push(stream);
       if (stream.advance()) this.#push(stream);
     }
@@ -390,14 +419,24 @@ export class FtraceReader {
     this.#current = this.#heap[0];
     return this.#current;
   }
-  #current: CpuStream | undefined;
 
-  /** Events read so far, and pages that could not be. */
+  /** Events read so far. */
   get events(): number {
-    return this.#streams.reduce((sum, stream) => sum + stream.events, 0);
+    return this.#sum((stream) => stream.events);
   }
+
+  /** Pages, or ends of pages, that could not be read. */
   get damaged(): number {
-    return this.#streams.reduce((sum, stream) => sum + stream.damaged, 0);
+    return this.#sum((stream) => stream.damaged);
+  }
+
+  /** Events that were overwritten before they were read, as far as the pages tell. */
+  get missed(): number {
+    return this.#sum((stream) => stream.missed);
+  }
+
+  #sum(pick: (stream: CpuStream) => number): number {
+    return this.#streams.reduce((sum, stream) => sum + pick(stream), 0);
   }
 
   close(): void {

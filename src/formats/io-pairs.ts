@@ -22,10 +22,14 @@ export interface BlockIo extends IssuedIo {
 
 /** I/Os that are not among the pairs, by kind; `overlapping` and `failed` ones are among them. */
 export interface PairCounts {
-  /** Completed, but the issue was not seen: most were under way when the recording began. */
+  /** Under way when the recording began: completed, without an issue. */
+  before: number;
+  /** Under way when the recording ended: issued, without a completion. */
+  after: number;
+  /** Completed without an issue, too late for one that was under way at the beginning. */
   unissued: number;
-  /** Issued, but the completion was not seen: most were under way when it ended. */
-  unfinished: number;
+  /** Issued without a completion, too early for one that was under way at the end. */
+  uncompleted: number;
   /** Under way at a time when events were lost: a pair might join the ends of two I/Os. */
   inGap: number;
   negative: number;
@@ -52,8 +56,18 @@ interface Pending extends IssuedIo {
 const WINDOW = 1 << 20;
 
 /**
+ * An I/O of which one end is seen can have been under way when the recording began or ended, if that is no longer away than
+ * this, nanoseconds, or than the longest I/O that was seen whole took.
+ */
+const UNDER_WAY_NS = 1e9;
+/** Completions without an issue that are kept to be judged at the end. */
+const KEPT_AGES = 10_000;
+
+/**
  * Joins the issue and the completion of block requests, by device, sector and direction, and gives the I/Os out in the
  * order of issue. To be fed in time order. A latency is never guessed: what does not pair is counted.
+ * Where several I/Os of the same kind are under way at the same place, which of them completes is not to be known. They are
+ * paired in the order of issue, so that no latency is above the true longest of them, and counted.
  *
  * What the kernel does (block/blk-mq.c, block/blk-flush.c, include/trace/events/block.h): a request that the device completes in parts
  * has a completion per part, each with the sector where that part begins. A request that a driver could not take is
@@ -62,8 +76,10 @@ const WINDOW = 1 << 20;
  */
 export class IoPairs {
   readonly counts: PairCounts = {
+    before: 0,
+    after: 0,
     unissued: 0,
-    unfinished: 0,
+    uncompleted: 0,
     inGap: 0,
     negative: 0,
     passthrough: 0,
@@ -86,10 +102,17 @@ export class IoPairs {
   #queue: Pending[] = [];
   #head = 0;
   #gaps = 0;
+  /** Times of the first and last event; after a gap `#begin` is the gap's end. */
+  #begin: number | undefined;
+  #end = 0;
+  #longest = UNDER_WAY_NS;
+  /** Of completions without an issue that are not sure to be of the beginning: time since `#begin`. */
+  readonly #ages: number[] = [];
 
   constructor(private readonly window = WINDOW) {}
 
   issue(io: IssuedIo): void {
+    this.#at(io.issued);
     const direction = directionOf(io.op);
     if (io.sectors === 0 && direction !== FLUSH) {
       this.counts.passthrough++;
@@ -120,6 +143,7 @@ export class IoPairs {
 
   /** `sectors` of the I/O at `sector` have completed. */
   complete(time: number, dev: number, sector: number, sectors: number, op: string, failed: boolean): void {
+    this.#at(time);
     const direction = directionOf(op);
     if (sectors === 0 && direction !== FLUSH) {
       this.#countCompletion(dev);
@@ -132,7 +156,7 @@ export class IoPairs {
     if (io === undefined) {
       // Commands to the device have been counted at their issue.
       if (this.#gaps > 0 || direction === NO_DATA) return;
-      this.counts.unissued++;
+      this.#countUnissued(time);
       if (direction !== FLUSH) this.#countCompletion(dev);
       return;
     }
@@ -153,6 +177,7 @@ export class IoPairs {
     }
     io.completed = time;
     io.state = 'done';
+    this.#longest = Math.max(this.#longest, time - io.issued);
     if (io.kept) this.ready++;
   }
 
@@ -173,17 +198,26 @@ export class IoPairs {
   /** From here on events of a CPU are missing; there can be a gap per CPU at a time. */
   gapStart(): void {
     this.#gaps++;
-    this.counts.inGap += this.#forget();
+    this.counts.inGap += this.#forget().length;
   }
 
-  gapEnd(): void {
+  gapEnd(time: number): void {
     this.#gaps--;
-    this.counts.inGap += this.#forget();
+    this.counts.inGap += this.#forget().length;
+    this.#begin = time;
   }
 
   /** No more will come: what is still under way will not complete. */
   finish(): void {
-    this.counts.unfinished += this.#forget();
+    const { counts } = this;
+    for (const io of this.#forget()) {
+      if (this.#end - io.issued <= this.#longest) counts.after++;
+      else counts.uncompleted++;
+    }
+    for (const age of this.#ages) {
+      if (age <= this.#longest) counts.before++;
+      else counts.unissued++;
+    }
   }
 
   /** At most `max` I/Os that have completed and whose turn it is, in the order of issue. */
@@ -209,7 +243,19 @@ export class IoPairs {
     if (this.#queue.length - this.#head <= this.window || oldest?.state !== 'issued') return;
     remove(this.#place(oldest.dev, directionOf(oldest.op)), oldest);
     this.#drop(oldest);
-    this.counts.unfinished++;
+    this.counts.uncompleted++;
+  }
+
+  #at(time: number): void {
+    this.#begin ??= time;
+    this.#end = time;
+  }
+
+  #countUnissued(time: number): void {
+    const age = time - (this.#begin ?? time);
+    if (age <= this.#longest) this.counts.before++;
+    else if (this.#ages.length < KEPT_AGES) this.#ages.push(age);
+    else this.counts.unissued++;
   }
 
   #drop(io: Pending): void {
@@ -220,18 +266,12 @@ export class IoPairs {
     this.completions.set(dev, (this.completions.get(dev) ?? 0) + 1);
   }
 
-  #forget(): number {
-    let count = 0;
-    for (const place of this.#underWay.values()) {
-      for (const ios of place.values()) {
-        for (const io of Array.isArray(ios) ? ios : [ios]) {
-          this.#drop(io);
-          count++;
-        }
-      }
-      place.clear();
-    }
-    return count;
+  /** Gives up all that is under way. */
+  #forget(): Pending[] {
+    const forgotten = [...this.#underWay.values()].flatMap((place) => [...place.values()].flat());
+    for (const io of forgotten) this.#drop(io);
+    this.#underWay.clear();
+    return forgotten;
   }
 
   #place(dev: number, direction: number): Map<number, Pending | Pending[]> {

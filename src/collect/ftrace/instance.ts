@@ -11,10 +11,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, errorMessage, UnavailableError } from '../../common/errors.ts';
+import { log } from '../../common/log.ts';
+import { isAlive, processIdentity } from '../../common/process-identity.ts';
 import { type KernelMount, mountedTracefs, useTracefs } from './mounts.ts';
 
-/** marple-<pid>-<start time of that process>-<interface> */
-const INSTANCE_NAME = /^marple-(?<pid>\d+)-(?<start>\d+)-/u;
+/** marple-<pid>-<start time of that process>-<what for> */
+const INSTANCE_NAME = /^marple-(?<pid>\d+)-(?<startTime>\d+)-/u;
 
 const live = new Set<TraceInstance>();
 
@@ -40,7 +42,7 @@ export class TraceInstance {
    */
   static async create(name: string): Promise<TraceInstance> {
     const tracefs = await useTracefs();
-    const dir = join(tracefs.root, 'instances', `marple-${process.pid}-${startTime(process.pid)}-${name}`);
+    const dir = join(tracefs.root, 'instances', `marple-${process.pid}-${processIdentity()?.startTime ?? 0}-${name}`);
     try {
       mkdirSync(dir);
     } catch (error) {
@@ -108,7 +110,10 @@ export class TraceInstance {
     }
   }
 
-  /** Ends the recording and removes the instance, at once, so that it works on the way out of the process too. */
+  /**
+   * Ends the recording and removes the instance, at once, so that it works on the way out of the process too. Where
+   * somebody else reads in it the kernel keeps it (EBUSY); the next run clears it then.
+   */
   remove(): void {
     if (!live.delete(this)) return;
     for (const fd of this.#fds) closeSync(fd);
@@ -117,7 +122,7 @@ export class TraceInstance {
       // The kernel disables the instance's events and frees its buffers.
       rmdirSync(this.dir);
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw error;
+      log('warn', 'trace instance not removed', { dir: this.dir, error: errorMessage(error) });
     } finally {
       this.tracefs.release();
     }
@@ -133,8 +138,8 @@ export async function clearStaleInstances(): Promise<number> {
   if (root === undefined) return 0;
   let removed = 0;
   for (const name of readdirSync(join(root, 'instances'))) {
-    const { pid, start } = INSTANCE_NAME.exec(name)?.groups ?? {};
-    if (pid === undefined || startTime(pid) === start) continue;
+    const { pid, startTime } = INSTANCE_NAME.exec(name)?.groups ?? {};
+    if (pid === undefined || isAlive({ pid: Number(pid), startTime: Number(startTime) })) continue;
     try {
       rmdirSync(join(root, 'instances', name));
       removed++;
@@ -143,17 +148,6 @@ export async function clearStaleInstances(): Promise<number> {
     }
   }
   return removed;
-}
-
-/** Start time of a process in clock ticks since boot, field 22 of /proc/PID/stat (proc_pid_stat(5)); undefined if it is gone. */
-function startTime(pid: string | number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name, field 2, is in parentheses and may hold anything.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
 }
 
 function unavailable(what: string, error: unknown): UnavailableError {

@@ -27,8 +27,8 @@ export interface RecordOptions {
   readonly stop: AbortSignal;
   /** Called when the events are being recorded; the description is what decoding needs (formats/ftrace.ts). */
   onStarted(started: RecordStarted): void | Promise<void>;
-  /** Called right before the recording stops. */
-  onStopping?(): void | Promise<void>;
+  /** Called right before the recording stops; what it takes is recorded too, so it should be short. */
+  onStopping?(): void;
 }
 
 export interface RecordStarted {
@@ -41,8 +41,11 @@ export interface RecordStarted {
   readonly warning: string | undefined;
 }
 
-/** Time between two rounds of reading, milliseconds, where a round has not left anything. */
-const ROUND_MS = 100;
+/** Time between two rounds of reading, milliseconds: shorter where the events come so fast that the buffers fill. */
+const LONGEST_ROUND_MS = 100;
+const SHORTEST_ROUND_MS = 5;
+/** Share of a buffer that may fill between two rounds. */
+const FULL = 1 / 4;
 /** Most that is read from one CPU before others have their turn, bytes. */
 const SLICE_BYTES = 1 << 18;
 const SMALLEST_BUFFER_KB = 64;
@@ -67,13 +70,15 @@ export async function recordEvents(options: RecordOptions): Promise<FtraceStats>
     instance.write('tracing_on', 1);
     const command = ['ftrace', instance.dir, 'trace_clock=mono', `buffer_size_kb=${bufferKb}`, ...options.events];
     await options.onStarted({ details, command, mounted: instance.tracefs.mountedHere, warning });
+    let round = LONGEST_ROUND_MS;
     while (!options.stop.aborted) {
-      const more = await readSlices(spools);
-      if (!more) await pause(ROUND_MS, options.stop);
+      const read = await readRound(spools, options.stop);
+      round = nextRound(round, read / (bufferKb * 1024));
+      await pause(round, options.stop);
     }
-    await options.onStopping?.();
+    options.onStopping?.();
     instance.write('tracing_on', 0);
-    while (await readSlices(spools));
+    while ((await readRound(spools)) > 0);
     const stats = { cpus: details.cpus.map((cpu) => parseStats(cpu, instance.read(`per_cpu/cpu${cpu}/stats`))) };
     await writeFile(statsFile(options.dir), `${JSON.stringify(stats)}\n`, { mode: 0o600 });
     return stats;
@@ -164,20 +169,42 @@ class Spool {
     this.#buffer = Buffer.allocUnsafe(Math.max(1, Math.floor(SLICE_BYTES / pageSize)) * pageSize);
   }
 
-  /** Moves what is there, a slice at most. Returns whether there may be more. */
-  async slice(): Promise<boolean> {
+  /** Moves what is there, a slice at most. Returns the bytes; as many as `size` where there may be more. */
+  async slice(): Promise<number> {
     const filled = readPages(this.input, this.#buffer);
     if (filled > 0) await this.output.writeFile(this.#buffer.subarray(0, filled));
-    return filled === this.#buffer.length;
+    return filled;
+  }
+
+  get size(): number {
+    return this.#buffer.length;
   }
 }
 
-/** Reads a slice of each CPU. Returns whether some CPU may have more. */
-async function readSlices(spools: readonly Spool[]): Promise<boolean> {
-  let more = false;
-  for (const spool of spools) more = (await spool.slice()) || more;
-  await yieldToOthers();
-  return more;
+/**
+ * Reads all CPUs, slice by slice in turn, until none has more, or `stop`: events may come faster than they are read.
+ * Returns the most bytes that one of them had.
+ */
+async function readRound(spools: readonly Spool[], stop?: AbortSignal): Promise<number> {
+  const read = new Map<Spool, number>();
+  for (let full = [...spools]; full.length > 0 && stop?.aborted !== true; ) {
+    const more: Spool[] = [];
+    for (const spool of full) {
+      const bytes = await spool.slice();
+      read.set(spool, (read.get(spool) ?? 0) + bytes);
+      if (bytes === spool.size) more.push(spool);
+    }
+    full = more;
+    await yieldToOthers();
+  }
+  return Math.max(0, ...read.values());
+}
+
+/** Time until the next round, where in the last one `share` of a buffer had filled. */
+function nextRound(round: number, share: number): number {
+  if (share > FULL) return Math.max(SHORTEST_ROUND_MS, round / 2);
+  if (share < FULL / 4) return Math.min(LONGEST_ROUND_MS, round * 2);
+  return round;
 }
 
 /** Reads pages until the buffer is full or the kernel has no more. Returns the bytes. */

@@ -20,7 +20,12 @@ export async function* collectIosnoop(run: CollectRun<unknown>): AsyncGenerator<
   const session = await IosnoopSession.start();
   let clock: TraceClock | undefined;
   let rows: Rows | undefined;
-  const stop = (): void => session.stop();
+  let stopping: Promise<void> | undefined;
+  const stop = (): void => {
+    stopping = session.stop();
+    // Thrown where it is awaited.
+    stopping.catch(() => undefined);
+  };
   try {
     for (const note of session.notes) run.report.warn(note);
     const clockName = session.clock();
@@ -34,6 +39,7 @@ export async function* collectIosnoop(run: CollectRun<unknown>): AsyncGenerator<
     };
     for await (const line of session.lines(started)) yield* rows.add(line);
     yield* rows.rest();
+    await stopping;
     rows.report();
     run.report.option('trace_clock', clockName);
     run.report.option('time_uncertainty_ns', clock.uncertainty);

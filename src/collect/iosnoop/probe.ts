@@ -22,7 +22,7 @@ export async function probeIosnoop(tempDir: string): Promise<Probe> {
       await sleep(SETTLE_MS / 3);
       writeToDisk(tempDir);
       await sleep(SETTLE_MS);
-      running.stop();
+      await running.stop();
     };
     let stopping: Promise<void> | undefined;
     for await (const line of session.lines(() => (stopping = stop()))) {

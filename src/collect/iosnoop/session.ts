@@ -1,16 +1,26 @@
 import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, MarpleError, UnavailableError } from '../../common/errors.ts';
 import { findExecutable } from '../../common/executables.ts';
 import { installRoot } from '../../common/paths.ts';
 import { describeExit, startTool, type ToolProcess } from '../../common/process.ts';
+import { parseStats } from '../../formats/ftrace.ts';
 import { type KernelMount, useDebugfs } from '../ftrace/mounts.ts';
 import { isTitle } from './rows.ts';
 
 /** The tools of perf-tools share it; each writes its pid, and a killed one leaves it. */
 const LOCK = '/var/tmp/.ftrace-lock';
 const INSTALL = 'apt-get install perf-tools-unstable, then ./setup.sh';
+
+/** Files of the global trace that the tool writes. The events come first: nothing is recorded while the rest changes. */
+const EVENT_SWITCHES = ['events/block/block_rq_issue/enable', 'events/block/block_rq_complete/enable'];
+const CHANGED = [...EVENT_SWITCHES, 'current_tracer', 'buffer_size_kb'];
+
+const DRAIN_STEP_MS = 20;
+/** Longest wait for the tool to have read the events that are recorded when it is stopped. */
+const DRAIN_MS = 5000;
 
 const live = new Set<IosnoopSession>();
 
@@ -20,7 +30,7 @@ process.on('exit', () => {
 
 /**
  * One run of iosnoop(8) of perf-tools. It works in the global trace under /sys/kernel/debug/tracing and changes its
- * tracer and buffer size; both are as before when the session is closed. What was in the global trace is lost.
+ * tracer, buffer size and events; all are as before when the session is closed. What was in the global trace is lost.
  */
 export class IosnoopSession {
   readonly #tracing: string;
@@ -37,8 +47,7 @@ export class IosnoopSession {
   ) {
     this.#tracing = join(debugfs.root, 'tracing');
     this.notes = notes;
-    const names = ['buffer_size_kb', 'current_tracer'];
-    this.#before = new Map(names.map((name) => [name, firstWord(readFileSync(join(this.#tracing, name), 'utf8'))]));
+    this.#before = new Map(CHANGED.map((name) => [name, valueIn(readFileSync(join(this.#tracing, name), 'utf8'))]));
     live.add(this);
     // Its live mode: rows come while it runs, there is no end to the buffer, and it can be stopped at any time.
     this.tool = startTool([iosnoopPath(), '-ts'], { graceMs: 5000 });
@@ -50,13 +59,7 @@ export class IosnoopSession {
     const debugfs = await useDebugfs();
     try {
       const notes = clearLock();
-      const tracer = readFileSync(join(debugfs.root, 'tracing/current_tracer'), 'utf8').trim();
-      if (tracer !== 'nop') {
-        throw new UnavailableError(
-          `the global trace is in use (tracer ${tracer}), and iosnoop would end that`,
-          'echo nop | sudo tee /sys/kernel/tracing/current_tracer',
-        );
-      }
+      refuseIfInUse(join(debugfs.root, 'tracing'));
       return new IosnoopSession(debugfs, notes);
     } catch (error) {
       debugfs.release();
@@ -95,14 +98,24 @@ export class IosnoopSession {
   }
 
   /**
-   * Ends the tracing so that no row is lost: the reader of the trace, a child of the tool, is ended, and the tool then
-   * prints what it has and cleans up behind itself.
+   * Ends the tracing so that no row is lost: the events are switched off, and when the tool has read what was recorded its
+   * child that reads the trace is ended. The tool then prints what it has and cleans up behind itself.
    */
-  stop(): void {
+  async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#lost = this.#overruns();
-    for (const pid of membersOf(this.tool.pid, 'cat')) process.kill(pid, 'SIGTERM');
+    for (const path of EVENT_SWITCHES) writeFileSync(join(this.#tracing, path), '0');
+    for (let waited = 0; waited < DRAIN_MS && this.#counted('entries') > 0; waited += DRAIN_STEP_MS) {
+      await sleep(DRAIN_STEP_MS);
+    }
+    this.#lost = this.#counted('overrun');
+    let ended = false;
+    void this.tool.exit.then(() => (ended = true));
+    // The reader starts a moment after the title, so that it can be too early to end it.
+    while (!ended) {
+      for (const pid of membersOf(this.tool.pid, 'cat')) process.kill(pid, 'SIGTERM');
+      await Promise.race([sleep(DRAIN_STEP_MS), this.tool.exit]);
+    }
   }
 
   /** Events that were overwritten before the tool read them. */
@@ -127,10 +140,11 @@ export class IosnoopSession {
     }
   }
 
-  #overruns(): number {
+  /** A counter of the global trace, over all CPUs. */
+  #counted(name: 'entries' | 'overrun'): number {
     return readdirSync(join(this.#tracing, 'per_cpu'))
-      .map((cpu) => readFileSync(join(this.#tracing, 'per_cpu', cpu, 'stats'), 'utf8'))
-      .reduce((sum, text) => sum + Number(/^overrun: *(\d+)/mu.exec(text)?.[1] ?? 0), 0);
+      .map((cpu) => parseStats(0, readFileSync(join(this.#tracing, 'per_cpu', cpu, 'stats'), 'utf8')))
+      .reduce((sum, stats) => sum + stats[name], 0);
   }
 }
 
@@ -142,9 +156,30 @@ function iosnoopPath(): string {
   return path;
 }
 
-/** `7 (expanded: 1410)` is a buffer that nobody has used yet. */
-function firstWord(text: string): string {
-  return text.trim().split(' ')[0] ?? '';
+/**
+ * The value to put back. `7 (expanded: 1410)` is a buffer that nobody has used yet: whoever uses it first gets 1410 KiB. That
+ * happens once only, so that 7 KiB would be all that the next one got. `0*` is a switch whose event has triggers.
+ */
+function valueIn(text: string): string {
+  return /\(expanded: (\d+)\)/u.exec(text)?.[1] ?? text.trim().replace('*', '');
+}
+
+/** @throws UnavailableError where another program uses the global trace: iosnoop would end that. */
+function refuseIfInUse(tracing: string): void {
+  const tracer = readFileSync(join(tracing, 'current_tracer'), 'utf8').trim();
+  if (tracer !== 'nop') {
+    throw new UnavailableError(
+      `the global trace is in use (tracer ${tracer}), and iosnoop would end that`,
+      'echo nop | sudo tee /sys/kernel/tracing/current_tracer',
+    );
+  }
+  const [event] = readFileSync(join(tracing, 'set_event'), 'utf8').trim().split('\n');
+  if (event !== undefined && event !== '') {
+    throw new UnavailableError(
+      `the global trace is in use (event ${event}), and iosnoop would clear it`,
+      'echo | sudo tee /sys/kernel/tracing/set_event',
+    );
+  }
 }
 
 /**
