@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } fr
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DamagedFileError } from '../common/errors.ts';
+import { type EventFormat, parseFields, parseFormat } from './event-format.ts';
 
 /*
  * Raw pages of the kernel's trace ring buffer, as per_cpu/cpuN/trace_pipe_raw gives them. Sources: the comment on
@@ -79,57 +80,6 @@ export function parseStats(cpu: number, text: string): CpuStats {
     dropped: value('dropped events'),
     read: value('read events'),
   };
-}
-
-/** One field of a record: where it lies, counted from the start of the record. */
-export interface Field {
-  readonly name: string;
-  /** The C declaration without the name, `__data_loc char[]` for one. */
-  readonly type: string;
-  readonly offset: number;
-  readonly size: number;
-  readonly signed: boolean;
-}
-
-/** One kind of event, as its format file describes it. */
-export interface EventFormat {
-  readonly name: string;
-  readonly id: number;
-  readonly fields: ReadonlyMap<string, Field>;
-  /** Bytes that a record has at least: up to the end of its last field. */
-  readonly size: number;
-}
-
-// 	field:__data_loc char[] cmd;	offset:60;	size:4;	signed:0;
-const FIELD_LINE =
-  /^\s*field:\s*(?<declaration>[^;]*);\s*offset:(?<offset>\d+);\s*size:(?<size>\d+);(?:\s*signed:(?<signed>[01]);)?/u;
-const DECLARATION = /^(?<type>.*?)\s*(?<name>[A-Za-z_]\w*)\s*(?<array>\[[^\]]*\])?$/u;
-
-function parseFields(text: string): Map<string, Field> {
-  const fields = new Map<string, Field>();
-  for (const line of text.split('\n')) {
-    const { declaration, offset, size, signed } = FIELD_LINE.exec(line)?.groups ?? {};
-    const { type, name, array } = DECLARATION.exec(declaration?.trim() ?? '')?.groups ?? {};
-    if (name === undefined) continue;
-    fields.set(name, {
-      name,
-      type: `${type}${array ?? ''}`,
-      offset: Number(offset),
-      size: Number(size),
-      signed: signed === '1',
-    });
-  }
-  return fields;
-}
-
-/** Reads the text of an events/GROUP/NAME/format file. @throws Error where it is none. */
-export function parseFormat(text: string): EventFormat {
-  const name = /^name: *(\S+)/mu.exec(text)?.[1];
-  const id = /^ID: *(\d+)/mu.exec(text)?.[1];
-  if (name === undefined || id === undefined) throw new Error('not the text of an event format');
-  const fields = parseFields(text);
-  const size = Math.max(0, ...[...fields.values()].map((field) => field.offset + field.size));
-  return { name, id: Number(id), fields, size };
 }
 
 /** Where the parts of a page lie: from events/header_page. Offsets and sizes in bytes. */
@@ -492,95 +442,5 @@ function isBefore(a: CpuStream, b: CpuStream): boolean {
   return a.time < b.time || (a.time === b.time && a.cpu < b.cpu);
 }
 
-/** Reads one number of the event at hand. Unsigned 64-bit values above 2^53 come rounded. */
-export type NumberField = (event: CpuStream) => number;
-/** Reads one text of the event at hand. */
-export type TextField = (event: CpuStream) => string;
-
-/** A reader of the integer field `name`. @throws Error where the event has no such field, or no integer. */
-export function numberField(format: EventFormat, name: string): NumberField {
-  const { offset, size, signed, type } = fieldOf(format, name);
-  if (type.includes('[')) throw new Error(`${format.name}: ${name} is an array`);
-  switch (size) {
-    case 1:
-      return signed ? (e) => e.view.getInt8(e.offset + offset) : (e) => e.view.getUint8(e.offset + offset);
-    case 2:
-      return signed
-        ? (e) => e.view.getInt16(e.offset + offset, true)
-        : (e) => e.view.getUint16(e.offset + offset, true);
-    case 4:
-      return signed
-        ? (e) => e.view.getInt32(e.offset + offset, true)
-        : (e) => e.view.getUint32(e.offset + offset, true);
-    case 8:
-      return signed
-        ? (e) => e.view.getInt32(e.offset + offset + 4, true) * 2 ** 32 + e.view.getUint32(e.offset + offset, true)
-        : (e) => e.view.getUint32(e.offset + offset + 4, true) * 2 ** 32 + e.view.getUint32(e.offset + offset, true);
-    default:
-      throw new Error(`${format.name}: ${name} has ${size} bytes`);
-  }
-}
-
-/**
- * A reader of the text field `name`: a char array, up to its NUL, or one that lies elsewhere in the record
- * (`__data_loc`: offset in the lower 16 bits, length in the upper; `__rel_data_loc` counts from the field's end).
- * Bytes that are not valid UTF-8 become U+DC80 .. U+DCFF. The same bytes give the same string object.
- * @throws Error where the event has no such field, or no text.
- */
-export function textField(format: EventFormat, name: string): TextField {
-  const { offset, size, type } = fieldOf(format, name);
-  if (!/\bchar\b.*\[/u.test(type)) throw new Error(`${format.name}: ${name} is not text but ${type}`);
-  const interned = new Map<string, string>();
-  const text = (e: CpuStream, from: number, length: number): string => {
-    const limit = Math.min(from + length, e.offset + e.length);
-    let end = from;
-    while (end < limit && e.bytes[end] !== 0) end++;
-    const raw = e.bytes.toString('latin1', from, end);
-    let known = interned.get(raw);
-    if (known === undefined) {
-      known = decodeText(e.bytes.subarray(from, end));
-      if (interned.size < 10_000) interned.set(raw, known);
-    }
-    return known;
-  };
-  if (type.startsWith('__data_loc') || type.startsWith('__rel_data_loc')) {
-    const base = type.startsWith('__rel') ? offset + size : 0;
-    return (e) => {
-      const where = e.view.getUint32(e.offset + offset, true);
-      return text(e, e.offset + base + (where & 0xffff), where >>> 16);
-    };
-  }
-  return (e) => text(e, e.offset + offset, size);
-}
-
-function fieldOf(format: EventFormat, name: string): Field {
-  const field = format.fields.get(name);
-  if (field === undefined) throw new Error(`the event ${format.name} of this kernel has no field ${name}`);
-  return field;
-}
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Text of bytes that the kernel took over from some program. Bytes that are not valid UTF-8 become U+DC80 .. U+DCFF. */
-function decodeText(bytes: Buffer): string {
-  try {
-    return strictUtf8.decode(bytes);
-  } catch {
-    // Rare: characters are tried one by one, longest first.
-  }
-  let text = '';
-  for (let at = 0; at < bytes.length; ) {
-    const size = [4, 3, 2, 1].find((length) => isCharacter(bytes.subarray(at, at + length), length)) ?? 0;
-    text += size === 0 ? String.fromCharCode(0xdc00 + bytes[at]!) : strictUtf8.decode(bytes.subarray(at, at + size));
-    at += size || 1;
-  }
-  return text;
-}
-
-function isCharacter(bytes: Buffer, length: number): boolean {
-  try {
-    return bytes.length === length && [...strictUtf8.decode(bytes)].length === 1;
-  } catch {
-    return false;
-  }
-}
+export type { EventFormat, Field } from './event-format.ts';
+export { numberField, parseFormat, textField } from './event-format.ts';

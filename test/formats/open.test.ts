@@ -97,7 +97,7 @@ describe('one file', () => {
   });
 });
 
-const FIXTURE = join(import.meta.dirname, '../fixtures/ftrace');
+const FIXTURE = join(import.meta.dirname, '../fixtures/ftrace/whole');
 const diskHeader = headerOf('datapoint', {
   interface: 'disklat',
   fields: ['comm', 'pid', 'tid', 'op', 'dev', 'sector', 'bytes', 'stack'],
