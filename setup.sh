@@ -221,15 +221,17 @@ install_node_release() {
 # BCC's Python tools compile against kernel headers. Where the running kernel's own are not to be had, the
 # distribution's stand in: MARPLE tells BCC their version.
 link_kernel_headers() {
-  local modules meta build
+  local modules running meta build
   modules=/lib/modules/$(uname -r)
   if [[ -e $modules/build || -e /sys/kernel/kheaders.tar.xz ]] || ! is_installed bpfcc-tools; then return; fi
-  compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || apt_update
-  if has_candidate "linux-headers-$(uname -r)"; then
-    install_packages 'kernel headers' "linux-headers-$(uname -r)"
+  running=linux-headers-$(uname -r)
+  meta=linux-headers-$(dpkg --print-architecture)
+  # Images of machines often come without package lists.
+  has_candidate "$running" || has_candidate "$meta" || compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || apt_update
+  if has_candidate "$running"; then
+    install_packages 'kernel headers' "$running"
     return
   fi
-  meta=linux-headers-$(dpkg --print-architecture)
   if ! has_candidate "$meta"; then
     step "kernel headers: none for $(uname -r) in this distribution; BCC's Python tools will not run"
     return
