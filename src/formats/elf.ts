@@ -1,0 +1,246 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { SymbolTable, type SymbolTableBuilder } from './symbols.ts';
+
+/*
+ * Symbols of ELF files (elf(5), the System V ABI's "Object Files"), 64 bits, little endian: what all machines are that
+ * this runs on. A file is hostile input: every offset and count is checked against its size.
+ */
+
+/** A stretch of the file that is loaded to `address`. */
+interface Segment {
+  readonly offset: number;
+  readonly size: number;
+  readonly address: number;
+}
+
+interface Section {
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly address: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly link: number;
+  readonly info: number;
+  readonly entrySize: number;
+}
+
+/** The symbols of a program or library, and where its file is loaded. */
+export interface ElfSymbols {
+  readonly table: SymbolTable;
+  /** Build id in hexadecimal, where the file has one. */
+  readonly buildId: string | undefined;
+  /** The address, as symbols have it, of what is at `offset` in the file; undefined where nothing is loaded from there. */
+  addressOf(offset: number): number | undefined;
+}
+
+const HEADER_BYTES = 64;
+const PROGRAM_HEADER_BYTES = 56;
+const SECTION_HEADER_BYTES = 64;
+const SYMBOL_BYTES = 24;
+const MAX_SECTIONS = 100_000;
+/** Symbol tables of the largest programs have some 100 MB. */
+const MAX_TABLE = 1 << 30;
+
+const PT_LOAD = 1;
+const SHT_SYMTAB = 2;
+const SHT_RELA = 4;
+const SHT_NOTE = 7;
+const SHT_DYNSYM = 11;
+const SHF_ALLOC = 2;
+const SHF_EXECINSTR = 4;
+const SHN_UNDEF = 0;
+const SHN_LORESERVE = 0xff00;
+const NT_GNU_BUILD_ID = 3;
+
+const STT = { notype: 0, object: 1, func: 2, gnuIfunc: 10 } as const;
+const STV_HIDDEN = 2;
+
+/** Reads a file's symbols; undefined where it is no ELF file of 64 bits, or is damaged. Throws what open(2) refuses. */
+export function readElf(path: string): ElfSymbols | undefined {
+  const file = new ElfFile(path);
+  try {
+    return file.read();
+  } finally {
+    file.close();
+  }
+}
+
+/** The same for a file that is in memory, as the vdso is. */
+export function parseElf(bytes: Buffer): ElfSymbols | undefined {
+  return new ElfFile(bytes).read();
+}
+
+class ElfFile {
+  readonly #source: number | Buffer;
+  readonly #size: number;
+
+  constructor(source: string | Buffer) {
+    this.#source = typeof source === 'string' ? openSync(source, 'r') : source;
+    this.#size = typeof this.#source === 'number' ? fstatSync(this.#source).size : this.#source.length;
+  }
+
+  close(): void {
+    if (typeof this.#source === 'number') closeSync(this.#source);
+  }
+
+  read(): ElfSymbols | undefined {
+    const header = this.#bytes(0, HEADER_BYTES);
+    // 7f 45 4c 46: the magic; 2: 64 bits; 1: little endian.
+    if (header?.readUInt32BE(0) !== 0x7f454c46 || header[4] !== 2 || header[5] !== 1) return undefined;
+    const segments = this.#segments(header);
+    const sections = this.#sections(header);
+    const builder = SymbolTable.builder();
+    const symbols =
+      sections.find(({ type }) => type === SHT_SYMTAB) ?? sections.find(({ type }) => type === SHT_DYNSYM);
+    if (symbols !== undefined) this.#addSymbols(symbols, sections, builder);
+    this.#addPlt(sections, builder);
+    return {
+      table: builder.build(),
+      buildId: this.#buildId(sections),
+      addressOf: (offset) => {
+        const segment = segments.find((each) => offset >= each.offset && offset < each.offset + each.size);
+        return segment === undefined ? undefined : offset - segment.offset + segment.address;
+      },
+    };
+  }
+
+  #segments(header: Buffer): Segment[] {
+    const count = header.readUInt16LE(56);
+    const table = this.#bytes(toNumber(header, 32), count * PROGRAM_HEADER_BYTES);
+    if (table === undefined || header.readUInt16LE(54) !== PROGRAM_HEADER_BYTES) return [];
+    const segments: Segment[] = [];
+    for (let at = 0; at < table.length; at += PROGRAM_HEADER_BYTES) {
+      if (table.readUInt32LE(at) !== PT_LOAD) continue;
+      segments.push({
+        offset: toNumber(table, at + 8),
+        address: toNumber(table, at + 16),
+        size: toNumber(table, at + 32),
+      });
+    }
+    return segments;
+  }
+
+  #sections(header: Buffer): Section[] {
+    const start = toNumber(header, 40);
+    if (start === 0 || header.readUInt16LE(58) !== SECTION_HEADER_BYTES) return [];
+    const first = this.#bytes(start, SECTION_HEADER_BYTES);
+    if (first === undefined) return [];
+    // With very many sections their number and that of the names are in the first one (elf(5), e_shnum, e_shstrndx).
+    const count = header.readUInt16LE(60) || toNumber(first, 32);
+    const namesIndex = header.readUInt16LE(62) === 0xffff ? first.readUInt32LE(40) : header.readUInt16LE(62);
+    if (count > MAX_SECTIONS) return [];
+    const table = this.#bytes(start, count * SECTION_HEADER_BYTES);
+    if (table === undefined) return [];
+    const names = this.#content(table, namesIndex) ?? Buffer.alloc(0);
+    return Array.from({ length: count }, (_, i): Section => {
+      const at = i * SECTION_HEADER_BYTES;
+      return {
+        name: textAt(names, table.readUInt32LE(at)),
+        type: table.readUInt32LE(at + 4),
+        flags: table.readUInt32LE(at + 8),
+        address: toNumber(table, at + 16),
+        offset: toNumber(table, at + 24),
+        size: toNumber(table, at + 32),
+        link: table.readUInt32LE(at + 40),
+        info: table.readUInt32LE(at + 44),
+        entrySize: toNumber(table, at + 56),
+      };
+    });
+  }
+
+  #content(table: Buffer, index: number): Buffer | undefined {
+    const at = index * SECTION_HEADER_BYTES;
+    if (at + SECTION_HEADER_BYTES > table.length) return undefined;
+    return this.#bytes(toNumber(table, at + 24), toNumber(table, at + 32));
+  }
+
+  #addSymbols(section: Section, sections: readonly Section[], builder: SymbolTableBuilder): void {
+    const symbols = this.#bytes(section.offset, section.size);
+    const strings = sections[section.link];
+    const names = strings === undefined ? undefined : this.#bytes(strings.offset, strings.size);
+    if (symbols === undefined || names === undefined) return;
+    for (let at = 0; at + SYMBOL_BYTES <= symbols.length; at += SYMBOL_BYTES) {
+      const info = symbols[at + 4]!;
+      const [type, binding] = [info & 15, info >>> 4];
+      const home = symbols.readUInt16LE(at + 6);
+      const isReserved = home === SHN_UNDEF || home >= SHN_LORESERVE;
+      if (isReserved || !isCodeOrData(type, symbols[at + 5]! & 3, sections[home])) continue;
+      const name = symbols.readUInt32LE(at);
+      if (name >= names.length || names[name] === 0) continue;
+      builder.add(toNumber(symbols, at + 8), toNumber(symbols, at + 16), textAt(names, name), {
+        isWeak: binding === 2,
+        isGlobal: binding === 1,
+        isTyped: type !== STT.notype,
+      });
+    }
+  }
+
+  /**
+   * Names for the entries of the procedure linkage table, `malloc@plt`: its first entry is for the linker, the others
+   * are in the order of their relocations (System V ABI, AMD64 supplement, "Procedure Linkage Table").
+   */
+  #addPlt(sections: readonly Section[], builder: SymbolTableBuilder): void {
+    const plt = sections.find(({ name }) => name === '.plt');
+    const relocations = sections.find(({ name, type }) => name === '.rela.plt' && type === SHT_RELA);
+    const dynamic = relocations === undefined ? undefined : sections[relocations.link];
+    const strings = dynamic === undefined ? undefined : sections[dynamic.link];
+    if (plt === undefined || relocations === undefined || dynamic === undefined || strings === undefined) return;
+    const [table, symbols, names] = [relocations, dynamic, strings].map(({ offset, size }) =>
+      this.#bytes(offset, size),
+    );
+    if (table === undefined || symbols === undefined || names === undefined) return;
+    const entry = plt.entrySize > 0 ? plt.entrySize : 16;
+    for (let i = 0; (i + 1) * 24 <= table.length; i++) {
+      const symbol = table.readUInt32LE(i * 24 + 12) * SYMBOL_BYTES;
+      const address = plt.address + (i + 1) * entry;
+      if (symbol + SYMBOL_BYTES > symbols.length || address >= plt.address + plt.size) continue;
+      const name = textAt(names, symbols.readUInt32LE(symbol));
+      if (name === '') continue;
+      builder.add(address, entry, `${name}@plt`, { isWeak: false, isGlobal: false, isTyped: true });
+    }
+  }
+
+  #buildId(sections: readonly Section[]): string | undefined {
+    for (const { type, offset, size } of sections) {
+      const note = type === SHT_NOTE && size >= 16 ? this.#bytes(offset, size) : undefined;
+      if (note === undefined || note.readUInt32LE(8) !== NT_GNU_BUILD_ID) continue;
+      const start = 12 + Math.ceil(note.readUInt32LE(0) / 4) * 4;
+      return note.toString('hex', start, start + note.readUInt32LE(4));
+    }
+    return undefined;
+  }
+
+  #bytes(offset: number, length: number): Buffer | undefined {
+    if (offset + length > this.#size || length > MAX_TABLE) return undefined;
+    if (typeof this.#source !== 'number') return this.#source.subarray(offset, offset + length);
+    const bytes = Buffer.allocUnsafe(length);
+    let read = 0;
+    while (read < length) {
+      const count = readSync(this.#source, bytes, read, length - read, offset + read);
+      if (count === 0) return undefined;
+      read += count;
+    }
+    return bytes;
+  }
+}
+
+/**
+ * What perf takes for a symbol: functions and data, and in code also labels without a type that are not hidden
+ * (elf_sym__filter() and elf_sym__is_label() in tools/perf/util/symbol-elf.c).
+ */
+function isCodeOrData(type: number, visibility: number, section: Section | undefined): boolean {
+  if (section === undefined || (section.flags & SHF_ALLOC) === 0) return false;
+  if (type === STT.func || type === STT.gnuIfunc || type === STT.object) return true;
+  return type === STT.notype && visibility !== STV_HIDDEN && (section.flags & SHF_EXECINSTR) !== 0;
+}
+
+/** An unsigned number of 64 bits; those above 2^53 come rounded, and then lie outside of any file. */
+function toNumber(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
+}
+
+function textAt(bytes: Buffer, start: number): string {
+  const end = bytes.indexOf(0, start);
+  return start < bytes.length ? bytes.toString('latin1', start, end < 0 ? bytes.length : end) : '';
+}

@@ -1,0 +1,543 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { decodeBytes } from '../common/codec.ts';
+import { DamagedFileError } from '../common/errors.ts';
+import type { RawRecord } from './event-format.ts';
+
+/*
+ * Records of a perf.data, in the order of their times. Sources: tools/perf/Documentation/perf.data-file-format.txt, and
+ * the comments on enum perf_event_type and struct perf_event_attr in include/uapi/linux/perf_event.h. Little endian.
+ * A file is hostile input: no size in it is believed without a check.
+ */
+
+/** One of the events that a file holds samples of. */
+export interface PerfEvent {
+  /** As perf names it, with modifiers: `cpu-clock:ppp`, `sched:sched_switch`; `event <type>/<config>` where the file does not say. */
+  readonly name: string;
+  /** perf_event_attr.type and .config: a tracepoint has type 2 and its id. */
+  readonly type: number;
+  readonly config: number;
+  readonly sampleType: number;
+}
+
+/** Times are nanoseconds since the origin that the reader was given. Addresses are as in symbols.ts. */
+export interface FileSample {
+  readonly kind: 'sample';
+  readonly event: PerfEvent;
+  /** Undefined where times are not recorded. */
+  readonly time: number | undefined;
+  /** -1 where the task is gone already. */
+  readonly pid: number;
+  readonly tid: number;
+  readonly cpu: number | undefined;
+  readonly period: number | undefined;
+  /** Innermost first. */
+  readonly kernel: readonly number[];
+  readonly user: readonly number[];
+  /** Whether the chain of callers ends in what is no address: a frame pointer that was something else. */
+  readonly isCut: boolean;
+  /** The tracepoint's own record. */
+  readonly raw: RawRecord | undefined;
+}
+
+/** Code was mapped into a process; for the kernel and its modules `pid` is -1. */
+export interface FileMapping {
+  readonly kind: 'mapping';
+  readonly pid: number;
+  readonly start: number;
+  readonly length: number;
+  /** Where in the file the mapping begins. */
+  readonly offset: number;
+  readonly path: string;
+  /** 0 where it is not recorded. */
+  readonly inode: number;
+}
+
+/** A task has a new name; `isExec`: its process runs another program. */
+export interface FileName {
+  readonly kind: 'name';
+  readonly pid: number;
+  readonly tid: number;
+  readonly comm: string;
+  readonly isExec: boolean;
+}
+
+/** A new task. For a thread `pid` is `parentPid`. */
+export interface FileFork {
+  readonly kind: 'fork';
+  readonly pid: number;
+  readonly tid: number;
+  readonly parentPid: number;
+  readonly parentTid: number;
+}
+
+export interface FileLost {
+  readonly kind: 'lost';
+  readonly count: number;
+}
+
+export type FileRecord = FileSample | FileMapping | FileName | FileFork | FileLost;
+
+const SAMPLE = {
+  ip: 1 << 0,
+  tid: 1 << 1,
+  time: 1 << 2,
+  addr: 1 << 3,
+  read: 1 << 4,
+  callchain: 1 << 5,
+  id: 1 << 6,
+  cpu: 1 << 7,
+  period: 1 << 8,
+  streamId: 1 << 9,
+  raw: 1 << 10,
+  identifier: 1 << 16,
+} as const;
+
+/** Types of records (enum perf_event_type), and of those that perf itself adds (tools/perf/util/event.h). */
+const RECORD = {
+  mmap: 1,
+  lost: 2,
+  comm: 3,
+  fork: 7,
+  sample: 9,
+  mmap2: 10,
+  lostSamples: 13,
+  finishedRound: 68,
+  compressed: 81,
+} as const;
+const FIRST_USER_TYPE = 64;
+
+const MISC = { cpumode: 7, kernel: 1, user: 2, commExec: 1 << 13, mmapBuildId: 1 << 14, mmapData: 1 << 13 } as const;
+
+/** Values in a call chain that say whose addresses follow: from here up none is an address (enum perf_callchain_context). */
+const CONTEXT_MAX = -4095;
+const CONTEXT = { kernel: -128, user: -512 } as const;
+
+const HEADER_BYTES = 104;
+const FEATURE = { eventDesc: 12 } as const;
+const ATTR_BYTES_MIN = 64;
+const BLOCK = 1 << 20;
+const RECORD_HEADER = 8;
+
+interface Attribute extends PerfEvent {
+  readonly readFormat: number;
+  readonly sampleIdAll: boolean;
+}
+
+interface Pending {
+  /** Time of the record, nanoseconds since the origin; negative infinity where it has none. */
+  readonly time: number;
+  readonly order: number;
+  readonly record: FileRecord;
+}
+
+/** Reads a perf.data that is complete (see preparePerfData). Memory is bounded: perf writes in rounds, two are held. */
+export class PerfFile {
+  readonly events: readonly PerfEvent[];
+  /** Records that could not be read, and those of kinds that this reader does not know how to unpack. */
+  damaged = 0;
+  /** Whether the file holds compressed records, which are not read here. */
+  compressed = 0;
+  readonly #fd: number;
+  readonly #size: number;
+  readonly #origin: bigint;
+  readonly #attributes: readonly Attribute[];
+  readonly #byId = new Map<string, Attribute>();
+  readonly #data: { readonly start: number; readonly end: number };
+  #pending: Pending[] = [];
+  #order = 0;
+
+  /**
+   * `origin` is CLOCK_MONOTONIC (or whatever clock was recorded) at the origin of times, nanoseconds.
+   * @throws DamagedFileError (65) where it is no perf.data.
+   */
+  constructor(
+    readonly path: string,
+    origin: bigint,
+  ) {
+    this.#origin = origin;
+    this.#fd = openSync(path, 'r');
+    this.#size = fstatSync(this.#fd).size;
+    try {
+      const header = this.#read(0, HEADER_BYTES);
+      if (header?.toString('latin1', 0, 8) !== 'PERFILE2') throw new DamagedFileError(path, 'this is no perf.data');
+      const attrs = section(header, 24);
+      const data = section(header, 40);
+      this.#data = { start: data.offset, end: Math.min(this.#size, data.offset + data.size) };
+      this.#attributes = this.#readAttributes(attrs, toNumber(header, 16), this.#names(header, data));
+      this.events = this.#attributes;
+      if (this.#attributes.length === 0) throw new DamagedFileError(path, 'the file describes no events');
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  /** All records, in the order of their times; those without a time come as they stand. May be called again. */
+  *records(): Generator<FileRecord> {
+    this.#pending = [];
+    this.damaged = 0;
+    this.compressed = 0;
+    let flushTo = Number.NEGATIVE_INFINITY;
+    let latest = Number.NEGATIVE_INFINITY;
+    for (const { bytes, at, size } of this.#raw()) {
+      const type = bytes.readUInt32LE(at);
+      if (type === RECORD.finishedRound) {
+        // What was written before the round that has ended cannot be older than what that round began with.
+        yield* this.#flush(flushTo);
+        flushTo = latest;
+        continue;
+      }
+      if (type === RECORD.compressed) this.compressed++;
+      if (type >= FIRST_USER_TYPE) continue;
+      const record = this.#decode(type, bytes, at, size);
+      if (record === undefined) continue;
+      const time =
+        record.kind === 'sample' ? (record.time ?? Number.NEGATIVE_INFINITY) : this.#trailerTime(bytes, at, size);
+      if (time === Number.NEGATIVE_INFINITY) {
+        yield record;
+        continue;
+      }
+      if (time > latest) latest = time;
+      this.#pending.push({ time, order: this.#order++, record });
+    }
+    yield* this.#flush(Number.POSITIVE_INFINITY);
+  }
+
+  *#flush(upTo: number): Generator<FileRecord> {
+    this.#pending.sort((a, b) => a.time - b.time || a.order - b.order);
+    let count = 0;
+    while (count < this.#pending.length && this.#pending[count]!.time <= upTo) count++;
+    const ready = this.#pending.slice(0, count);
+    this.#pending = this.#pending.slice(count);
+    for (const { record } of ready) yield record;
+  }
+
+  /** Each record's bytes; the buffers are never written again. */
+  *#raw(): Generator<{ bytes: Buffer; at: number; size: number }> {
+    const { end } = this.#data;
+    let position = this.#data.start;
+    while (position + RECORD_HEADER <= end) {
+      const block = this.#read(position, Math.min(BLOCK, end - position));
+      if (block === undefined) return;
+      let at = 0;
+      while (at + RECORD_HEADER <= block.length) {
+        const size = block.readUInt16LE(at + 6);
+        if (size < RECORD_HEADER) {
+          this.damaged++;
+          return;
+        }
+        if (at + size > block.length) break;
+        yield { bytes: block, at, size };
+        at += size;
+      }
+      if (at === 0) {
+        // The last record is cut off.
+        this.damaged++;
+        return;
+      }
+      position += at;
+    }
+  }
+
+  #decode(type: number, bytes: Buffer, at: number, size: number): FileRecord | undefined {
+    switch (type) {
+      case RECORD.sample:
+        return this.#sample(bytes, at, size);
+      case RECORD.mmap:
+      case RECORD.mmap2:
+        return this.#mapping(type, bytes, at, size);
+      case RECORD.comm:
+        return this.#name(bytes, at, size);
+      case RECORD.fork:
+        return size < 32
+          ? this.#bad()
+          : {
+              kind: 'fork',
+              pid: bytes.readInt32LE(at + 8),
+              parentPid: bytes.readInt32LE(at + 12),
+              tid: bytes.readInt32LE(at + 16),
+              parentTid: bytes.readInt32LE(at + 20),
+            };
+      case RECORD.lost:
+        return size < 24 ? this.#bad() : { kind: 'lost', count: toNumber(bytes, at + 16) };
+      case RECORD.lostSamples:
+        return size < 16 ? this.#bad() : { kind: 'lost', count: toNumber(bytes, at + 8) };
+      default:
+        return undefined;
+    }
+  }
+
+  #bad(): undefined {
+    this.damaged++;
+    return undefined;
+  }
+
+  #sample(bytes: Buffer, at: number, size: number): FileSample | undefined {
+    const end = at + size;
+    const attribute = this.#attributeOf(bytes, at, end);
+    if (attribute === undefined) return this.#bad();
+    const { sampleType } = attribute;
+    let pos = at + RECORD_HEADER;
+    const has = (bit: number): boolean => (sampleType & bit) !== 0;
+    let ip: number | undefined;
+    let [pid, tid] = [-1, -1];
+    let time: number | undefined;
+    let cpu: number | undefined;
+    let period: number | undefined;
+    if (has(SAMPLE.identifier)) pos += 8;
+    if (has(SAMPLE.ip)) {
+      if (pos + 8 > end) return this.#bad();
+      ip = toAddress(bytes, pos);
+      pos += 8;
+    }
+    if (pos + fixedBytes(sampleType) > end) return this.#bad();
+    if (has(SAMPLE.tid)) {
+      pid = bytes.readInt32LE(pos);
+      tid = bytes.readInt32LE(pos + 4);
+      pos += 8;
+    }
+    if (has(SAMPLE.time)) {
+      time = this.#since(bytes, pos);
+      pos += 8;
+    }
+    if (has(SAMPLE.addr)) pos += 8;
+    if (has(SAMPLE.id)) pos += 8;
+    if (has(SAMPLE.streamId)) pos += 8;
+    if (has(SAMPLE.cpu)) {
+      cpu = bytes.readUInt32LE(pos);
+      pos += 8;
+    }
+    if (has(SAMPLE.period)) {
+      period = toNumber(bytes, pos);
+      pos += 8;
+    }
+    if (has(SAMPLE.read)) pos += readBytes(bytes, pos, end, attribute.readFormat);
+    const mode = bytes.readUInt16LE(at + 4) & MISC.cpumode;
+    const kernel: number[] = [];
+    const user: number[] = [];
+    let isCut = false;
+    if (has(SAMPLE.callchain)) {
+      if (pos + 8 > end) return this.#bad();
+      const count = toNumber(bytes, pos);
+      pos += 8;
+      if (count > (end - pos) / 8) return this.#bad();
+      let into: number[] | undefined = mode === MISC.kernel ? kernel : user;
+      for (let i = 0; i < count; i++, pos += 8) {
+        const address = toAddress(bytes, pos);
+        if (address < 0 && address >= CONTEXT_MAX) {
+          into = address === CONTEXT.kernel ? kernel : address === CONTEXT.user ? user : undefined;
+          isCut ||= into === undefined;
+        } else into?.push(address);
+      }
+    } else if (ip !== undefined) {
+      (mode === MISC.kernel ? kernel : user).push(ip);
+    }
+    let raw: RawRecord | undefined;
+    if (has(SAMPLE.raw)) {
+      if (pos + 4 > end) return this.#bad();
+      const length = bytes.readUInt32LE(pos);
+      if (length > end - pos - 4) return this.#bad();
+      raw = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes, offset: pos + 4, length };
+    }
+    return { kind: 'sample', event: attribute, time, pid, tid, cpu, period, kernel, user, isCut, raw };
+  }
+
+  #mapping(type: number, bytes: Buffer, at: number, size: number): FileMapping | undefined {
+    const isTwo = type === RECORD.mmap2;
+    const head = isTwo ? 72 : 40;
+    const misc = bytes.readUInt16LE(at + 4);
+    // Mappings of data are recorded on request only; a kernel's name of them is no code.
+    if (!isTwo && (misc & MISC.mmapData) !== 0) return undefined;
+    if (size <= head) return this.#bad();
+    const hasInode = isTwo && (misc & MISC.mmapBuildId) === 0;
+    return {
+      kind: 'mapping',
+      pid: bytes.readInt32LE(at + 8),
+      start: toAddress(bytes, at + 16),
+      length: toNumber(bytes, at + 24),
+      offset: toNumber(bytes, at + 32),
+      path: textAt(bytes, at + head, at + size),
+      inode: hasInode ? toNumber(bytes, at + 48) : 0,
+    };
+  }
+
+  #name(bytes: Buffer, at: number, size: number): FileName | undefined {
+    if (size <= 16) return this.#bad();
+    return {
+      kind: 'name',
+      pid: bytes.readInt32LE(at + 8),
+      tid: bytes.readInt32LE(at + 12),
+      comm: textAt(bytes, at + 16, at + size),
+      isExec: (bytes.readUInt16LE(at + 4) & MISC.commExec) !== 0,
+    };
+  }
+
+  /** Records that are no samples have pid, time, ids and CPU behind them where the events ask for it (sample_id_all). */
+  #trailerTime(bytes: Buffer, at: number, size: number): number {
+    const attribute = this.#attributes[0]!;
+    const { sampleType } = attribute;
+    if (!attribute.sampleIdAll || (sampleType & SAMPLE.time) === 0) return Number.NEGATIVE_INFINITY;
+    const behind = [SAMPLE.id, SAMPLE.streamId, SAMPLE.cpu, SAMPLE.identifier].filter(
+      (bit) => (sampleType & bit) !== 0,
+    );
+    const place = at + size - 8 * (behind.length + 1);
+    if (place < at + RECORD_HEADER) return Number.NEGATIVE_INFINITY;
+    const stamp = bytes.readBigUInt64LE(place);
+    // What perf itself writes at the start, about what ran already, has no time.
+    return stamp === 0n || stamp === 0xffff_ffff_ffff_ffffn ? Number.NEGATIVE_INFINITY : Number(stamp - this.#origin);
+  }
+
+  #since(bytes: Buffer, at: number): number {
+    return Number(bytes.readBigUInt64LE(at) - this.#origin);
+  }
+
+  /** With several events the sample's id, at a place that is the same in all of them, tells which one it is of. */
+  #attributeOf(bytes: Buffer, at: number, end: number): Attribute | undefined {
+    const [first] = this.#attributes;
+    if (this.#attributes.length === 1 || first === undefined) return first;
+    const { sampleType } = first;
+    let pos = at + RECORD_HEADER;
+    if ((sampleType & SAMPLE.identifier) === 0) {
+      if ((sampleType & SAMPLE.id) === 0) return first;
+      for (const bit of [SAMPLE.ip, SAMPLE.tid, SAMPLE.time, SAMPLE.addr]) if ((sampleType & bit) !== 0) pos += 8;
+    }
+    return pos + 8 > end ? undefined : this.#byId.get(idText(bytes, pos));
+  }
+
+  #readAttributes(
+    { offset, size }: { offset: number; size: number },
+    entry: number,
+    names: ReadonlyMap<string, string>,
+  ): Attribute[] {
+    if (entry < ATTR_BYTES_MIN + 16 || entry > 4096)
+      throw new DamagedFileError(this.path, 'the file describes no events');
+    const table = this.#read(offset, size);
+    if (table === undefined) throw new DamagedFileError(this.path, 'the descriptions of its events are cut off');
+    const attributes: Attribute[] = [];
+    for (let at = 0; at + entry <= table.length; at += entry) {
+      const idSection = section(table, at + entry - 16);
+      const ids = idSection.size > 1 << 24 ? undefined : this.#read(idSection.offset, idSection.size);
+      if (ids === undefined) throw new DamagedFileError(this.path, 'the ids of its events are cut off');
+      const [type, config] = [table.readUInt32LE(at), toNumber(table, at + 8)];
+      const attribute: Attribute = {
+        name: (ids.length >= 8 ? names.get(idText(ids, 0)) : undefined) ?? eventName(type, config),
+        type,
+        config,
+        sampleType: table.readUInt32LE(at + 24),
+        readFormat: table.readUInt32LE(at + 32),
+        sampleIdAll: ((table.readUInt32LE(at + 40) >>> 18) & 1) === 1,
+      };
+      attributes.push(attribute);
+      for (let id = 0; id + 8 <= ids.length; id += 8) this.#byId.set(idText(ids, id), attribute);
+    }
+    return attributes;
+  }
+
+  /** Names of the events by each of their ids, from the feature EVENT_DESC; none where the file has no features. */
+  #names(header: Buffer, data: { offset: number; size: number }): Map<string, string> {
+    const names = new Map<string, string>();
+    const place = this.#feature(header, data, FEATURE.eventDesc);
+    const bytes = place === undefined || place.size > 1 << 26 ? undefined : this.#read(place.offset, place.size);
+    if (bytes === undefined || bytes.length < 8) return names;
+    const [count, attrSize] = [bytes.readUInt32LE(0), bytes.readUInt32LE(4)];
+    let at = 8;
+    for (let i = 0; i < count; i++) {
+      at += attrSize;
+      if (at + 8 > bytes.length) break;
+      const idCount = bytes.readUInt32LE(at);
+      const length = bytes.readUInt32LE(at + 4);
+      at += 8;
+      if (at + length + 8 * idCount > bytes.length) break;
+      const name = textAt(bytes, at, at + length);
+      at += length;
+      for (let id = 0; id < idCount; id++, at += 8) names.set(idText(bytes, at), name);
+    }
+    return names;
+  }
+
+  /** Behind the data is a table with a place for each feature that the header's bits declare, in their order. */
+  #feature(
+    header: Buffer,
+    data: { offset: number; size: number },
+    wanted: number,
+  ): { offset: number; size: number } | undefined {
+    const isSet = (bit: number): boolean => ((header[72 + (bit >> 3)]! >> (bit & 7)) & 1) === 1;
+    if (!isSet(wanted)) return undefined;
+    let index = 0;
+    for (let bit = 0; bit < wanted; bit++) if (isSet(bit)) index++;
+    const entry = this.#read(data.offset + data.size + 16 * index, 16);
+    return entry === undefined ? undefined : section(entry, 0);
+  }
+
+  #read(offset: number, length: number): Buffer | undefined {
+    if (offset + length > this.#size) return undefined;
+    const bytes = Buffer.allocUnsafeSlow(length);
+    for (let read = 0; read < length; ) {
+      const count = readSync(this.#fd, bytes, read, length - read, offset + read);
+      if (count === 0) return undefined;
+      read += count;
+    }
+    return bytes;
+  }
+}
+
+/** Bytes that the parts of fixed size between the address and the counter values take. */
+function fixedBytes(sampleType: number): number {
+  const parts = [SAMPLE.tid, SAMPLE.time, SAMPLE.addr, SAMPLE.id, SAMPLE.streamId, SAMPLE.cpu, SAMPLE.period];
+  return 8 * parts.filter((bit) => (sampleType & bit) !== 0).length;
+}
+
+const READ = { enabled: 1, running: 2, id: 4, group: 8, lost: 16 } as const;
+
+/** Bytes of the counter values in a sample (struct read_format). */
+function readBytes(bytes: Buffer, at: number, end: number, format: number): number {
+  const has = (bit: number): number => ((format & bit) === 0 ? 0 : 8);
+  const times = has(READ.enabled) + has(READ.running);
+  const each = 8 + has(READ.id) + has(READ.lost);
+  if ((format & READ.group) === 0) return times + each;
+  const count = at + 8 <= end ? toNumber(bytes, at) : 0;
+  return 8 + times + Math.min(count, end) * each;
+}
+
+const SOFTWARE = [
+  'cpu-clock',
+  'task-clock',
+  'page-faults',
+  'context-switches',
+  'cpu-migrations',
+  'minor-faults',
+  'major-faults',
+];
+
+function eventName(type: number, config: number): string {
+  if (type === 0 && config === 0) return 'cycles';
+  if (type === 1 && config < SOFTWARE.length) return SOFTWARE[config] as string;
+  return `event ${type}/${config}`;
+}
+
+function section(bytes: Buffer, at: number): { offset: number; size: number } {
+  return { offset: toNumber(bytes, at), size: toNumber(bytes, at + 8) };
+}
+
+function idText(bytes: Buffer, at: number): string {
+  return bytes.toString('latin1', at, at + 8);
+}
+
+function textAt(bytes: Buffer, start: number, end: number): string {
+  const nul = bytes.indexOf(0, start);
+  return decodeBytes(bytes.subarray(start, nul < 0 || nul > end ? end : nul));
+}
+
+/** An unsigned number of 64 bits. */
+function toNumber(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
+}
+
+/** An address: two's complement, so that those of the kernel are exact. */
+function toAddress(bytes: Buffer, at: number): number {
+  return bytes.readInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
+}

@@ -1,0 +1,331 @@
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { findExecutable } from '../common/executables.ts';
+import { runTool } from '../common/process.ts';
+import { type ElfSymbols, parseElf, readElf } from './elf.ts';
+import type { FileFork, FileMapping, FileName, FileSample } from './perf-file.ts';
+import type { PerfFrame } from './perf-script.ts';
+import { addressText, parseKallsyms, parsePerfMap, type SymbolTable } from './symbols.ts';
+
+/*
+ * Names for the addresses in a recording's stacks: those of the kernel from /proc/kallsyms, those of programs from the
+ * symbols of the files that were mapped where they point to. They are looked up on the machine that was recorded, before it
+ * is booted again: another machine's names would be wrong.
+ */
+
+/** A file that code came from. */
+interface Module {
+  /** As perf prints it: a path, `[vdso]`, `/tmp/perf-PID.map`, `[unknown]`. */
+  readonly name: string;
+  /** The symbol at an offset of the file, or at the address where the module has no file. */
+  nameAt(offset: number, address: number): string | undefined;
+}
+
+interface Mapping {
+  readonly start: number;
+  readonly end: number;
+  readonly offset: number;
+  readonly module: Module;
+  readonly frames: Map<number, PerfFrame>;
+}
+
+/** What code a process has where. */
+interface AddressSpace {
+  /** In the order of their addresses. */
+  readonly mappings: readonly Mapping[];
+  /** Those of the program before, until the new one is seen to run: samples in between are of the old one's execve(). */
+  readonly before?: readonly Mapping[];
+}
+
+/** A task, as far as the records so far tell. */
+interface KnownTask {
+  readonly pid: number;
+  comm: string;
+}
+
+const KERNEL_NAME = '[kernel.kallsyms]';
+const UNKNOWN = '[unknown]';
+/** Memory without a file, in which code can only have been compiled at run time. */
+const JIT_MEMORY = /^(\/\/anon|\/dev\/zero|\/anon_hugepage|\[stack|\[heap\]|\/SYSV)/;
+
+/** Follows which task is which and what code its process has where, and names the frames of samples. */
+export class PerfSymbols {
+  /** Names that need demangling, and what they are then. */
+  readonly #demangled: Map<string, string>;
+  readonly #modules: Map<string, Module>;
+  readonly #tasks = new Map<number, KnownTask>();
+  readonly #spaces = new Map<number, AddressSpace>();
+  #kernel: { readonly table: SymbolTable | undefined } | undefined;
+  readonly #kernelFrames = new Map<number, PerfFrame>();
+  readonly #unknownFrames = new Map<number, PerfFrame>();
+  /** Mangled names that were met, for demangle(). */
+  readonly #mangled = new Set<string>();
+
+  private constructor(shared?: PerfSymbols) {
+    this.#demangled = shared?.demangled ?? new Map();
+    this.#modules = shared?.modules ?? new Map();
+    this.#kernel = shared?.kernel;
+  }
+
+  static create(): PerfSymbols {
+    return new PerfSymbols();
+  }
+
+  private get demangled(): Map<string, string> {
+    return this.#demangled;
+  }
+
+  private get modules(): Map<string, Module> {
+    return this.#modules;
+  }
+
+  private get kernel(): { readonly table: SymbolTable | undefined } | undefined {
+    return this.#kernel;
+  }
+
+  /** For another pass over the same recording: files and names that are known, tasks and mappings as at the start. */
+  again(): PerfSymbols {
+    return new PerfSymbols(this);
+  }
+
+  /**
+   * Demangles the C++ and Rust names that were met, in one run of c++filt (binutils); again() has them.
+   * @returns how many stay as they are since there is no c++filt.
+   */
+  async demangle(): Promise<number> {
+    const names = [...this.#mangled].filter((name) => !this.#demangled.has(name));
+    if (names.length === 0) return 0;
+    if (findExecutable('c++filt', { optional: true }) === undefined) return names.length;
+    const { code, stdout } = await runTool(['c++filt', '-p'], { input: `${names.join('\n')}\n` });
+    const lines = stdout.split('\n');
+    if (code !== 0 || lines.length < names.length) return names.length;
+    for (const [i, name] of names.entries()) this.#demangled.set(name, lines[i] as string);
+    return 0;
+  }
+
+  name({ pid, tid, comm, isExec }: FileName): void {
+    this.#tasks.set(tid, { pid, comm });
+    if (!isExec) return;
+    const before = this.#spaces.get(pid)?.mappings;
+    this.#spaces.set(pid, { mappings: [], ...(before === undefined ? {} : { before }) });
+  }
+
+  fork({ pid, tid, parentPid, parentTid }: FileFork): void {
+    const parent = this.#tasks.get(parentTid) ?? this.#tasks.get(parentPid);
+    this.#tasks.set(tid, { pid, comm: parent?.comm ?? `:${tid}` });
+    if (pid === parentPid) return;
+    const space = this.#spaces.get(parentPid);
+    if (space === undefined) this.#spaces.delete(pid);
+    else this.#spaces.set(pid, { ...space });
+  }
+
+  mapping({ pid, start, length, offset, path, inode }: FileMapping): void {
+    // The kernel's own are in its symbols.
+    if (start < 0 || length <= 0) return;
+    const mapping: Mapping = {
+      start,
+      end: start + length,
+      offset,
+      module: this.#module(path, inode, pid),
+      frames: new Map(),
+    };
+    const space = this.#spaces.get(pid);
+    this.#spaces.set(pid, { ...space, mappings: insert(space?.mappings ?? [], mapping) });
+  }
+
+  /** The command of a sample's task; `:TID` where it is not known. */
+  commOf(tid: number): string {
+    return tid === 0 ? 'swapper' : (this.#tasks.get(tid)?.comm ?? `:${tid}`);
+  }
+
+  /** The frames of a sample, innermost first. Equal frames are the same objects. */
+  frames({ pid, kernel, user }: Pick<FileSample, 'pid' | 'kernel' | 'user'>): PerfFrame[] {
+    const frames: PerfFrame[] = [];
+    for (const address of kernel) frames.push(this.#kernelFrame(address));
+    const space = this.#spaces.get(pid);
+    for (const address of user) frames.push(this.#userFrame(space, address));
+    if (space?.before !== undefined && user.length > 0 && mappingAt(space.mappings, user[0]!) !== undefined) {
+      this.#spaces.set(pid, { mappings: space.mappings });
+    }
+    return frames;
+  }
+
+  #kernelFrame(address: number): PerfFrame {
+    let frame = this.#kernelFrames.get(address);
+    if (frame === undefined) {
+      this.#kernel ??= { table: readKallsyms() };
+      const symbol = this.#kernel.table?.nameAt(address);
+      frame = { address: addressText(address), symbol: symbol ?? UNKNOWN, module: KERNEL_NAME };
+      this.#kernelFrames.set(address, frame);
+    }
+    return frame;
+  }
+
+  #userFrame(space: AddressSpace | undefined, address: number): PerfFrame {
+    const mapping =
+      space === undefined ? undefined : (mappingAt(space.mappings, address) ?? mappingAt(space.before ?? [], address));
+    const frames = mapping?.frames ?? this.#unknownFrames;
+    let frame = frames.get(address);
+    if (frame === undefined) {
+      frame = { address: addressText(address), symbol: UNKNOWN, module: UNKNOWN };
+      if (mapping !== undefined) {
+        const { module, offset, start } = mapping;
+        const symbol = module.nameAt(address - start + offset, address);
+        frame = { ...frame, symbol: symbol === undefined ? UNKNOWN : this.#readable(symbol), module: module.name };
+      }
+      // Addresses that broken frame pointers lead to are all different.
+      if (mapping !== undefined || frames.size < 100_000) frames.set(address, frame);
+    }
+    return frame;
+  }
+
+  #readable(symbol: string): string {
+    if (!/^_+[ZR]/.test(symbol)) return symbol;
+    const known = this.#demangled.get(symbol);
+    if (known === undefined) this.#mangled.add(symbol);
+    return known ?? symbol;
+  }
+
+  #module(path: string, inode: number, pid: number): Module {
+    const isJit = JIT_MEMORY.test(path);
+    const key = isJit ? `jit:${pid}` : `${path}\0${inode}`;
+    let module = this.#modules.get(key);
+    if (module === undefined) {
+      module = isJit ? jitModule(pid) : path === '[vdso]' ? vdsoModule() : fileModule(path, inode);
+      this.#modules.set(key, module);
+    }
+    return module;
+  }
+}
+
+/** Adds a mapping; what it covers of others is theirs no longer. */
+function insert(space: readonly Mapping[], added: Mapping): Mapping[] {
+  const result: Mapping[] = [];
+  let isIn = false;
+  for (const old of space) {
+    if (old.start >= added.end && !isIn) {
+      result.push(added);
+      isIn = true;
+    }
+    if (old.end <= added.start || old.start >= added.end) {
+      result.push(old);
+      continue;
+    }
+    if (old.start < added.start) result.push({ ...old, end: added.start });
+    if (old.end > added.end) {
+      if (!isIn) result.push(added);
+      isIn = true;
+      result.push({ ...old, start: added.end, offset: old.offset + added.end - old.start });
+    }
+  }
+  if (!isIn) result.push(added);
+  return result;
+}
+
+function mappingAt(space: readonly Mapping[], address: number): Mapping | undefined {
+  let low = 0;
+  let high = space.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (space[middle]!.start <= address) low = middle + 1;
+    else high = middle;
+  }
+  const found = space[low - 1];
+  return found !== undefined && address < found.end ? found : undefined;
+}
+
+function readKallsyms(): SymbolTable | undefined {
+  try {
+    return parseKallsyms(readFileSync('/proc/kallsyms'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A program or library. Its symbols are read when the first address in it is met. */
+function fileModule(path: string, inode: number): Module {
+  let symbols: ElfSymbols | null | undefined;
+  const load = (): ElfSymbols | undefined => {
+    try {
+      if (inode !== 0 && wasReplaced(path, inode)) return undefined;
+      const own = readElf(path);
+      const table = own === undefined ? undefined : debugFile(own)?.table;
+      // What is loaded from where only the file itself tells: the other one has none of its contents.
+      return own === undefined || table === undefined ? own : { ...own, table };
+    } catch {
+      // It is gone, or may not be read: the frames have no name then, which is counted.
+      return undefined;
+    }
+  };
+  return {
+    name: path,
+    nameAt: (offset) => {
+      if (symbols === undefined) symbols = load() ?? null;
+      const address = symbols?.addressOf(offset);
+      return address === undefined ? undefined : symbols?.table.nameAt(address);
+    },
+  };
+}
+
+/** Another file has the path now: its names would be wrong. */
+function wasReplaced(path: string, inode: number): boolean {
+  return statSync(path).ino !== inode;
+}
+
+/** The distribution's debug file has more symbols; where it is goes by the build id (gdb's manual, "Debugging Information in Separate Files"). */
+function debugFile({ buildId }: ElfSymbols): ElfSymbols | undefined {
+  if (buildId === undefined) return undefined;
+  try {
+    return readElf(`/usr/lib/debug/.build-id/${buildId.slice(0, 2)}/${buildId.slice(2)}.debug`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The kernel maps the same vdso into every process of its kind: ours is read. */
+function vdsoModule(): Module {
+  let symbols: ElfSymbols | null | undefined;
+  return {
+    name: '[vdso]',
+    nameAt: (offset) => {
+      if (symbols === undefined) symbols = readVdso() ?? null;
+      const address = symbols?.addressOf(offset);
+      return address === undefined ? undefined : symbols?.table.nameAt(address);
+    },
+  };
+}
+
+// 7ffd1a5f2000-7ffd1a5f4000 r-xp 00000000 00:00 0                          [vdso]
+function readVdso(): ElfSymbols | undefined {
+  const line = /^([\da-f]+)-([\da-f]+) .*\[vdso\]$/m.exec(readFileSync('/proc/self/maps', 'latin1'));
+  if (line === null) return undefined;
+  const [start, end] = [Number.parseInt(line[1] as string, 16), Number.parseInt(line[2] as string, 16)];
+  const memory = openSync('/proc/self/mem', 'r');
+  try {
+    const bytes = Buffer.alloc(end - start);
+    readSync(memory, bytes, 0, bytes.length, start);
+    return parseElf(bytes);
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(memory);
+  }
+}
+
+/** Code that a process compiled at run time; the process may write a map of it (perf's jit-interface.txt). */
+function jitModule(pid: number): Module {
+  const path = `/tmp/perf-${pid}.map`;
+  let table: SymbolTable | null | undefined;
+  return {
+    name: path,
+    nameAt: (_, address) => {
+      if (table === undefined) {
+        try {
+          table = parsePerfMap(readFileSync(path, 'latin1'));
+        } catch {
+          table = null;
+        }
+      }
+      return table?.nameAt(address);
+    },
+  };
+}
