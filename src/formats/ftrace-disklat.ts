@@ -245,8 +245,10 @@ function reportPairs(pairs: IoPairs, report: Report): void {
 
 /** Compares what was decoded with the ring buffer's counters and with those of the block layer. */
 function reportLoss(dir: string, reader: FtraceReader, pairs: IoPairs, details: DisklatDetails, report: Report): void {
-  if (reader.damaged > 0)
-    report.warn(`${reader.damaged} pages of the trace were cut or could not be read to their end`);
+  if (reader.damaged > 0) {
+    const pages = reader.damaged === 1 ? '1 page of the trace was' : `${reader.damaged} pages of the trace were`;
+    report.warn(`${pages} cut or could not be read to ${reader.damaged === 1 ? 'its' : 'their'} end`);
+  }
   const stats = readStats(dir);
   if (stats === undefined) {
     report.lost(reader.missed);
