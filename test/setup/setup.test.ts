@@ -259,7 +259,7 @@ describe('on a bare machine', () => {
     setup();
     for (const folder of VENDOR) {
       const readme = readFileSync(join(REPOSITORY, 'vendor', folder, 'README.md'), 'utf8');
-      const rows = [...readme.matchAll(/^\| `([^`]+)` \| [^|]+ \| (\/[^ |]+) \|$/gm)].map(
+      const rows = [...readme.matchAll(/^\| `([^`]+)` *\|[^|]+\| (\/[^ |]+) *\|$/gm)].map(
         ([, link = '', path = '']) => [link, path],
       );
       expect(rows.length).toBeGreaterThan(0);
