@@ -75,6 +75,8 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     }
     const unit = visible(options.countname || header.weight?.unit || 'samples');
     const total = tree.root.total;
+    if (this.job.height !== undefined)
+      this.notes.push('--height is not used: the stacks set how high a flame graph is');
     const hidden = `${formatCount(idle)} idle ${unit} hidden (${formatShare(idle, idle + total)})`;
     if (idle > 0) this.notes.push(`${hidden}; --idle shows them`);
     return {

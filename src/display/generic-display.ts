@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { link, open, rename, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { link, open, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
-import { errorCode, errorMessage, UsageError } from '../common/errors.ts';
+import { errorCode, UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
+import { systemReason } from '../common/system-reason.ts';
 import { giveToUser } from '../common/user.ts';
 import { openInViewer } from './opener.ts';
 import type { Filter, SectionGroup } from './select.ts';
@@ -82,7 +83,7 @@ export abstract class GenericDisplay<Options> {
     const rendered = await this.render();
     const bytes = Readable.from(rendered instanceof Uint8Array ? [rendered] : rendered);
     if (target.path === '-') {
-      await pipeline(bytes, createWriteStream('', { fd: 1, autoClose: false }));
+      await writeToStdout(bytes);
       return false;
     }
     await save(bytes, target.path, target.replace);
@@ -95,37 +96,45 @@ export abstract class GenericDisplay<Options> {
 
 /** @throws UsageError where something stands at `path` that must not be replaced. */
 export async function checkTarget(path: string, replace: Replace): Promise<void> {
-  if (replace === 'any') return;
-  const head = await readHead(path);
-  if (head === undefined || (replace === 'own' && head.includes(SIGNATURE))) return;
+  const found = await stat(path).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw unwritable(path, error);
+  });
+  if (found === undefined) return;
+  if (!found.isFile()) {
+    throw new UsageError(
+      `${path} is no regular file`,
+      found.isDirectory() ? `name a file in it: -o ${join(path, 'FILE')}` : 'write to it by way of stdout: -o -',
+    );
+  }
+  if (replace === 'any' || (replace === 'own' && (await isOwn(path)))) return;
   throw new UsageError(
     replace === 'own' ? `${path} exists and is no picture of MARPLE's` : `${path} exists already`,
     'overwrite it with --force, or name another file with -o',
   );
 }
 
-/** The first bytes of a file, or undefined where there is none. */
-async function readHead(path: string): Promise<Buffer | undefined> {
+/** Whether a file is a picture that MARPLE drew. */
+async function isOwn(path: string): Promise<boolean> {
   try {
     const file = await open(path, 'r');
     try {
       const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(SIGNATURE_WITHIN), position: 0 });
-      return buffer.subarray(0, bytesRead);
+      return buffer.subarray(0, bytesRead).includes(SIGNATURE);
     } finally {
       await file.close();
     }
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
     throw unwritable(path, error);
   }
 }
 
 async function save(bytes: Readable, path: string, replace: Replace): Promise<void> {
-  const partial = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+  const partial = join(dirname(path), `.marple-${randomBytes(8).toString('hex')}`);
   try {
     await pipeline(bytes, createWriteStream(partial, { flags: 'wx' }));
     giveToUser(partial);
-    if (replace === 'nothing') await link(partial, path).then(() => unlink(partial));
+    if (replace === 'nothing') await renameToNew(partial, path);
     else await rename(partial, path);
   } catch (error) {
     await unlink(partial).catch(() => undefined);
@@ -133,10 +142,35 @@ async function save(bytes: Readable, path: string, replace: Replace): Promise<vo
   }
 }
 
+/** Renames to a name that nothing has; where the file system has no links (vfat), in two steps. */
+async function renameToNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+    await unlink(from);
+  } catch {
+    await checkTarget(to, 'nothing');
+    await rename(from, to);
+  }
+}
+
+async function writeToStdout(bytes: Readable): Promise<void> {
+  try {
+    await pipeline(bytes, process.stdout, { end: false });
+  } catch (error) {
+    // The reader had enough.
+    if (errorCode(error) === 'EPIPE') return;
+    throw new UsageError(
+      `the picture could not be written to stdout: ${systemReason(error)}`,
+      'write it to a file: marple display -o FILE',
+      { cause: error },
+    );
+  }
+}
+
 function unwritable(path: string, error: unknown): UsageError {
-  return new UsageError(
-    `${path} cannot be written: ${errorMessage(error)}`,
-    'name a file in a folder that can be written: marple display -o FILE',
-    { cause: error },
-  );
+  const hint =
+    errorCode(error) === 'ENOENT'
+      ? `make its folder first: mkdir -p ${dirname(path)}`
+      : 'name a file in a folder that can be written: marple display -o FILE';
+  return new UsageError(`${path} cannot be written: ${systemReason(error)}`, hint, { cause: error });
 }

@@ -1,6 +1,7 @@
 import type { ChartConfiguration, Plugin, Scale } from 'chart.js';
 import { z } from 'zod';
 import { EXIT, MarpleError } from '../common/errors.ts';
+import type { SectionHeader } from '../common/header.ts';
 import {
   axisOptions,
   axisTitle,
@@ -17,9 +18,9 @@ import {
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionNotes, sectionOrigin, sectionSeconds } from './notes.ts';
 import { heatColour } from './palette.ts';
-import { selectPoints, xIsTime } from './select.ts';
+import { type Filter, selectPoints, xIsTime } from './select.ts';
 import { BinGrid, chooseViewport, niceStep, PointSummary, spansDecades, type Viewport } from './shape/bins.ts';
-import { formatCount, formatShare, formatValue, plural, visible } from './text.ts';
+import { formatCount, formatShare, formatTick, formatValue, plural, visible } from './text.ts';
 
 const SCALES = ['auto', 'linear', 'log'] as const;
 
@@ -46,12 +47,15 @@ export interface AxesLabels {
   readonly colour: string;
 }
 
-/** Size of the picture in pixels, and how dense its bins are. */
+/** Size of the picture, in pixels. */
 export interface GraphParameters {
   readonly width: number;
   readonly height: number;
-  readonly columns: number;
-  readonly rows: number;
+}
+
+export interface HeatLayout {
+  readonly summary: PointSummary;
+  readonly grid: BinGrid;
 }
 
 /** A heat map that cannot be drawn with the parameters given: exit 2. */
@@ -80,8 +84,6 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     const parameters: GraphParameters = {
       width: this.job.width ?? options.width,
       height: this.job.height ?? options.height,
-      columns: options.columns,
-      rows: options.rows,
     };
     if (parameters.width < 400 || parameters.height < 260) {
       throw new HeatmapException(
@@ -89,9 +91,19 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
         'marple display -hm --width 1200 --height 700',
       );
     }
+    return this.#draw(await this.layout(), parameters);
+  }
+
+  /** Counts the points in bins, in two passes over them. */
+  async layout(): Promise<HeatLayout> {
+    const { options, section, filter } = this.job;
     const summary = await this.#summarise();
-    const grid = await this.#count(summary, parameters);
-    return this.#draw(summary, grid, parameters);
+    const viewport = chooseViewport(summary, options.rows, options.scale);
+    const grid = new BinGrid(options.columns, options.rows, heatRange(section.header, filter, summary), viewport);
+    for await (const { length, x, y } of selectPoints(section, [], filter)) {
+      for (let i = 0; i < length; i++) grid.add(x[i]!, y[i]!);
+    }
+    return { summary, grid };
   }
 
   async #summarise(): Promise<PointSummary> {
@@ -102,33 +114,12 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     return summary;
   }
 
-  async #count(summary: PointSummary, { columns, rows }: GraphParameters): Promise<BinGrid> {
-    const viewport = chooseViewport(summary, rows, this.job.options.scale);
-    const grid = new BinGrid(columns, rows, this.#xRange(summary), viewport);
-    for await (const { length, x, y } of selectPoints(this.job.section, [], this.job.filter)) {
-      for (let i = 0; i < length; i++) grid.add(x[i]!, y[i]!);
-    }
-    return grid;
-  }
-
-  /** The whole run where x is time, so that a quiet beginning or end shows; else from the first to the last point. */
-  #xRange(summary: PointSummary): [number, number] {
-    const { filter, section } = this.job;
-    const isEmpty = summary.count === 0;
-    const [first, last] = isEmpty ? [0, 0] : [summary.xMin, summary.xMax];
-    const duration = sectionSeconds(section.header) ?? 0;
-    const coversRun = xIsTime(section.header) && first >= 0 && last <= 1.1 * duration + 1;
-    const from = filter.from ?? (coversRun ? 0 : first);
-    const to = filter.to ?? (coversRun ? Math.max(last, duration) : last);
-    return to > from ? [from, to] : [from, from + 1];
-  }
-
   /** What is taken off x for the labels: they begin at 0 unless a range of time was asked for. */
   #xShift([from]: readonly [number, number]): number {
     return this.job.options.normalise && this.job.filter.from === undefined ? from : 0;
   }
 
-  async #draw(summary: PointSummary, grid: BinGrid, parameters: GraphParameters): Promise<Buffer> {
+  async #draw({ summary, grid }: HeatLayout, parameters: GraphParameters): Promise<Buffer> {
     const { section, group, options, filter } = this.job;
     const { header } = section;
     const unit = visible(header.y?.unit ?? '');
@@ -170,6 +161,16 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     if (!drawn.hasFonts) this.notes.push(NO_FONTS);
     return drawn.png;
   }
+}
+
+/** What x covers: the whole run where it is time, so that a quiet beginning or end shows; else from the first to the last point. */
+export function heatRange(header: SectionHeader, filter: Filter, summary: PointSummary): [number, number] {
+  const [first, last] = summary.count === 0 ? [0, 0] : [summary.xMin, summary.xMax];
+  const duration = sectionSeconds(header) ?? 0;
+  const coversRun = xIsTime(header) && first >= 0 && last <= 1.1 * duration + 1;
+  const from = filter.from ?? (coversRun ? 0 : first);
+  const to = filter.to ?? (coversRun ? Math.max(last, duration) : last);
+  return to > from ? [from, to] : [from, from + 1];
 }
 
 const BAR_WIDTH = 16;
@@ -220,12 +221,12 @@ function heatChart(
           type: 'linear',
           min: xRange[0],
           max: xRange[1],
-          ticks: { ...TICK_STYLE, callback: (tick) => formatValue(Number((Number(tick) - xShift).toPrecision(12))) },
+          ticks: { ...TICK_STYLE, callback: (tick) => formatTick(Number(tick) - xShift) },
           afterBuildTicks(axis) {
             axis.ticks = ticks.map((tick) => ({ value: tick }));
           },
         },
-        ...(hasUnder ? { below: outlierAxis(`< ${formatValue(viewport.bottom)} ${unit}`.trim(), 0.38) } : {}),
+        ...(hasUnder ? { below: outlierAxis(`< ${formatTick(viewport.bottom)} ${unit}`.trim(), 0.38) } : {}),
         y: {
           ...axisOptions(labels.y),
           type: viewport.scale === 'log' ? 'logarithmic' : 'linear',
@@ -233,10 +234,10 @@ function heatChart(
           max: viewport.top,
           stack: 'y',
           stackWeight: 17,
-          ticks: { ...TICK_STYLE, callback: (tick) => formatValue(Number(Number(tick).toPrecision(12))) },
+          ticks: { ...TICK_STYLE, callback: (tick) => formatTick(Number(tick)) },
           ...(viewport.scale === 'log' ? { afterBuildTicks: (axis: Scale) => setLogTicks(axis, viewport) } : {}),
         },
-        ...(hasOver ? { above: outlierAxis(`> ${formatValue(viewport.top)} ${unit}`.trim(), 0.62) } : {}),
+        ...(hasOver ? { above: outlierAxis(`> ${formatTick(viewport.top)} ${unit}`.trim(), 0.62) } : {}),
       },
     },
     plugins: grid.max === 0 ? [EMPTY] : [binPlugin(grid, logColours), colourBarPlugin(grid, labels.colour, logColours)],

@@ -21,14 +21,14 @@ const FONTS = 'Verdana, DejaVu Sans, sans-serif';
  * The path of flamegraph.pl: the link that setup.sh makes, else where Debian's libdevel-nytprof-perl puts it.
  * @throws UnavailableError where there is none.
  */
-export function findScript(): string {
-  const candidates = [
-    join(installRoot(), 'vendor/FlameGraph/flamegraph.pl'),
-    '/usr/share/perl5/Devel/NYTProf/flamegraph.pl',
-  ];
+export function findScript(candidates: readonly string[] = scriptPaths()): string {
   const found = candidates.find((path) => existsSync(path));
   if (found === undefined) throw new UnavailableError('flamegraph.pl is not installed', './setup.sh');
   return found;
+}
+
+function scriptPaths(): string[] {
+  return [join(installRoot(), 'vendor/FlameGraph/flamegraph.pl'), '/usr/share/perl5/Devel/NYTProf/flamegraph.pl'];
 }
 
 /**
@@ -45,9 +45,7 @@ export async function drawWithScript(script: string, picture: FlamePicture): Pro
   const chunks: Buffer[] = [];
   for await (const chunk of tool.stdout as AsyncIterable<Buffer>) chunks.push(chunk);
   const exit = await tool.exit;
-  if (exit.code !== 0 || chunks.length === 0) {
-    throw new UnavailableError(`flamegraph.pl ${describeExit(exit, tool.stderr())}`);
-  }
+  if (exit.code !== 0) throw new UnavailableError(`flamegraph.pl ${describeExit(exit, tool.stderr())}`);
   return annotate(Buffer.concat(chunks), picture);
 }
 

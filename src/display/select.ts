@@ -148,15 +148,15 @@ export async function* selectStacks(
     for (const stack of stacks) {
       const weight = weights === undefined ? stack.weight : (weights[line] ?? 0);
       line++;
-      if (matches !== undefined && !matches(processName(stack))) continue;
+      if (matches !== undefined && !ofProcess(stack, matches)) continue;
       yield weight === stack.weight ? stack : { ...stack, weight };
     }
   }
 }
 
-/** The process name that the root frame holds: folded stacks have `_` for its spaces. */
-function processName(stack: StackData): string {
-  return stack.stack[0] ?? '';
+/** Whether the process of a stack is one of those asked for. Its root frame has `_` for the spaces of the name. */
+function ofProcess({ stack: [root = ''] }: StackData, matches: (name: string) => boolean): boolean {
+  return matches(root) || (root.includes('_') && matches(root.replaceAll('_', ' ')));
 }
 
 /** The weight of each stack, by its line, over the records that pass the filter. */

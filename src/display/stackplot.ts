@@ -19,9 +19,9 @@ import { sectionNotes, sectionOrigin } from './notes.ts';
 import { layerColours, OTHER_COLOUR } from './palette.ts';
 import { selectPoints } from './select.ts';
 import { niceStep } from './shape/bins.ts';
-import { SeriesBuilder, SeriesSummary, type StackedSeries } from './shape/series.ts';
+import { SeriesBuilder, SeriesSummary } from './shape/series.ts';
 import { hashText } from './svg-flamegraph.ts';
-import { formatValue, plural, shorten, visible } from './text.ts';
+import { formatTick, formatValue, plural, shorten, visible } from './text.ts';
 
 const optionsSchema = z.strictObject({
   title: z.string().default(''),
@@ -34,6 +34,17 @@ const optionsSchema = z.strictObject({
 });
 
 export type StackPlotOptions = z.infer<typeof optionsSchema>;
+
+/** What is drawn: layers, the lowest first, each with a value per x. */
+export interface StackLayout {
+  readonly x: readonly number[];
+  readonly layers: readonly { readonly name: string; readonly values: Float64Array; readonly colour: string }[];
+  readonly records: number;
+  readonly contributors: number;
+  /** Whether the values are means over neighbouring x, and whether some x went back. */
+  readonly averaged: boolean;
+  readonly unsorted: boolean;
+}
 
 /** Who contributes what over time, stacked on each other: the largest contributors, and the rest as `other`. */
 export class StackPlot extends GenericDisplay<StackPlotOptions> {
@@ -48,23 +59,39 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
   };
 
   override async render(): Promise<Rendered> {
-    const { options } = this.job;
-    const labels = new Labels(this.job.section.header, options.by);
+    const layout = await this.layout();
+    if (layout.averaged) {
+      this.notes.push(`each of the ${layout.x.length} columns is the mean over the samples that fall into it`);
+      if (layout.unsorted) this.notes.push('the points are not in the order of x, so that the means are approximate');
+    }
+    return this.#draw(layout);
+  }
+
+  /** Adds the points up, in two passes over them. */
+  async layout(): Promise<StackLayout> {
+    const { options, section } = this.job;
+    const labels = new Labels(section.header, options.by);
     const summary = new SeriesSummary();
     await this.#eachPoint(labels, (x, y, label) => summary.add(x, y, label));
     const chosen = summary.largest(options.top);
     const builder = new SeriesBuilder(summary, chosen);
     await this.#eachPoint(labels, (x, y, label) => builder.add(x, y, label));
-    const series = builder.finish();
-    if (series.averaged) {
-      this.notes.push(`each of the ${series.x.length} columns is the mean over the samples that fall into it`);
-      if (summary.unsorted) this.notes.push('the points are not in the order of x, so that the means are approximate');
-    }
-    return this.#draw(
-      series,
-      chosen.map((label) => labels.text(label)),
-      summary,
-    );
+    const { x, layers, other, averaged } = builder.finish();
+    const names = chosen.map((label) => labels.text(label));
+    const colours = layerColours(names, hashText);
+    return {
+      x,
+      layers: [
+        ...layers.map((values, i) => ({ name: names[i]!, values, colour: colours[i]! })),
+        ...(other === undefined
+          ? []
+          : [{ name: `other (${summary.totals.size - chosen.length})`, values: other, colour: OTHER_COLOUR }]),
+      ],
+      records: summary.count,
+      contributors: summary.totals.size,
+      averaged,
+      unsorted: summary.unsorted,
+    };
   }
 
   async #eachPoint(labels: Labels, visit: (x: number, y: number, label: number) => void): Promise<void> {
@@ -73,16 +100,10 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
     }
   }
 
-  async #draw(series: StackedSeries, names: readonly string[], summary: SeriesSummary): Promise<Buffer> {
+  async #draw(layout: StackLayout): Promise<Buffer> {
     const { section, group, options, filter } = this.job;
     const { header } = section;
-    const others = summary.totals.size - names.length;
-    const totals = series.x.map((_, i) =>
-      [...series.layers, ...(series.other === undefined ? [] : [series.other])].reduce(
-        (sum, layer) => sum + layer[i]!,
-        0,
-      ),
-    );
+    const totals = layout.x.map((_, i) => layout.layers.reduce((sum, { values }) => sum + values[i]!, 0));
     const value = (y: number) => `${formatValue(y)} ${visible(header.y?.unit ?? '')}`.trim();
     const highest = totals.reduce((a, b) => Math.max(a, b), 0);
     const frame: Frame = {
@@ -92,24 +113,16 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
       subtitle: [
         sectionOrigin(header, filter).join(' · '),
         [
-          plural(summary.count, 'record'),
-          plural(summary.totals.size, 'contributor'),
+          plural(layout.records, 'record'),
+          plural(layout.contributors, 'contributor'),
           ...(totals.length === 0 ? [] : [`total ${value(totals.at(-1) ?? 0)} at the end, at most ${value(highest)}`]),
         ].join(' · '),
       ],
       footer: [...new Set([...group.all.flatMap((other) => sectionNotes(other.header)), ...this.notes])],
     };
-    const layers = [
-      ...names.map((name, i) => ({ name, values: series.layers[i]! })),
-      ...(series.other === undefined ? [] : [{ name: `other (${others})`, values: series.other }]),
-    ];
-    const colours = [...layerColours(names, hashText), OTHER_COLOUR];
     const drawn = await drawChart(
       frame,
-      stackChart(frame, series.x, layers, colours, {
-        x: visible(axisTitle(header.x, 'x')),
-        y: visible(axisTitle(header.y, 'y')),
-      }),
+      stackChart(frame, layout, { x: visible(axisTitle(header.x, 'x')), y: visible(axisTitle(header.y, 'y')) }),
     );
     if (!drawn.hasFonts) this.notes.push(NO_FONTS);
     return drawn.png;
@@ -156,13 +169,7 @@ class Labels {
   }
 }
 
-function stackChart(
-  frame: Frame,
-  x: readonly number[],
-  layers: readonly { name: string; values: Float64Array }[],
-  colours: readonly string[],
-  titles: { x: string; y: string },
-): ChartConfiguration {
+function stackChart(frame: Frame, { x, layers }: StackLayout, titles: { x: string; y: string }): ChartConfiguration {
   const base = frameOptions(frame);
   // One sample alone would have no width: it is drawn as a bar.
   const positions = x.length === 1 ? [(x[0] ?? 0) - 0.5, (x[0] ?? 0) + 0.5] : x;
@@ -172,11 +179,11 @@ function stackChart(
   return {
     type: 'line',
     data: {
-      datasets: layers.map(({ name, values }, i) => ({
+      datasets: layers.map(({ name, values, colour }, i) => ({
         label: shorten(name, 30),
         data: positions.map((position, column) => ({ x: position, y: values[x.length === 1 ? 0 : column]! })),
         fill: i === 0 ? 'origin' : '-1',
-        backgroundColor: colours[i === layers.length - 1 && name.startsWith('other (') ? colours.length - 1 : i]!,
+        backgroundColor: colour,
         borderColor: '#ffffff',
         // Between many columns the lines would cover what they part.
         borderWidth: x.length > 300 ? 0 : 0.6,
@@ -202,7 +209,7 @@ function stackChart(
           type: 'linear',
           min: from,
           max: last,
-          ticks: { ...TICK_STYLE, callback: (tick) => formatValue(Number(Number(tick).toPrecision(12))) },
+          ticks: { ...TICK_STYLE, callback: (tick) => formatTick(Number(tick)) },
           afterBuildTicks(axis) {
             const step = niceStep((last - from) / 12 || 1);
             const start = Math.ceil(from / step - 1e-9);
@@ -214,7 +221,7 @@ function stackChart(
           ...axisOptions(titles.y),
           stacked: true,
           beginAtZero: true,
-          ticks: { ...TICK_STYLE, callback: (tick) => formatValue(Number(Number(tick).toPrecision(12))) },
+          ticks: { ...TICK_STYLE, callback: (tick) => formatTick(Number(tick)) },
         },
       },
     },

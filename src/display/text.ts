@@ -65,9 +65,16 @@ export function formatCount(count: number): string {
 /** A measured value with three significant digits, never in scientific notation between 1e-6 and 1e15. */
 export function formatValue(value: number): string {
   const size = Math.abs(value);
-  if (size >= 1000) return Math.round(value).toLocaleString('en-US');
+  if (size >= 999.5) return Math.round(value).toLocaleString('en-US');
   if (size !== 0 && size < 1e-6) return value.toExponential(2);
   return String(Number(value.toPrecision(3)));
+}
+
+/** The value at a tick of an axis, with all the digits that it has, but those of binary fractions: 102.5, and 0.3 for 3 * 0.1. */
+export function formatTick(value: number): string {
+  const exact = Number(value.toPrecision(12));
+  if (exact !== 0 && Math.abs(exact) < 1e-6) return String(exact);
+  return exact.toLocaleString('en-US', { maximumSignificantDigits: 12 });
 }
 
 /** A share of a whole as a percentage: `0.3 %`, `12 %`, `<0.1 %`. */
