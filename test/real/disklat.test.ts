@@ -1,0 +1,218 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { DiskLatency } from '../../src/collect/disklat.ts';
+import { monotonicNow } from '../../src/common/clock.ts';
+import type { Datapoint } from '../../src/common/datatypes.ts';
+import { readStats } from '../../src/formats/ftrace.ts';
+import { parseDiskstats } from '../../src/formats/ftrace-disklat.ts';
+import { makePlace, type Place, sleep } from '../e2e/marple.ts';
+import { diskOf, extentsOf, type Fio, type FioResult, prepareFio } from '../support/fio.ts';
+import { collectAll, type TestRun, testRun } from '../support/run.ts';
+
+const READS = 20_000;
+const MIB = 128;
+/** Half a percent, for what belongs to the start of fio rather than to its job. */
+const SLACK = READS / 200;
+
+let fio: Fio;
+beforeAll(() => {
+  fio = prepareFio('fiotest', MIB);
+});
+
+type Options = ReturnType<typeof DiskLatency.description.options.parse>;
+
+function diskRun(settings: { buffer_kb?: number }): TestRun<Options> {
+  const options = DiskLatency.description.options.parse({ buffer_kb: settings.buffer_kb });
+  // fio is started by the test and would be left out with what descends from it.
+  return testRun({ tool: 'ftrace', options, scope: { own: 0 } });
+}
+
+/** The trace instances of one MARPLE. */
+function instancesOf(pid: number): string[] {
+  return readdirSync('/sys/kernel/tracing/instances').filter((name) => name.startsWith(`marple-${pid}-`));
+}
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
+const isRead = ({ info }: Datapoint): boolean => info[0] === 'fiotest' && /^R/u.test(info[3] as string);
+/** Reads of the job: direct, thus synchronous, and of the size that was asked for. */
+const isOfJob = (point: Datapoint): boolean => isRead(point) && point.info[3] === 'RS' && point.info[6] === '4096';
+
+/** The block layer's latency lies within what fio measures around its system call; their clocks may differ by a little. */
+function expectLatenciesWithin(points: readonly Datapoint[], result: FioResult): void {
+  const nanoseconds = points.map(({ y }) => y * 1e6);
+  expect(nanoseconds.reduce((most, each) => Math.max(most, each), 0)).toBeLessThanOrEqual(result.longest * 1.01);
+  expect(nanoseconds.every((each) => each > 0)).toBe(true);
+  expect(median(nanoseconds)).toBeLessThanOrEqual(result.median * 1.05);
+  expect(median(nanoseconds)).toBeGreaterThan(result.median / 5);
+}
+
+describe('ftrace', () => {
+  test('a known number of direct reads is there, with its latencies, places, sizes and times', async () => {
+    const { run, report, started, stop } = diskRun({});
+    const collected = collectAll(new DiskLatency(run));
+    await started;
+    const from = monotonicNow();
+    const result = await fio.start(`--number_ios=${READS}`);
+    const to = monotonicNow();
+    stop();
+    const points = ((await collected)[0] ?? []) as Datapoint[];
+    expect(result.reads).toBe(READS);
+    const reads = points.filter(isOfJob);
+    expect(Math.abs(reads.length - READS)).toBeLessThanOrEqual(SLACK);
+    expectLatenciesWithin(reads, result);
+
+    // One process did it; fio reads each block once.
+    expect(new Set(reads.map(({ info }) => info[1])).size).toBe(1);
+    for (const { info } of reads) expect(info[2]).toBe(info[1]);
+    expect(new Set(reads.map(({ info }) => info[5])).size).toBe(reads.length);
+    const extents = extentsOf(fio.file);
+    const isInFile = (sector: number): boolean =>
+      extents.some(([first, last]) => sector >= first && sector + 7 <= last);
+    expect(reads.filter(({ info }) => !isInFile(Number(info[5])))).toEqual([]);
+    expect(new Set(reads.map(({ info }) => info[4]))).toEqual(new Set([diskOf(fio.file).name]));
+
+    const times = points.map(({ x }) => x);
+    expect(times.every((time, i) => i === 0 || time >= (times[i - 1] as number))).toBe(true);
+    const [first, last] = [from, to].map((time) => Number(time - run.clock.origin) / 1e9) as [number, number];
+    for (const { x, y } of reads) if (x < first || x + y / 1e3 > last) expect([x, y]).toEqual('within the run of fio');
+
+    expect(report).toMatchObject({ lostCount: 0, skippedCount: 0, distrusted: undefined });
+    for (const warning of report.warnings) expect(warning).toMatch(/^as usual|^\d+ times a driver sent/u);
+  });
+
+  test('the I/Os of the machine are those that the block layer counted', async () => {
+    const { run, report, started, stop } = diskRun({});
+    const collected = collectAll(new DiskLatency(run));
+    await started;
+    await fio.start('--number_ios=3000', '--ioengine=libaio', '--iodepth=16');
+    stop();
+    const points = ((await collected)[0] ?? []) as Datapoint[];
+    const dir = await run.recordingDir();
+    const { details } = JSON.parse(readFileSync(`${dir}/recording.json`, 'utf8')) as { details: { diskstats: string } };
+    const disk = diskOf(fio.file).name;
+    const number = readFileSync(`/sys/block/${disk}/dev`, 'utf8').trim();
+    const after = parseDiskstats(readFileSync(`${dir}/diskstats`, 'utf8')).get(number) ?? 0;
+    const counted = after - (parseDiskstats(details.diskstats).get(number) ?? 0);
+    const before = /(\d+) under way when the recording began/u.exec(report.warnings.join('\n'))?.[1] ?? '0';
+    const ofDisk = points.filter(({ info }) => info[4] === disk);
+    const data = ofDisk.filter(({ info }) => info[3] !== 'FF').length;
+    // An empty write that asks for a flush is counted, and is no I/O.
+    const flushes = ofDisk.length - data;
+    expect(data).toBeGreaterThan(3000);
+    expect(Math.abs(data + Number(before) - counted)).toBeLessThanOrEqual(SLACK + flushes);
+    const stats = readStats(dir);
+    expect(stats?.cpus.every(({ entries, overrun, dropped }) => entries + overrun + dropped === 0)).toBe(true);
+  });
+
+  test('where the buffers overflow, what is lost is said and no latency is wrong', async () => {
+    const { run, report, started, stop } = diskRun({ buffer_kb: 64 });
+    const collected = collectAll(new DiskLatency(run));
+    await started;
+    // The same few blocks again and again: an issue that was joined with a completion behind a gap would show.
+    const running = fio.start('--size=64k', '--time_based', '--runtime=3', '--norandommap');
+    const lock = new Int32Array(new SharedArrayBuffer(4));
+    for (let i = 0; i < 4; i++) {
+      await sleep(200);
+      // Nothing of this process runs: what comes overflows.
+      Atomics.wait(lock, 0, 0, 400);
+    }
+    const result = await running;
+    stop();
+    const reads = ((await collected)[0] as Datapoint[]).filter(isOfJob);
+    const overrun = readStats(await run.recordingDir())?.cpus.reduce((sum, cpu) => sum + cpu.overrun, 0);
+    expect(overrun).toBeGreaterThan(1000);
+    expect(report.lostCount).toBe(overrun);
+    expect(report.distrusted).toBeUndefined();
+    expect(report.warnings.join('\n')).toMatch(/trace events were lost: the buffers of 64 KiB per CPU \(buffer_kb\)/u);
+    expect(report.warnings.join('\n')).not.toMatch(/holes that nothing explains/u);
+    expect(reads.length).toBeGreaterThan(1000);
+    expect(reads.length).toBeLessThan(result.reads);
+    expectLatenciesWithin(reads, result);
+  });
+
+  test('nothing is left behind', () => {
+    expect(instancesOf(process.pid)).toEqual([]);
+  });
+});
+
+describe('marple collect --disk', () => {
+  let place: Place;
+  beforeAll(() => {
+    place = makePlace();
+    return () => place.remove();
+  });
+
+  interface Found {
+    readonly header: Record<string, unknown>;
+    readonly points: Datapoint[];
+  }
+
+  function dataFile(path: string): Found {
+    const [header = '', ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n');
+    const points = lines.map((line) => {
+      const [x, y, ...info] = line.split(',');
+      return { x: Number(x), y: Number(y), info };
+    });
+    return { header: JSON.parse(header) as Record<string, unknown>, points };
+  }
+
+  test('with a command: its I/Os alone, and all numbers agree', async () => {
+    const args = ['collect', '--disk', '-o', 'x.marple', '--json=x.json', '--', fio.program];
+    const ended = await place.marple([...args, ...fio.args(`--number_ios=${READS}`)]);
+    expect(ended).toMatchObject({ code: 0 });
+    const { header, points } = dataFile(place.path('x.marple'));
+    const reads = points.filter(isOfJob);
+    expect(Math.abs(reads.length - READS)).toBeLessThanOrEqual(SLACK);
+    expectLatenciesWithin(reads, fio.result());
+    expect(new Set(points.map(({ info }) => info[0]))).toEqual(new Set(['fiotest']));
+    expect(header).toMatchObject({ interface: 'disklat', records: points.length, scope: { system_wide: false } });
+    expect(header).not.toHaveProperty('lost');
+    expect(header).not.toHaveProperty('skipped');
+    const [section] = (JSON.parse(readFileSync(place.path('x.json'), 'utf8')) as { sections: unknown[] }).sections;
+    expect(section).toMatchObject({ records: points.length, lost: 0, skipped: 0, tool: 'ftrace' });
+    const listing = await place.marple(['display', '-l', '-i', 'x.marple']);
+    expect(listing.stdout).toMatch(new RegExp(`disklat +datapoint +${points.length} `, 'u'));
+    const span = Date.parse(header['end'] as string) - Date.parse(header['start'] as string);
+    for (const { x } of points) if (x < 0 || x * 1e3 > span + 1) expect(x).toBe('within the run');
+  });
+
+  test('Ctrl-C keeps what came', async () => {
+    const running = place.start(['collect', '--disk', '--comm', '^fiotest$', '-t', '60', '-o', 'c.marple']);
+    await running.says('disklat (');
+    const result = await fio.start('--number_ios=2000');
+    running.kill('SIGINT');
+    expect((await running.ended).code).toBe(130);
+    const { points, header } = dataFile(place.path('c.marple'));
+    expect(Math.abs(points.filter(isOfJob).length - 2000)).toBeLessThanOrEqual(10);
+    expect(header['records']).toBe(points.length);
+    expectLatenciesWithin(points.filter(isOfJob), result);
+    expect(instancesOf(running.pid)).toEqual([]);
+  });
+
+  test('after kill -9 the data is there, and the next run removes the trace instance, never that of a living one', async () => {
+    const killed = place.start(['collect', '--disk', '-t', '60', '-o', 'k.marple']);
+    await killed.says('disklat (');
+    await fio.start('--number_ios=2000');
+    await sleep(500);
+    killed.kill('SIGKILL');
+    await killed.ended;
+    expect(instancesOf(killed.pid)).toHaveLength(1);
+
+    const living = place.start(['collect', '--disk', '-t', '60', '-o', 'l.marple']);
+    await living.says('disklat (');
+    expect(instancesOf(killed.pid)).toEqual([]);
+    await place.marple(['collect', '--disk', '-t', '0.2', '-o', 'o.marple']);
+    expect(instancesOf(living.pid)).toHaveLength(1);
+    await fio.start('--number_ios=100');
+    living.kill('SIGTERM');
+    expect((await living.ended).code).toBe(143);
+    expect(instancesOf(living.pid)).toEqual([]);
+    expect(dataFile(place.path('l.marple')).points.filter(isOfJob).length).toBeGreaterThanOrEqual(99);
+
+    const imported = await place.marple(['display', '-l', '-i', 'k.marple']);
+    expect(imported).toMatchObject({ code: 0 });
+    const records = Number(/disklat +datapoint +(\d+)/u.exec(imported.stdout)?.[1]);
+    expect(records).toBeGreaterThanOrEqual(1990);
+    expect(readdirSync(place.dir)).toContain('k.marple.partial');
+  });
+});
