@@ -7,6 +7,7 @@ import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { foldSample } from './folding.ts';
 import {
+  isNoDummy,
   isUserOnly,
   type PerfDataState,
   preparePerfData,
@@ -15,7 +16,9 @@ import {
   scriptLines,
   withoutModifiers,
 } from './perf-data.ts';
-import { type PerfFork, type PerfFrame, type PerfSample, PerfScriptParser } from './perf-script.ts';
+import { PerfFile } from './perf-file.ts';
+import { perfSamples, type TimedRecord } from './perf-samples.ts';
+import { type PerfFork, type PerfFrame, type PerfRecord, type PerfSample, PerfScriptParser } from './perf-script.ts';
 import { findPerf } from './perf-tool.ts';
 import type { Recording, RunInfo } from './recording.ts';
 import { StackTable } from './stack-table.ts';
@@ -59,14 +62,11 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   sayState(state, report);
   if (state === 'missing' || state === 'empty') return;
 
-  const perf = await findPerf();
-  reportEvents(await recordedEvents(perf, path), details, report);
   const decoder = new CallStackDecoder(run, report);
-  let end: ScriptEnd | undefined;
-  for await (const lines of scriptLines(perf, path, (ended) => (end = ended))) {
-    for (const line of lines) decoder.push(line);
-    yield* decoder.take(BATCH);
-  }
+  const needsPerf = details.options['call_graph'] !== 'fp';
+  const end = yield* needsPerf
+    ? throughPerf(path, details, decoder, report)
+    : direct(path, details, run, decoder, report);
   decoder.finish();
   yield* decoder.take(1);
   yield* decoder.stacks();
@@ -75,6 +75,40 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
     report.warn(`the recording could not be read to its end: ${end.problem}`);
   }
   decoder.reportCounts(end?.lostChunks ?? 0);
+}
+
+/** Reads the file here: a fraction of what perf script costs. */
+async function* direct(
+  path: string,
+  details: CallStackDetails,
+  run: RunInfo,
+  decoder: CallStackDecoder,
+  report: Report,
+): AsyncGenerator<Batch, undefined> {
+  const file = new PerfFile(path, 0n);
+  file.close();
+  reportEvents(file.events.map(({ name }) => name).filter(isNoDummy), details, report);
+  for await (const records of perfSamples(path, BigInt(run.origin), report)) {
+    for (const record of records) decoder.add(record);
+    yield* decoder.take(BATCH);
+  }
+}
+
+/** Stacks that were copied or are the CPU's own records: only perf can tell them. */
+async function* throughPerf(
+  path: string,
+  details: CallStackDetails,
+  decoder: CallStackDecoder,
+  report: Report,
+): AsyncGenerator<Batch, ScriptEnd | undefined> {
+  const perf = await findPerf();
+  reportEvents(await recordedEvents(perf, path), details, report);
+  let end: ScriptEnd | undefined;
+  for await (const lines of scriptLines(perf, path, (ended) => (end = ended))) {
+    for (const line of lines) decoder.push(line);
+    yield* decoder.take(BATCH);
+  }
+  return end;
 }
 
 function parseDetails(dir: string, recording: Recording): CallStackDetails {
@@ -181,6 +215,11 @@ export class CallStackDecoder {
     for (const record of this.#parser.push(line)) this.#record(record);
   }
 
+  add(record: TimedRecord): void {
+    if (record.kind === 'sample') this.#sample(record.sample, record.since);
+    else this.#record(record);
+  }
+
   finish(): void {
     for (const record of this.#parser.end()) this.#record(record);
     this.#release(this.#pending.length);
@@ -204,8 +243,13 @@ export class CallStackDecoder {
     if (records.length > 0) yield { section: STACKS, records };
   }
 
-  #record(record: PerfSample | PerfFork | { kind: 'lost'; count: number }): void {
-    if (record.kind === 'sample') this.#sample(record);
+  #since({ time }: PerfSample): number | undefined {
+    if (time === undefined) return undefined;
+    return (time.seconds - this.#origin.seconds) * 1e9 + (time.nanoseconds - this.#origin.nanoseconds);
+  }
+
+  #record(record: PerfRecord): void {
+    if (record.kind === 'sample') this.#sample(record, this.#since(record));
     else if (record.kind === 'lost') this.#lost += record.count;
     else this.#fork(record);
   }
@@ -215,16 +259,15 @@ export class CallStackDecoder {
     this.#tasks.fork(tid, isThread ? pid : parentPid, isThread, comm);
   }
 
-  #sample(sample: PerfSample): void {
+  #sample(sample: PerfSample, since: number | undefined): void {
     this.samples++;
-    const { time, tid, cpu } = sample;
+    const { tid, cpu } = sample;
     const pid = sample.pid ?? tid;
     if (!this.#filter.keeps(pid, sample.comm)) return;
-    if (time === undefined) {
+    if (since === undefined) {
       this.#timeless++;
       return;
     }
-    const since = (time.seconds - this.#origin.seconds) * 1e9 + (time.nanoseconds - this.#origin.nanoseconds);
     if (since < 0) {
       this.#early++;
       return;

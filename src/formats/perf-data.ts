@@ -49,7 +49,12 @@ export async function* scriptLines(
 /** Names of the events that a perf.data holds, with their modifiers, without perf's own dummy event. */
 export async function recordedEvents(perf: Perf, path: string): Promise<string[]> {
   const { code, stdout } = await runTool([perf.path, 'evlist', '-i', path, ...ownership(path)]);
-  return code === 0 ? stdout.split('\n').filter((name) => name !== '' && !name.startsWith('dummy:')) : [];
+  return code === 0 ? stdout.split('\n').filter((name) => name !== '' && isNoDummy(name)) : [];
+}
+
+/** perf adds an event of its own to be told of new tasks and code. */
+export function isNoDummy(name: string): boolean {
+  return name !== 'dummy' && !name.startsWith('dummy:');
 }
 
 /** The number of samples in a perf.data. */

@@ -112,6 +112,9 @@ const MISC = { cpumode: 7, kernel: 1, user: 2, commExec: 1 << 13, mmapBuildId: 1
 const CONTEXT_MAX = -4095;
 const CONTEXT = { kernel: -128, user: -512 } as const;
 
+/** Bits of perf_event_attr behind read_format. */
+const FLAG = { excludeKernel: 1 << 5, sampleIdAll: 1 << 18 } as const;
+
 const HEADER_BYTES = 104;
 const FEATURE = { eventDesc: 12 } as const;
 const ATTR_BYTES_MIN = 64;
@@ -423,13 +426,14 @@ export class PerfFile {
       const ids = idSection.size > 1 << 24 ? undefined : this.#read(idSection.offset, idSection.size);
       if (ids === undefined) throw new DamagedFileError(this.path, 'the ids of its events are cut off');
       const [type, config] = [table.readUInt32LE(at), toNumber(table, at + 8)];
+      const flags = table.readUInt32LE(at + 40);
       const attribute: Attribute = {
-        name: (ids.length >= 8 ? names.get(idText(ids, 0)) : undefined) ?? eventName(type, config),
+        name: (ids.length >= 8 ? names.get(idText(ids, 0)) : undefined) ?? eventName(type, config, flags),
         type,
         config,
         sampleType: table.readUInt32LE(at + 24),
         readFormat: table.readUInt32LE(at + 32),
-        sampleIdAll: ((table.readUInt32LE(at + 40) >>> 18) & 1) === 1,
+        sampleIdAll: (flags & FLAG.sampleIdAll) !== 0,
       };
       attributes.push(attribute);
       for (let id = 0; id + 8 <= ids.length; id += 8) this.#byId.set(idText(ids, id), attribute);
@@ -513,10 +517,10 @@ const SOFTWARE = [
   'major-faults',
 ];
 
-function eventName(type: number, config: number): string {
-  if (type === 0 && config === 0) return 'cycles';
-  if (type === 1 && config < SOFTWARE.length) return SOFTWARE[config] as string;
-  return `event ${type}/${config}`;
+/** What perf would call it, with the modifier for user space only. */
+function eventName(type: number, config: number, flags: number): string {
+  const known = type === 0 && config === 0 ? 'cycles' : type === 1 ? SOFTWARE[config] : undefined;
+  return `${known ?? `event ${type}/${config}`}${(flags & FLAG.excludeKernel) === 0 ? '' : ':u'}`;
 }
 
 function section(bytes: Buffer, at: number): { offset: number; size: number } {

@@ -20,10 +20,11 @@ const tasks = compileProgram('tasks', '-pthread');
 
 /** Records the command and what it starts. */
 function record(events: readonly string[], command: readonly string[]): string {
-  const path = join(testFolder(), 'perf.data');
+  const cwd = testFolder();
+  const path = join(cwd, 'perf.data');
   const options = ['record', '-q', '-g', '-F', '999', '-k', 'CLOCK_MONOTONIC', '--sample-cpu', '--no-buildid-cache'];
   const which = events.flatMap((event) => ['-e', event]);
-  execFileSync(perf, [...options, '-o', path, ...which, '--', ...command], { stdio: 'ignore' });
+  execFileSync(perf, [...options, '-o', path, ...which, '--', ...command], { cwd, stdio: 'ignore' });
   return path;
 }
 

@@ -11,6 +11,15 @@ export function compileProgram(name: string, ...flags: readonly string[]): strin
   const program = join(folder, name);
   const source = join(import.meta.dirname, '..', 'programs', name);
   const isC = existsSync(`${source}.c`);
-  execFileSync(isC ? 'gcc' : 'g++', ['-O1', '-g', '-fno-omit-frame-pointer', '-Wall', '-o', program, `${source}${isC ? '.c' : '.cpp'}`, ...flags]);
+  execFileSync(isC ? 'gcc' : 'g++', [
+    '-O1',
+    '-g',
+    '-fno-omit-frame-pointer',
+    '-Wall',
+    '-o',
+    program,
+    `${source}${isC ? '.c' : '.cpp'}`,
+    ...flags,
+  ]);
   return program;
 }
