@@ -1,0 +1,235 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/common/config.ts';
+import { EXIT } from '../../src/common/errors.ts';
+import { type DisplayOptions, type DisplayResult, runDisplay } from '../../src/display/controller.ts';
+import { displayConfigSections } from '../../src/display/registry.ts';
+import { headerOf, type TestSection, tempFolder, textFile, writeFile } from '../support/data-files.ts';
+
+const END = '2026-03-01T09:30:05.000Z';
+const SECONDS = { label: 'time', unit: 's' };
+
+const STACKS: TestSection = {
+  header: headerOf('stack', {
+    interface: 'callstack',
+    end: END,
+    tool: { name: 'perf', version: '6.1', command: ['perf'] },
+    lost: 3,
+  }),
+  records: [{ weight: 5, stack: ['fio', 'read'] }],
+};
+const SAMPLES: TestSection = {
+  header: headerOf('event', { interface: 'callstack', end: END, fields: ['stack', 'pid'] }),
+  records: [{ time: 1e9, type: 'cpu-clock', datum: ['0', '7'] }],
+};
+const DISK: TestSection = {
+  header: headerOf('datapoint', { interface: 'disklat', end: END, x: SECONDS, fields: ['comm', 'pid'] }),
+  records: [{ x: 1, y: 2, info: ['fio', '7'] }],
+};
+const MEMORY: TestSection = {
+  header: headerOf('datapoint', { interface: 'memtime', end: END, x: SECONDS, fields: ['comm', 'pid'] }),
+  records: [{ x: 1, y: 2, info: ['fio', '7'] }],
+};
+const ALL = [STACKS, SAMPLES, DISK, MEMORY];
+
+let folder: string;
+let input: string;
+
+beforeEach(() => {
+  folder = tempFolder();
+  input = join(folder, 'x.marple');
+});
+
+async function display(
+  sections: readonly TestSection[],
+  options: Partial<DisplayOptions> = {},
+  config = '',
+): Promise<DisplayResult> {
+  if (!existsSync(input)) await writeFile(input, sections);
+  const settings = loadConfig(displayConfigSections(), [textFile(config, 'config.txt')]);
+  return runDisplay({ input, open: false, force: false, ...options }, { config: settings, tempDir: tempFolder() });
+}
+
+const views = ({ outputs }: DisplayResult) => outputs.map(({ interface: name, view }) => `${name} ${view}`);
+const names = ({ outputs }: DisplayResult) => outputs.map(({ path }) => basename(path));
+const here = (name: string) => join(folder, name);
+
+describe('which view shows which section', () => {
+  it('is the one that config names, else the first that fits', async () => {
+    const config = '[Display]\ndisklat = heatmap\nmemtime = stackplot\n';
+    expect(views(await display(ALL, {}, config))).toEqual([
+      'callstack flamegraph',
+      'disklat heatmap',
+      'memtime stackplot',
+    ]);
+  });
+
+  it('is the first that fits where config says nothing', async () => {
+    expect(views(await display(ALL))).toEqual(['callstack flamegraph', 'disklat heatmap', 'memtime heatmap']);
+  });
+
+  it('is every section that a flag fits', async () => {
+    expect(views(await display(ALL, { view: 'stackplot' }))).toEqual(['disklat stackplot', 'memtime stackplot']);
+    expect(views(await display(ALL, { view: 'flamegraph' }))).toEqual(['callstack flamegraph']);
+  });
+
+  it('is said where config names one that does not fit', async () => {
+    const result = await display(ALL, { pick: [3] }, '[Display]\ndisklat = flamegraph\n');
+    expect(views(result)).toEqual(['disklat heatmap']);
+    expect(result.warnings).toEqual(['disklat: config names flamegraph, which does not fit: shown as heatmap']);
+  });
+
+  it('keeps to the sections of -e', async () => {
+    expect(views(await display(ALL, { pick: [4, 1] }))).toEqual(['callstack flamegraph', 'memtime heatmap']);
+  });
+
+  it('names what no view shows, and shows the rest', async () => {
+    const result = await display(ALL, { pick: [2, 3] });
+    expect(views(result)).toEqual(['disklat heatmap']);
+    expect(result.warnings).toContain('not shown: callstack (no view shows it yet)');
+  });
+
+  it('is refused where the flag fits nothing, with a hint that names what does', async () => {
+    await expect(display([DISK], { view: 'flamegraph' })).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: '-fg does not fit what the file holds: disklat (fits -hm, -sp)',
+      hint: 'marple display -hm',
+    });
+    await expect(display([DISK], { pick: [2] })).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: expect.stringMatching(/has no section 2: its sections are 1 to 1$/),
+      hint: 'marple display -l lists them',
+    });
+  });
+
+  it('is refused where no view fits', async () => {
+    await expect(display([SAMPLES])).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: 'no view fits what the file holds: callstack (no view shows it yet)',
+      hint: 'marple display -l lists what it holds',
+    });
+  });
+});
+
+describe('where pictures go', () => {
+  it('is beside the data file, with interface and view in the name, and again over our own pictures', async () => {
+    const first = await display(ALL);
+    expect(first.outputs[0]?.path).toBe(here('x.callstack.flamegraph.svg'));
+    expect(names(first)).toEqual(['x.callstack.flamegraph.svg', 'x.disklat.heatmap.png', 'x.memtime.heatmap.png']);
+    expect(names(await display(ALL))).toEqual(names(first));
+    expect(readdirSync(folder).sort()).toEqual(['x.marple', ...names(first)].sort());
+  });
+
+  it('spares a file of that name that is not ours, unless forced', async () => {
+    writeFileSync(here('x.disklat.heatmap.png'), 'holiday');
+    await expect(display([DISK])).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: expect.stringContaining("exists and is no picture of MARPLE's"),
+    });
+    expect(readFileSync(here('x.disklat.heatmap.png'), 'utf8')).toBe('holiday');
+    await display([DISK], { force: true });
+    expect(readFileSync(here('x.disklat.heatmap.png'), 'latin1')).toContain('PNG');
+  });
+
+  it('is FILE of -o, and FILE-2 for the second picture', async () => {
+    const result = await display(ALL, { view: 'heatmap', output: here('out.png') });
+    expect(names(result)).toEqual(['out.png', 'out-2.png']);
+    expect(result.outputs.map(({ section }) => section)).toEqual([3, 4]);
+  });
+
+  it('is refused before anything is drawn where one of the files exists', async () => {
+    writeFileSync(here('out-2.png'), 'mine');
+    await expect(display(ALL, { view: 'heatmap', output: here('out.png') })).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: `${here('out-2.png')} exists already`,
+      hint: expect.stringContaining('--force'),
+    });
+    expect(existsSync(here('out.png'))).toBe(false);
+    expect(names(await display(ALL, { view: 'heatmap', output: here('out.png'), force: true }))).toHaveLength(2);
+  });
+
+  it('numbers two sections of one interface', async () => {
+    expect(names(await display([STACKS, STACKS]))).toEqual([
+      'x.callstack.flamegraph.svg',
+      'x.callstack.flamegraph-2.svg',
+    ]);
+  });
+
+  it('stays in the folder, whatever the interface is called', async () => {
+    const header = { ...DISK.header, interface: '../../etc/passwd' };
+    const [output] = (await display([{ ...DISK, header }])).outputs;
+    expect(output?.path).toBe(here('x.______etc_passwd.heatmap.png'));
+  });
+
+  it.each([
+    ['out.svg', 'a heatmap cannot be written as .svg: it can be .png', 'marple display -hm -o out.png'],
+    ['out', 'out has no extension: it can be .png', 'marple display -hm -o out.png'],
+  ])('is refused for %s, which is no format of the view', async (name, message, hint) => {
+    const refused = display([DISK], { view: 'heatmap', output: name });
+    await expect(refused).rejects.toMatchObject({ exitCode: EXIT.usage, message, hint });
+  });
+
+  it('is refused where one file would need two formats, or stdout two pictures', async () => {
+    await expect(display(ALL, { output: here('out.png') })).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      hint: expect.stringContaining('choose sections with -e'),
+    });
+    await expect(display(ALL, { output: '-' })).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: 'only one picture goes to stdout, not 3',
+      hint: expect.stringContaining('-e 1'),
+    });
+  });
+});
+
+describe('options', () => {
+  it('lists the sections and draws nothing', async () => {
+    const { listing, outputs } = await display(ALL, { list: true });
+    expect(listing?.[0]).toEqual({
+      number: 1,
+      interface: 'callstack',
+      datatype: 'stack',
+      records: 1,
+      seconds: 5,
+      tool: 'perf 6.1',
+      lost: 3,
+    });
+    expect(listing?.map(({ number, datatype }) => `${number} ${datatype}`)).toEqual([
+      ...['1 stack', '2 event', '3 datapoint', '4 datapoint'],
+    ]);
+    expect([outputs, readdirSync(folder)]).toEqual([[], ['x.marple']]);
+  });
+
+  it('gives title, size and the view of config to the picture', async () => {
+    const config = '[flamegraph]\nengine = builtin\ncolors = green\ntitle = from config\nwidth = 640\n';
+    const path = here('out.svg');
+    await display([STACKS], { output: path }, config);
+    expect(readFileSync(path, 'utf8')).toContain('>from config</text>');
+    expect(readFileSync(path, 'utf8')).toContain('width="640"');
+    await display([STACKS], { output: path, title: 'from the flag', width: 700, force: true }, config);
+    expect(readFileSync(path, 'utf8')).toContain('>from the flag</text>');
+    expect(readFileSync(path, 'utf8')).toContain('width="700"');
+  });
+
+  it('passes on what the sections warn of, once', async () => {
+    expect((await display(ALL)).warnings).toEqual(['callstack: 3 records lost by the kernel or the tool']);
+  });
+
+  it('refuses a filter that one of the pictures cannot answer, before any is drawn', async () => {
+    await expect(display([STACKS, DISK], { from: 1 })).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: expect.stringMatching(/^section 1 \(callstack, stack\) cannot answer --from/),
+    });
+    expect(readdirSync(folder)).toEqual(['x.marple']);
+  });
+
+  it('refuses a config that names a view or value that there is not', () => {
+    const load = (text: string) => () => loadConfig(displayConfigSections(), [textFile(text, 'config.txt')]);
+    expect(load('[Display]\ndisklat = piechart\n')).toThrow(
+      expect.objectContaining({ exitCode: EXIT.usage, hint: 'allowed: flamegraph, heatmap, stackplot' }),
+    );
+    expect(load('[heatmap]\nscale = cubic\n')).toThrow(expect.objectContaining({ exitCode: EXIT.usage }));
+    expect(load('[flamegraph]\ncolors = pink\n')).toThrow(expect.objectContaining({ exitCode: EXIT.usage }));
+  });
+});
