@@ -20,10 +20,10 @@ END
 # out: MARPLE takes the next tool for the job.
 COLLECT_PACKAGES=(
   "linux-perf|linux-tools-$(uname -r)|linux-tools-generic"
-  perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem
+  perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem binutils
 )
 DISPLAY_PACKAGES=(perl libdevel-nytprof-perl)
-TEST_PACKAGES=(gcc libc6-dev fio stress-ng chromium)
+TEST_PACKAGES=(gcc g++ libc6-dev fio stress-ng chromium)
 # What canvas is built from where its prebuilt binary cannot be fetched.
 CANVAS_PACKAGES=(
   libcairo2-dev libpango1.0-dev libjpeg-dev libgif-dev librsvg2-dev pkg-config g++ make python3

@@ -39,7 +39,10 @@ export function explainRefusal(
   if (/Too many events are opened|Too many open files/i.test(stderr)) {
     return { why: 'perf needs more open files than are allowed', hint: 'ulimit -n 65536' };
   }
-  return { why: `perf record ${describeExit(exit, complaint(stderr))}` };
+  return {
+    why: `perf record ${describeExit(exit, complaint(stderr))}`,
+    hint: 'see whether perf works by itself: perf record -a -g -o /dev/null sleep 1',
+  };
 }
 
 function explainPermission(settings: PerfSettings): { readonly why: string; readonly hint: string } {
