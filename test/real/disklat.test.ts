@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DiskLatency } from '../../src/collect/disklat.ts';
+import { probeIosnoop } from '../../src/collect/iosnoop/probe.ts';
 import { monotonicNow } from '../../src/common/clock.ts';
 import type { Datapoint } from '../../src/common/datatypes.ts';
 import { readStats } from '../../src/formats/ftrace.ts';
@@ -11,12 +12,15 @@ import { collectAll, type TestRun, testRun } from '../support/run.ts';
 
 const READS = 20_000;
 const MIB = 128;
-/** Half a percent, for what belongs to the start of fio rather than to its job. */
+/** Half a percent. */
 const SLACK = READS / 200;
 
 let fio: Fio;
+/** Where fio's file lies. */
+let disk: { name: string; extents: [number, number][] };
 beforeAll(() => {
   fio = prepareFio('fiotest', MIB);
+  disk = { name: diskOf(fio.file).name, extents: extentsOf(fio.file) };
 });
 
 type Options = ReturnType<typeof DiskLatency.description.options.parse>;
@@ -33,9 +37,12 @@ function instancesOf(pid: number): string[] {
 }
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
-const isRead = ({ info }: Datapoint): boolean => info[0] === 'fiotest' && /^R/u.test(info[3] as string);
-/** Reads of the job: direct, thus synchronous, and of the size that was asked for. */
-const isOfJob = (point: Datapoint): boolean => isRead(point) && point.info[3] === 'RS' && point.info[6] === '4096';
+/** The direct reads of fio's job, by who did them, their size and their place. */
+function isOfJob({ info }: Datapoint): boolean {
+  const [comm, , , op = '', dev, sector, bytes] = info;
+  if (comm !== 'fiotest' || !op.startsWith('R') || dev !== disk.name || bytes !== '4096') return false;
+  return disk.extents.some(([first, last]) => Number(sector) >= first && Number(sector) + 7 <= last);
+}
 
 /** The block layer's latency lies within what fio measures around its system call; their clocks may differ by a little. */
 function expectLatenciesWithin(points: readonly Datapoint[], result: FioResult): void {
@@ -65,11 +72,6 @@ describe('ftrace', () => {
     expect(new Set(reads.map(({ info }) => info[1])).size).toBe(1);
     for (const { info } of reads) expect(info[2]).toBe(info[1]);
     expect(new Set(reads.map(({ info }) => info[5])).size).toBe(reads.length);
-    const extents = extentsOf(fio.file);
-    const isInFile = (sector: number): boolean =>
-      extents.some(([first, last]) => sector >= first && sector + 7 <= last);
-    expect(reads.filter(({ info }) => !isInFile(Number(info[5])))).toEqual([]);
-    expect(new Set(reads.map(({ info }) => info[4]))).toEqual(new Set([diskOf(fio.file).name]));
 
     const times = points.map(({ x }) => x);
     expect(times.every((time, i) => i === 0 || time >= (times[i - 1] as number))).toBe(true);
@@ -89,12 +91,11 @@ describe('ftrace', () => {
     const points = ((await collected)[0] ?? []) as Datapoint[];
     const dir = await run.recordingDir();
     const { details } = JSON.parse(readFileSync(`${dir}/recording.json`, 'utf8')) as { details: { diskstats: string } };
-    const disk = diskOf(fio.file).name;
-    const number = readFileSync(`/sys/block/${disk}/dev`, 'utf8').trim();
+    const number = readFileSync(`/sys/block/${disk.name}/dev`, 'utf8').trim();
     const after = parseDiskstats(readFileSync(`${dir}/diskstats`, 'utf8')).get(number) ?? 0;
     const counted = after - (parseDiskstats(details.diskstats).get(number) ?? 0);
     const before = /(\d+) under way when the recording began/u.exec(report.warnings.join('\n'))?.[1] ?? '0';
-    const ofDisk = points.filter(({ info }) => info[4] === disk);
+    const ofDisk = points.filter(({ info }) => info[4] === disk.name);
     const data = ofDisk.filter(({ info }) => info[3] !== 'FF').length;
     // An empty write that asks for a flush is counted, and is no I/O.
     const flushes = ofDisk.length - data;
@@ -214,5 +215,82 @@ describe('marple collect --disk', () => {
     const records = Number(/disklat +datapoint +(\d+)/u.exec(imported.stdout)?.[1]);
     expect(records).toBeGreaterThanOrEqual(1990);
     expect(readdirSync(place.dir)).toContain('k.marple.partial');
+  });
+});
+
+describe('iosnoop', () => {
+  let place: Place;
+  beforeAll(() => {
+    place = makePlace();
+    return () => place.remove();
+  });
+
+  const TRACING = '/sys/kernel/debug/tracing';
+
+  /** What the tool changes. A buffer that was never used counts as what its first user would get. */
+  function globalTrace(): Record<string, string> {
+    const names = ['current_tracer', 'tracing_on', 'trace_clock', 'set_event', 'buffer_size_kb'];
+    const values = names.map((name) => readFileSync(`${TRACING}/${name}`, 'utf8').trim());
+    return {
+      ...Object.fromEntries(names.map((name, i) => [name, values[i] as string])),
+      buffer_size_kb: /(\d+)\)?$/u.exec(values.at(-1) as string)?.[1] as string,
+      lock: existsSync('/var/tmp/.ftrace-lock') ? 'there' : 'none',
+    };
+  }
+
+  /** The same up to the rounding of the kernel: a buffer of 1408 KiB, asked for again, has 1410. */
+  function expectAsBefore(before: Record<string, string>): void {
+    const after = globalTrace();
+    const [was, is] = [before, after].map((trace) => Number(trace['buffer_size_kb'])) as [number, number];
+    expect(Math.abs(was - is)).toBeLessThanOrEqual(4);
+    expect({ ...after, buffer_size_kb: '' }).toEqual({ ...before, buffer_size_kb: '' });
+    expect(before).toMatchObject({ current_tracer: 'nop', set_event: '', lock: 'none' });
+  }
+
+  test('its rows, wrong on this kernel, carry the warning, and it is not taken the next time', async () => {
+    const before = globalTrace();
+    const running = place.start(['collect', '--disk', '--tool', 'disklat=iosnoop', '-t', '60', '-o', 'i.marple']);
+    await running.says('disklat (iosnoop)');
+    const result = await fio.start('--number_ios=1000');
+    running.kill('SIGINT');
+    expect((await running.ended).code).toBe(130);
+    expectAsBefore(before);
+
+    const [header = '', ...lines] = readFileSync(place.path('i.marple'), 'utf8').trimEnd().split('\n');
+    const { warnings, tool, records } = JSON.parse(header) as { warnings: string[]; tool: object; records: number };
+    expect(tool).toMatchObject({ name: 'iosnoop' });
+    expect(records).toBe(lines.length);
+    const points = lines.map((line) => line.split(','));
+    expect(points.filter(([, , comm]) => comm === 'fiotest').length).toBeGreaterThan(0);
+    const times = points.map(([x]) => Number(x));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(points.every(([, y]) => Number(y) >= 0)).toBe(true);
+    expect(result.reads).toBe(1000);
+    expect(warnings.join('\n')).toMatch(/iosnoop reads the wrong columns on this kernel/u);
+
+    const memory = readFileSync(place.path('state/marple/probes.json'), 'utf8');
+    const { probes } = JSON.parse(memory) as { probes: Record<string, { usable: boolean; why?: string }> };
+    expect(probes['disklat/iosnoop/all']).toMatchObject({
+      usable: false,
+      why: expect.stringContaining('wrong columns') as string,
+    });
+  });
+
+  test('its probe says so, and puts everything back', async () => {
+    const before = globalTrace();
+    expect(await probeIosnoop(place.dir)).toEqual({
+      usable: false,
+      why: expect.stringContaining('wrong columns') as string,
+    });
+    expectAsBefore(before);
+  });
+
+  test('a run that ends at once ends', async () => {
+    const before = globalTrace();
+    for (const seconds of ['0.01', '0.05']) {
+      const args = ['collect', '--disk', '--tool', 'disklat=iosnoop', '-t', seconds, '--force', '-o', 's.marple'];
+      expect(await place.marple(args)).toMatchObject({ code: 0 });
+    }
+    expectAsBefore(before);
   });
 });
