@@ -1,0 +1,168 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type FileRecord, type FileSample, PerfFile } from '../../src/formats/perf-file.ts';
+import { testFolder } from '../support/folder.ts';
+
+/*
+ * Files made by the format's description, for what a recording does not show on demand: rounds out of order, cut and
+ * damaged records. That real files are read as perf reads them is in test/real/perf-file.test.ts.
+ */
+
+const SAMPLE_TYPE = { ip: 1, tid: 2, time: 4, callchain: 32, cpu: 128 } as const;
+const ALL = Object.values(SAMPLE_TYPE).reduce((sum, bit) => sum + bit, 0);
+
+function numbers(...values: (number | bigint)[]): Buffer {
+  const bytes = Buffer.alloc(8 * values.length);
+  for (const [i, value] of values.entries()) bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), 8 * i);
+  return bytes;
+}
+
+function pair(first: number, second: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeInt32LE(first, 0);
+  bytes.writeInt32LE(second, 4);
+  return bytes;
+}
+
+function record(type: number, body: Buffer, misc = 2): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt32LE(type, 0);
+  header.writeUInt16LE(misc, 4);
+  header.writeUInt16LE(8 + body.length, 6);
+  return Buffer.concat([header, body]);
+}
+
+function sample(time: number, chain: readonly (number | bigint)[] = []): Buffer {
+  return record(9, Buffer.concat([numbers(0x1000), pair(7, 8), numbers(time, 3, chain.length, ...chain)]));
+}
+
+const ROUND = record(68, Buffer.alloc(0));
+
+/** Behind records that are no samples stand pid and tid, time and CPU. */
+function trailer(time: number): Buffer {
+  return Buffer.concat([pair(7, 8), numbers(time, 0)]);
+}
+
+function fileOf(...records: readonly Buffer[]): string {
+  const data = Buffer.concat(records);
+  const attribute = Buffer.alloc(128);
+  attribute.writeUInt32LE(1, 0);
+  attribute.writeUInt32LE(112, 4);
+  attribute.writeUInt32LE(ALL, 24);
+  attribute.writeUInt32LE(1 << 18, 40);
+  const header = Buffer.alloc(104);
+  header.write('PERFILE2');
+  numbers(104, 128, 104, 128, 232, data.length).copy(header, 8);
+  const path = join(testFolder(), 'perf.data');
+  writeFileSync(path, Buffer.concat([header, attribute, data]));
+  return path;
+}
+
+function read(path: string, origin = 0n): { records: FileRecord[]; damaged: number } {
+  const file = new PerfFile(path, origin);
+  const records = [...file.records()];
+  const { damaged } = file;
+  file.close();
+  return { records, damaged };
+}
+
+const times = (records: readonly FileRecord[]): (number | undefined)[] =>
+  records.map((found) => (found.kind === 'sample' ? found.time : undefined));
+
+describe('samples', () => {
+  test('with their task, CPU, time since the origin and call chain in its two parts', () => {
+    const chain = [-128n, 0xffffffff81000130n, -512n, 0x55n, 0x66n];
+    const { records } = read(fileOf(sample(5_000_000_123, chain)), 5_000_000_000n);
+    expect(records).toEqual([
+      expect.objectContaining({ kind: 'sample', time: 123, pid: 7, tid: 8, cpu: 3, user: [0x55, 0x66], isCut: false }),
+    ]);
+    expect((records[0] as FileSample).kernel).toEqual([-0x7effffff + 0x12f]);
+    expect((records[0] as FileSample).event.name).toBe('cpu-clock');
+  });
+
+  test('what is no address and no known mark cuts the chain', () => {
+    const [found] = read(fileOf(sample(1, [-512n, 0x55n, -1n, 0x66n]))).records;
+    expect(found).toMatchObject({ user: [0x55], isCut: true });
+  });
+
+  test('in the order of time across the rounds in which buffers were written', () => {
+    const { records } = read(fileOf(sample(30), sample(10), ROUND, sample(40), sample(20), ROUND, sample(35), ROUND));
+    expect(times(records)).toEqual([10, 20, 30, 35, 40]);
+  });
+});
+
+describe('other records', () => {
+  test('forks, names, mappings and losses, in time', () => {
+    const name = record(
+      3,
+      Buffer.concat([
+        pair(7, 8),
+        Buffer.from('a b\xff\0\0\0\0\0'.padEnd(8, '\0'), 'latin1').subarray(0, 8),
+        trailer(20),
+      ]),
+      1 << 13,
+    );
+    const fork = record(7, Buffer.concat([pair(9, 7), pair(9, 8), numbers(0), trailer(10)]));
+    const lost = record(2, Buffer.concat([numbers(1, 42), trailer(30)]));
+    const mapping = record(
+      1,
+      Buffer.concat([pair(7, 7), numbers(0x4000, 0x1000, 0x200), Buffer.from('/bin/true\0\0\0\0\0\0\0'), trailer(5)]),
+    );
+    const { records, damaged } = read(fileOf(lost, name, fork, mapping));
+    expect(damaged).toBe(0);
+    expect(records).toEqual([
+      { kind: 'mapping', pid: 7, start: 0x4000, length: 0x1000, offset: 0x200, path: '/bin/true', inode: 0 },
+      { kind: 'fork', pid: 9, tid: 9, parentPid: 7, parentTid: 8 },
+      { kind: 'name', pid: 7, tid: 8, comm: 'a b\udcff', isExec: true },
+      { kind: 'lost', count: 42 },
+    ]);
+  });
+
+  test('kinds that nobody knows are passed over', () => {
+    expect(read(fileOf(record(4242, numbers(1, 2, 3)), record(63, trailer(1)), sample(1))).records).toHaveLength(1);
+  });
+});
+
+describe('damage', () => {
+  test('a file that is none', () => {
+    const path = join(testFolder(), 'x');
+    writeFileSync(path, 'PERFILE1'.padEnd(300));
+    expect(() => new PerfFile(path, 0n)).toThrow(/no perf\.data/);
+  });
+
+  test('a record that is cut off, a size of 0, a chain that is longer than its record', () => {
+    const cut = sample(2, [1, 2, 3]);
+    expect(read(fileOf(sample(1), cut.subarray(0, cut.length - 8)))).toMatchObject({ damaged: 1, records: [{}] });
+    expect(read(fileOf(sample(1), Buffer.alloc(64)))).toMatchObject({ damaged: 1, records: [{}] });
+    const long = sample(2, [1]);
+    long.writeUInt32LE(1 << 30, 8 + 8 + 8 + 8 + 8);
+    expect(read(fileOf(sample(1), long)).damaged).toBe(1);
+  });
+
+  test('any bytes never throw anything but a damaged file, and never hang', () => {
+    const whole = Buffer.concat([
+      sample(1, [1, 2]),
+      ROUND,
+      sample(2),
+      record(2, Buffer.concat([numbers(1, 2), trailer(3)])),
+    ]);
+    const change = fc.record({ at: fc.nat(whole.length + 231), value: fc.nat(255) });
+    const path = fileOf(whole);
+    const original = readFileSync(path);
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 10 }), (changes) => {
+        const bytes = Buffer.from(original);
+        for (const { at, value } of changes) bytes[at % bytes.length] = value;
+        writeFileSync(path, bytes);
+        try {
+          read(path);
+        } catch (error) {
+          expect((error as Error).name).toBe('DamagedFileError');
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
