@@ -2,9 +2,9 @@ import { crc32 } from 'node:zlib';
 import type { CanvasRenderingContext2D } from 'canvas';
 import type { Chart, ChartConfiguration, Plugin } from 'chart.js';
 import { errorMessage, UnavailableError } from '../common/errors.ts';
+import { shorten } from '../common/text.ts';
 import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
-import { shorten } from './text.ts';
 
 export type { CanvasRenderingContext2D } from 'canvas';
 

@@ -1,15 +1,15 @@
 import { dirname, extname, join, parse } from 'node:path';
+import { checkFilter, type Filter, groupSections, type SectionGroup } from '../analysis/select.ts';
 import type { Config } from '../common/config.ts';
 import { UsageError } from '../common/errors.ts';
 import { lastDataFile } from '../common/last-file.ts';
 import type { DataFile, SectionReader } from '../common/reader.ts';
+import { joinWords } from '../common/text.ts';
 import { openData } from '../formats/open.ts';
 import { checkTarget, type GenericDisplay, type Replace, type ViewDescription } from './generic-display.ts';
 import { sectionNotes, sectionSeconds } from './notes.ts';
 import { hasDesktop } from './opener.ts';
 import { displayChoices, findDisplay, VIEWS, type ViewName } from './registry.ts';
-import { checkFilter, type Filter, groupSections, type SectionGroup } from './select.ts';
-import { joinWords } from './text.ts';
 
 export interface DisplayOptions {
   /** A data file or partial directory, or `-` for stdin; the last data file where it is left out. */

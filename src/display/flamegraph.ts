@@ -1,12 +1,12 @@
 import { z } from 'zod';
+import { selectStacks } from '../analysis/select.ts';
 import { UnavailableError } from '../common/errors.ts';
+import { formatCount, formatShare, visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
 import { drawWithScript, findScript } from './perl-flamegraph.ts';
-import { selectStacks } from './select.ts';
 import { layoutFlame, StackTree } from './shape/tree.ts';
 import { drawFlame } from './svg-flamegraph.ts';
-import { formatCount, formatShare, visible } from './text.ts';
 
 /** Colour themes that flamegraph.pl has in all its versions. */
 export const THEMES = ['hot', 'mem', 'io', 'java', 'js', 'red', 'green', 'blue', 'yellow', 'purple', 'orange'] as const;

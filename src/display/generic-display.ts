@@ -5,13 +5,13 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
+import type { Filter, SectionGroup } from '../analysis/select.ts';
 import { errorCode, UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { giveToUser } from '../common/user.ts';
 import { openInViewer } from './opener.ts';
-import type { Filter, SectionGroup } from './select.ts';
 
 /** The static description of a view: flags, help and config derive from it. */
 export interface ViewDescription<Name extends string, Options> {

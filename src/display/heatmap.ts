@@ -1,7 +1,9 @@
 import type { ChartConfiguration, Plugin, Scale } from 'chart.js';
 import { z } from 'zod';
+import { type Filter, selectPoints, xIsTime } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
+import { formatCount, formatShare, formatTick, formatValue, plural, visible } from '../common/text.ts';
 import {
   axisOptions,
   axisTitle,
@@ -18,9 +20,7 @@ import {
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionNotes, sectionOrigin, sectionSeconds } from './notes.ts';
 import { heatColour } from './palette.ts';
-import { type Filter, selectPoints, xIsTime } from './select.ts';
 import { BinGrid, chooseViewport, niceStep, PointSummary, spansDecades, type Viewport } from './shape/bins.ts';
-import { formatCount, formatShare, formatTick, formatValue, plural, visible } from './text.ts';
 
 const SCALES = ['auto', 'linear', 'log'] as const;
 

@@ -1,6 +1,6 @@
+import type { Filter } from '../analysis/select.ts';
 import type { SectionHeader } from '../common/header.ts';
-import type { Filter } from './select.ts';
-import { formatCount, plural, visible, wrap } from './text.ts';
+import { formatCount, plural, visible, wrap } from '../common/text.ts';
 
 /** More would crowd the picture; all notes are printed as well. */
 const FOOTER_LINES = 5;

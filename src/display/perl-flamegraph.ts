@@ -5,11 +5,11 @@ import { UnavailableError } from '../common/errors.ts';
 import { findExecutable } from '../common/executables.ts';
 import { installRoot } from '../common/paths.ts';
 import { describeExit, startTool } from '../common/process.ts';
+import { shorten, visible, xmlText } from '../common/text.ts';
 import type { FlamePicture } from './flamegraph.ts';
 import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
 import { foldedLines } from './shape/tree.ts';
-import { shorten, visible, xmlText } from './text.ts';
 
 const PAD = 10;
 const NOTE_HEIGHT = 15;

@@ -1,7 +1,9 @@
 import type { ChartConfiguration } from 'chart.js';
 import { z } from 'zod';
+import { selectPoints } from '../analysis/select.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { ColumnRequest, PointColumns } from '../common/reader.ts';
+import { formatTick, formatValue, plural, shorten, visible } from '../common/text.ts';
 import {
   axisOptions,
   axisTitle,
@@ -17,11 +19,9 @@ import {
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
 import { layerColours, OTHER_COLOUR } from './palette.ts';
-import { selectPoints } from './select.ts';
 import { niceStep } from './shape/bins.ts';
 import { SeriesBuilder, SeriesSummary } from './shape/series.ts';
 import { hashText } from './svg-flamegraph.ts';
-import { formatTick, formatValue, plural, shorten, visible } from './text.ts';
 
 const optionsSchema = z.strictObject({
   title: z.string().default(''),

@@ -1,8 +1,8 @@
+import { formatCount, shorten, visible, xmlText } from '../common/text.ts';
 import type { FlamePicture, Theme } from './flamegraph.ts';
 import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
 import type { FlameLayout, FrameBox } from './shape/tree.ts';
-import { formatCount, shorten, visible, xmlText } from './text.ts';
 
 const PAD = 10;
 const HEAD = 52;

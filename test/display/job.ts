@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { groupSections } from '../../src/analysis/select.ts';
 import { openDataFile } from '../../src/common/reader.ts';
 import type { DisplayJob, ViewDescription } from '../../src/display/generic-display.ts';
-import { groupSections } from '../../src/display/select.ts';
 import { type TestSection, tempFolder, writeFile } from '../support/data-files.ts';
 
 /** What a view is given to draw the first section of a file with these sections. */

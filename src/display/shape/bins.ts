@@ -1,4 +1,4 @@
-import { Quantiles } from './quantiles.ts';
+import { Quantiles } from '../../analysis/quantiles.ts';
 
 /** What a first pass over the points finds. */
 export class PointSummary {

@@ -11,7 +11,7 @@ import {
   visible,
   wrap,
   xmlText,
-} from '../../src/display/text.ts';
+} from '../../src/common/text.ts';
 import { anyText } from '../support/data-files.ts';
 
 describe('visible', () => {

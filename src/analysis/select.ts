@@ -2,7 +2,7 @@ import type { StackData } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { ColumnRequest, PointColumns, SectionReader } from '../common/reader.ts';
-import { joinWords } from './text.ts';
+import { joinWords } from '../common/text.ts';
 
 /** Which records are shown: everything where nothing is set. */
 export interface Filter {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Quantiles } from '../../../src/display/shape/quantiles.ts';
+import { Quantiles } from '../../src/analysis/quantiles.ts';
 
 function quantilesOf(values: Iterable<number>): Quantiles {
   const quantiles = new Quantiles();

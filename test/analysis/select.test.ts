@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { checkFilter, type Filter, groupSections, selectPoints, selectStacks } from '../../src/analysis/select.ts';
 import type { StackData } from '../../src/common/datatypes.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { type DataFile, openDataFile } from '../../src/common/reader.ts';
-import { checkFilter, type Filter, groupSections, selectPoints, selectStacks } from '../../src/display/select.ts';
 import { headerOf, type TestSection, tempFolder, writeFile } from '../support/data-files.ts';
 
 async function open(sections: readonly TestSection[]): Promise<DataFile> {
