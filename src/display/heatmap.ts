@@ -1,8 +1,7 @@
 import type { ChartConfiguration, Plugin, Scale } from 'chart.js';
 import { z } from 'zod';
-import { type Filter, selectPoints, xIsTime } from '../analysis/select.ts';
+import { selectPoints } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
-import type { SectionHeader } from '../common/header.ts';
 import { formatCount, formatShare, formatTick, formatValue, plural, visible } from '../common/text.ts';
 import {
   axisOptions,
@@ -18,9 +17,10 @@ import {
   TICK_STYLE,
 } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
-import { sectionNotes, sectionOrigin, sectionSeconds } from './notes.ts';
+import { sectionNotes, sectionOrigin } from './notes.ts';
 import { heatColour } from './palette.ts';
 import { BinGrid, chooseViewport, niceStep, PointSummary, spansDecades, type Viewport } from './shape/bins.ts';
+import { shownRange } from './shape/range.ts';
 
 const SCALES = ['auto', 'linear', 'log'] as const;
 
@@ -99,7 +99,7 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     const { options, section, filter } = this.job;
     const summary = await this.#summarise();
     const viewport = chooseViewport(summary, options.rows, options.scale);
-    const grid = new BinGrid(options.columns, options.rows, heatRange(section.header, filter, summary), viewport);
+    const grid = new BinGrid(options.columns, options.rows, shownRange(section.header, filter, summary), viewport);
     for await (const { length, x, y } of selectPoints(section, [], filter)) {
       for (let i = 0; i < length; i++) grid.add(x[i]!, y[i]!);
     }
@@ -161,16 +161,6 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     if (!drawn.hasFonts) this.notes.push(NO_FONTS);
     return drawn.png;
   }
-}
-
-/** What x covers: the whole run where it is time, so that a quiet beginning or end shows; else from the first to the last point. */
-export function heatRange(header: SectionHeader, filter: Filter, summary: PointSummary): [number, number] {
-  const [first, last] = summary.count === 0 ? [0, 0] : [summary.xMin, summary.xMax];
-  const duration = sectionSeconds(header) ?? 0;
-  const coversRun = xIsTime(header) && first >= 0 && last <= 1.1 * duration + 1;
-  const from = filter.from ?? (coversRun ? 0 : first);
-  const to = filter.to ?? (coversRun ? Math.max(last, duration) : last);
-  return to > from ? [from, to] : [from, from + 1];
 }
 
 const BAR_WIDTH = 16;

@@ -20,6 +20,7 @@ import { GenericDisplay, type Rendered, type ViewDescription } from './generic-d
 import { sectionNotes, sectionOrigin } from './notes.ts';
 import { layerColours, OTHER_COLOUR } from './palette.ts';
 import { niceStep } from './shape/bins.ts';
+import { shownRange } from './shape/range.ts';
 import { SeriesBuilder, SeriesSummary } from './shape/series.ts';
 import { hashText } from './svg-flamegraph.ts';
 
@@ -38,6 +39,7 @@ export type StackPlotOptions = z.infer<typeof optionsSchema>;
 /** What is drawn: layers, the lowest first, each with a value per x. */
 export interface StackLayout {
   readonly x: readonly number[];
+  readonly xRange: readonly [from: number, to: number];
   readonly layers: readonly { readonly name: string; readonly values: Float64Array; readonly colour: string }[];
   readonly records: number;
   readonly contributors: number;
@@ -69,7 +71,7 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
 
   /** Adds the points up, in two passes over them. */
   async layout(): Promise<StackLayout> {
-    const { options, section } = this.job;
+    const { options, section, filter } = this.job;
     const labels = new Labels(section.header, options.by);
     const summary = new SeriesSummary();
     await this.#eachPoint(labels, (x, y, label) => summary.add(x, y, label));
@@ -81,6 +83,7 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
     const colours = layerColours(names, hashText);
     return {
       x,
+      xRange: shownRange(section.header, filter, summary),
       layers: [
         ...layers.map((values, i) => ({ name: names[i]!, values, colour: colours[i]! })),
         ...(other === undefined
@@ -169,13 +172,14 @@ class Labels {
   }
 }
 
-function stackChart(frame: Frame, { x, layers }: StackLayout, titles: { x: string; y: string }): ChartConfiguration {
+function stackChart(
+  frame: Frame,
+  { x, xRange: [from, to], layers }: StackLayout,
+  titles: { x: string; y: string },
+): ChartConfiguration {
   const base = frameOptions(frame);
   // One sample alone would have no width: it is drawn as a bar.
   const positions = x.length === 1 ? [(x[0] ?? 0) - 0.5, (x[0] ?? 0) + 0.5] : x;
-  const first = positions[0] ?? 0;
-  const last = positions.at(-1) ?? 1;
-  const from = first > 0 && first < 0.1 * last ? 0 : first;
   return {
     type: 'line',
     data: {
@@ -208,12 +212,12 @@ function stackChart(frame: Frame, { x, layers }: StackLayout, titles: { x: strin
           ...axisOptions(titles.x),
           type: 'linear',
           min: from,
-          max: last,
+          max: to,
           ticks: { ...TICK_STYLE, callback: (tick) => formatTick(Number(tick)) },
           afterBuildTicks(axis) {
-            const step = niceStep((last - from) / 12 || 1);
+            const step = niceStep((to - from) / 12);
             const start = Math.ceil(from / step - 1e-9);
-            const count = Math.floor(last / step + 1e-9) - start + 1;
+            const count = Math.floor(to / step + 1e-9) - start + 1;
             axis.ticks = Array.from({ length: count }, (_, i) => ({ value: (start + i) * step }));
           },
         },

@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Datapoint } from '../../src/common/datatypes.ts';
 import { EXIT } from '../../src/common/errors.ts';
 import { type DisplayJob, SIGNATURE } from '../../src/display/generic-display.ts';
-import { HeatMap, type HeatMapOptions, HeatmapException, heatRange } from '../../src/display/heatmap.ts';
+import { HeatMap, type HeatMapOptions, HeatmapException } from '../../src/display/heatmap.ts';
 import { heatColour } from '../../src/display/palette.ts';
-import { PointSummary } from '../../src/display/shape/bins.ts';
 import { headerOf, type TestSection } from '../support/data-files.ts';
 import { jobOf } from './job.ts';
 import { readPng } from './png.ts';
@@ -61,40 +60,6 @@ describe('HeatMap.layout', () => {
   it('covers the range of time that was asked for', async () => {
     const { grid } = await (await heatMap(SKEWED, {}, { filter: { from: 2, to: 4 } })).layout();
     expect(grid.xRange).toEqual([2, 4]);
-  });
-});
-
-describe('heatRange', () => {
-  const summary = new PointSummary();
-  summary.add(2, 1);
-  summary.add(7, 1);
-  const header = headerOf('datapoint', HEADER);
-
-  it('is the whole run where x is time, so that quiet times show', () => {
-    expect(heatRange(header, {}, summary)).toEqual([0, 10]);
-    expect(heatRange(header, {}, new PointSummary())).toEqual([0, 10]);
-  });
-
-  it('is that of the points where x is something else, or counts from elsewhere', () => {
-    expect(heatRange({ ...header, x: { label: 'size', unit: 'KiB' } }, {}, summary)).toEqual([2, 7]);
-    const boot = new PointSummary();
-    boot.add(5000, 1);
-    boot.add(5004, 1);
-    expect(heatRange(header, {}, boot)).toEqual([5000, 5004]);
-  });
-
-  it('goes beyond the run where a last I/O completed behind it, and ends with the points where the end is not known', () => {
-    const late = new PointSummary();
-    late.add(10.2, 1);
-    expect(heatRange(header, {}, late)).toEqual([0, 10.2]);
-    expect(heatRange({ ...header, end: null }, {}, summary)).toEqual([2, 7]);
-  });
-
-  it('has a width, whatever is asked', () => {
-    const one = new PointSummary();
-    one.add(3, 1);
-    expect(heatRange({ ...header, x: { label: 'size', unit: 'KiB' } }, {}, one)).toEqual([3, 4]);
-    expect(heatRange(header, { from: 100 }, summary)).toEqual([100, 101]);
   });
 });
 

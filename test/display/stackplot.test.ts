@@ -56,6 +56,19 @@ describe('StackPlot.layout', () => {
     ]);
   });
 
+  it('covers the whole run, so that a late beginning and an early end show', async () => {
+    const { x, xRange } = await (
+      await stackPlot([
+        [0.5, 1, 'a', 1],
+        [1, 1, 'a', 1],
+      ])
+    ).layout();
+    expect([x, xRange]).toEqual([
+      [0.5, 1],
+      [0, 2],
+    ]);
+  });
+
   it('adds up the rest as other, on top and grey', async () => {
     const { layers, contributors, records } = await (await stackPlot(ROWS, { top: 1 })).layout();
     expect(layers.map(({ name, values }) => [name, ...values])).toEqual([

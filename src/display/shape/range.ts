@@ -1,0 +1,20 @@
+import { type Filter, xIsTime } from '../../analysis/select.ts';
+import type { SectionHeader } from '../../common/header.ts';
+import { sectionSeconds } from '../notes.ts';
+
+/**
+ * What x covers in a picture: the whole run where it is time, so that a quiet beginning or end shows; else from the
+ * first to the last point.
+ */
+export function shownRange(
+  header: SectionHeader,
+  filter: Filter,
+  { count, xMin, xMax }: { readonly count: number; readonly xMin: number; readonly xMax: number },
+): [from: number, to: number] {
+  const [first, last] = count === 0 ? [0, 0] : [xMin, xMax];
+  const duration = sectionSeconds(header) ?? 0;
+  const coversRun = xIsTime(header) && first >= 0 && last <= 1.1 * duration + 1;
+  const from = filter.from ?? (coversRun ? 0 : first);
+  const to = filter.to ?? (coversRun ? Math.max(last, duration) : last);
+  return to > from ? [from, to] : [from, from + 1];
+}
