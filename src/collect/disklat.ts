@@ -1,5 +1,4 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { decodeRecording } from '../formats/decoders.ts';
@@ -9,6 +8,7 @@ import { Collecter, type CollecterDescription } from './collecter.ts';
 import { probeEvents, recordEvents } from './ftrace/record.ts';
 import { collectIosnoop } from './iosnoop/collect.ts';
 import { probeIosnoop } from './iosnoop/probe.ts';
+import { blockDevices, readDiskstats } from './proc/block-devices.ts';
 
 const options = z.object({
   /** Trace buffer of each CPU, KiB; it holds what comes in 0.1 s, and while MARPLE is kept from running. */
@@ -57,7 +57,7 @@ export class DiskLatency extends Collecter<Options> {
         dir,
         stop: run.stop,
         onStarted: async ({ details: ftrace, command, mounted, warning }) => {
-          const details: DisklatDetails = { ftrace, ...blockDevices(), diskstats: diskstats() };
+          const details: DisklatDetails = { ftrace, ...blockDevices(), diskstats: readDiskstats() };
           await writeRecording(dir, { format: 'ftrace-disklat', interface: 'disklat', details });
           run.report.tool({ name: 'ftrace', version: run.toolVersion, command });
           run.report.option('buffer_kb', ftrace.bufferKb);
@@ -66,7 +66,7 @@ export class DiskLatency extends Collecter<Options> {
           started = true;
           run.started();
         },
-        onStopping: () => writeFileSync(diskstatsFile(dir), diskstats(), { mode: 0o600 }),
+        onStopping: () => writeFileSync(diskstatsFile(dir), readDiskstats(), { mode: 0o600 }),
       });
     } catch (error) {
       if (!started) throw error;
@@ -76,29 +76,4 @@ export class DiskLatency extends Collecter<Options> {
     yield* decodeRecording(dir, run.info(), run.report);
     if (failure !== undefined) throw failure;
   }
-}
-
-/** The machine's block devices, from the links in /sys/dev/block (Documentation/ABI/testing/sysfs-dev). */
-function blockDevices(): Pick<DisklatDetails, 'devices' | 'requestBased'> {
-  const devices: Record<string, string> = {};
-  const requestBased: string[] = [];
-  for (const number of readdirSync('/sys/dev/block')) {
-    const folder = `/sys/dev/block/${number}`;
-    devices[number] = deviceName(folder);
-    if (existsSync(`${folder}/mq`)) requestBased.push(number);
-  }
-  return { devices, requestBased };
-}
-
-function deviceName(folder: string): string {
-  try {
-    return basename(readlinkSync(folder));
-  } catch {
-    // It was unplugged just now.
-    return basename(folder);
-  }
-}
-
-function diskstats(): string {
-  return readFileSync('/proc/diskstats', 'utf8');
 }

@@ -6,6 +6,7 @@ import type { Datapoint } from '../common/datatypes.ts';
 import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
+import { countsBetween, isTooFew } from './diskstats.ts';
 import {
   type CpuStats,
   type CpuStream,
@@ -232,7 +233,7 @@ function reportPairs(pairs: IoPairs, report: Report): void {
   }
   if (counts.requeued > 0) {
     report.warn(
-      `${counts.requeued} times a driver sent an I/O back to its queue; its latency counts from when it was issued again`,
+      `as usual under load, I/Os went back to their queue (${counts.requeued} times); their latency counts from when they were issued again`,
     );
   }
   if (counts.overlapping > 0) {
@@ -273,41 +274,21 @@ function reportLoss(dir: string, reader: FtraceReader, pairs: IoPairs, details: 
   reportDiskstats(dir, pairs, details, lost, report);
 }
 
-/** A trace that misses more than this many of a device's I/Os, and more than 1 in 20, is not believed. */
-const DISKSTATS_SLACK = 20;
-const DISKSTATS_SHARE = 0.95;
-
 function reportDiskstats(dir: string, pairs: IoPairs, details: DisklatDetails, lost: number, report: Report): void {
-  const before = parseDiskstats(details.diskstats);
-  let after: Map<string, number>;
+  let after: string;
   try {
-    after = parseDiskstats(readFileSync(diskstatsFile(dir), 'utf8'));
+    after = readFileSync(diskstatsFile(dir), 'utf8');
   } catch {
     return;
   }
   for (const number of details.requestBased) {
-    const counted = (after.get(number) ?? 0) - (before.get(number) ?? 0);
+    const { requests } = countsBetween(details.diskstats, after, number);
     const seen = pairs.completions.get(deviceNumber(number)) ?? 0;
-    if (seen >= counted * DISKSTATS_SHARE || counted - seen <= DISKSTATS_SLACK) continue;
-    const sentence = `${details.devices[number] ?? number}: the trace has ${seen} completed I/Os, but /proc/diskstats counted ${counted}`;
+    if (!isTooFew(seen, requests)) continue;
+    const sentence = `${details.devices[number] ?? number}: the trace has ${seen} completed I/Os, but /proc/diskstats counted ${requests}`;
     if (lost > 0) report.warn(sentence);
     else report.distrust(sentence);
   }
-}
-
-//  254       0 vda 42061 9930 3913506 18840 30394 16914 3133456 6530 0 7352 25976 8312 42 319152 502 2830 102
-/**
- * Completed requests (reads, writes and discards; merged bios count once) by `MAJ:MIN`. Columns as in
- * Documentation/admin-guide/iostats.rst.
- */
-export function parseDiskstats(text: string): Map<string, number> {
-  const completed = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    const column = line.trim().split(/\s+/u);
-    if (column.length < 11) continue;
-    completed.set(`${column[0]}:${column[1]}`, Number(column[3]) + Number(column[7]) + Number(column[14] ?? 0));
-  }
-  return completed;
 }
 
 function deviceNumber(name: string): number {

@@ -1,12 +1,12 @@
-import { readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
 import { sinceOrigin } from '../../common/clock.ts';
 import type { Datapoint } from '../../common/datatypes.ts';
 import { ScopeFilter, type Task, TaskTable } from '../../common/scope.ts';
 import type { Batch } from '../../common/section.ts';
+import { countsBetween, isTooFew } from '../../formats/diskstats.ts';
 import type { CollectRun } from '../collecter.ts';
+import { blockDeviceName, blockDevices, readDiskstats } from '../proc/block-devices.ts';
 import { readTasks } from '../proc/tasks.ts';
-import { type IosnoopRow, Plausibility, parseRow } from './rows.ts';
+import { type IosnoopRow, isFlush, Plausibility, parseRow } from './rows.ts';
 import { IosnoopSession } from './session.ts';
 import { TraceClock } from './trace-clock.ts';
 
@@ -21,7 +21,10 @@ export async function* collectIosnoop(run: CollectRun<unknown>): AsyncGenerator<
   let clock: TraceClock | undefined;
   let rows: Rows | undefined;
   let stopping: Promise<void> | undefined;
+  let before = '';
+  let after = '';
   const stop = (): void => {
+    after = readDiskstats();
     stopping = session.stop();
     // Thrown where it is awaited.
     stopping.catch(() => undefined);
@@ -33,6 +36,7 @@ export async function* collectIosnoop(run: CollectRun<unknown>): AsyncGenerator<
     run.report.tool({ name: 'iosnoop', version: run.toolVersion, command: session.tool.argv });
     rows = new Rows(run, clock);
     const started = (): void => {
+      before = readDiskstats();
       run.started();
       if (run.stop.aborted) stop();
       else run.stop.addEventListener('abort', stop, { once: true });
@@ -40,7 +44,7 @@ export async function* collectIosnoop(run: CollectRun<unknown>): AsyncGenerator<
     for await (const line of session.lines(started)) yield* rows.add(line);
     yield* rows.rest();
     await stopping;
-    rows.report();
+    rows.report(before, after);
     run.report.option('trace_clock', clockName);
     run.report.option('time_uncertainty_ns', clock.uncertainty);
     if (session.lost > 0) {
@@ -60,6 +64,8 @@ class Rows {
   readonly #plausibility = new Plausibility();
   readonly #tasks: LiveTasks;
   readonly #devices = new Map<string, string>();
+  /** I/Os by `MAJ,MIN`, in scope or not; flushes are not counted. */
+  readonly #seen = new Map<string, number>();
   #waiting: Datapoint[] = [];
   #newest = 0;
   #given = Number.NEGATIVE_INFINITY;
@@ -82,6 +88,7 @@ class Rows {
     }
     if (this.#count++ % MEASURE_ROWS === 0) this.clock.measure();
     this.#plausibility.add(row);
+    if (!isFlush(row)) this.#seen.set(row.dev, (this.#seen.get(row.dev) ?? 0) + 1);
     if (row.end < row.start) {
       this.#negative++;
       return;
@@ -101,10 +108,12 @@ class Rows {
     yield* this.#flush(Number.POSITIVE_INFINITY);
   }
 
-  report(): void {
+  /** Says what is wrong with the rows; `before` and `after` are the texts of /proc/diskstats around them. */
+  report(before: string, after: string): void {
     const { report } = this.run;
     const implausible = this.#plausibility.verdict();
     if (implausible !== undefined) report.distrust(implausible);
+    if (after !== '') this.#compare(before, after);
     if (this.#negative > 0)
       report.distrust(`${this.#negative} I/Os left out that iosnoop says ended before they began`);
     if (this.run.scope.root !== undefined) {
@@ -117,6 +126,19 @@ class Rows {
 
   close(): void {
     this.#tasks.close();
+  }
+
+  /** iosnoop drops I/Os without a word: those of programs whose name has a space, for one. */
+  #compare(before: string, after: string): void {
+    for (const device of blockDevices().requestBased) {
+      // Empty writes that ask for a flush have no row; at most as many flushes were done as were asked for.
+      const { requests, flushes } = countsBetween(before, after, device);
+      const seen = this.#seen.get(device.replace(':', ',')) ?? 0;
+      if (!isTooFew(seen, requests - flushes)) continue;
+      this.run.report.distrust(
+        `${blockDeviceName(device)}: iosnoop printed ${seen} I/Os, but /proc/diskstats counted ${requests - flushes} or more`,
+      );
+    }
   }
 
   *#flush(before: number): Generator<Batch> {
@@ -190,13 +212,5 @@ class LiveTasks {
     for (const task of readTasks()) this.#known.set(task.tid, task);
     this.#table = new TaskTable(this.#known.values());
     this.#filter = undefined;
-  }
-}
-
-function blockDeviceName(number: string): string {
-  try {
-    return basename(readlinkSync(`/sys/dev/block/${number}`));
-  } catch {
-    return number;
   }
 }

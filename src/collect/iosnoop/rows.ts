@@ -41,6 +41,11 @@ export function parseRow(line: string): IosnoopRow | undefined {
   };
 }
 
+/** Whether it is a flush alone; `FWS` is a write with one before it. */
+export function isFlush({ op }: IosnoopRow): boolean {
+  return /^F(?![WRDNZ])/u.test(op);
+}
+
 /** Exact: `4871.919496` has no exact double, its nanoseconds have. */
 function nanoseconds(text: string): number {
   const [seconds, fraction = ''] = text.split('.');
@@ -54,8 +59,8 @@ export class Plausibility {
   #withoutBytes = 0;
 
   add(row: IosnoopRow): void {
-    // A flush has neither.
-    if (row.op.startsWith('F')) return;
+    // It has neither.
+    if (isFlush(row)) return;
     this.#rows++;
     if (row.sector === undefined) this.#withoutSector++;
     if (row.bytes === 0) this.#withoutBytes++;

@@ -1,0 +1,34 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+export interface BlockDevices {
+  /** Names by `MAJ:MIN`. */
+  readonly devices: Record<string, string>;
+  /** Those that have a request queue: I/Os of others (dm, md, zram) never become requests of their own. */
+  readonly requestBased: string[];
+}
+
+const FOLDER = '/sys/dev/block';
+
+/** The machine's block devices, from the links in /sys/dev/block (Documentation/ABI/testing/sysfs-dev). */
+export function blockDevices(): BlockDevices {
+  const numbers = readdirSync(FOLDER);
+  return {
+    devices: Object.fromEntries(numbers.map((number) => [number, blockDeviceName(number)])),
+    requestBased: numbers.filter((number) => existsSync(join(FOLDER, number, 'mq'))),
+  };
+}
+
+/** Name of the device `MAJ:MIN`; the number itself where there is none (it was unplugged just now). */
+export function blockDeviceName(number: string): string {
+  try {
+    return basename(readlinkSync(join(FOLDER, number)));
+  } catch {
+    return number;
+  }
+}
+
+/** The text of /proc/diskstats. */
+export function readDiskstats(): string {
+  return readFileSync('/proc/diskstats', 'utf8');
+}
