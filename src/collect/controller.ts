@@ -332,7 +332,10 @@ class Run {
   #job(collecter: CollecterClass, choice: Choice, tool: string, index: number): Job {
     const { description } = collecter;
     const report = new HeaderReport();
-    for (const passed of choice.passedOver) report.warn(`${passed.tool} was passed over: ${passed.why}`);
+    for (const passed of choice.passedOver) {
+      const how = passed.tool === tool ? 'was asked for in spite of this' : 'was passed over';
+      report.warn(`${passed.tool} ${how}: ${passed.why}`);
+    }
     return {
       collecter,
       choice,

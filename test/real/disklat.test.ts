@@ -287,6 +287,25 @@ describe('iosnoop', () => {
     expectAsBefore(before);
   });
 
+  test('after kill -9 the tool ends, and the next run puts everything back', async () => {
+    const before = globalTrace();
+    const killed = place.start(['collect', '--disk', '--tool', 'disklat=iosnoop', '-t', '60', '-o', 'z.marple']);
+    await killed.says('disklat (iosnoop)');
+    killed.kill('SIGKILL');
+    await killed.ended;
+    expect(globalTrace()).not.toEqual(before);
+    // The tool ends at the first I/O that it cannot print any more.
+    while (existsSync('/var/tmp/.ftrace-lock')) {
+      await fio.start('--number_ios=10');
+      await sleep(50);
+    }
+    const next = await place.marple(['collect', '--mem', '-t', '0.1', '-o', 'y.marple']);
+    expect(next.stderr).toContain('put the global trace back to what it was before an earlier run that was killed');
+    expectAsBefore(before);
+    const again = await place.marple(['collect', '--mem', '-t', '0.1', '-o', 'y.marple', '--force']);
+    expect(again.stderr).not.toContain('global trace');
+  });
+
   test('a run that ends at once ends', async () => {
     const before = globalTrace();
     for (const seconds of ['0.01', '0.05']) {

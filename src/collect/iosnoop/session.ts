@@ -2,12 +2,15 @@ import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EXIT, MarpleError, UnavailableError } from '../../common/errors.ts';
+import { z } from 'zod';
+import { EXIT, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
 import { findExecutable } from '../../common/executables.ts';
+import { log } from '../../common/log.ts';
 import { installRoot } from '../../common/paths.ts';
 import { describeExit, startTool, type ToolProcess } from '../../common/process.ts';
+import { isAlive, processIdentity } from '../../common/process-identity.ts';
 import { parseStats } from '../../formats/ftrace.ts';
-import { type KernelMount, useDebugfs } from '../ftrace/mounts.ts';
+import { type KernelMount, mountedTracefs, useDebugfs } from '../ftrace/mounts.ts';
 import { isTitle } from './rows.ts';
 
 /** The tools of perf-tools share it; each writes its pid, and a killed one leaves it. */
@@ -15,8 +18,16 @@ const LOCK = '/var/tmp/.ftrace-lock';
 const INSTALL = 'apt-get install perf-tools-unstable, then ./setup.sh';
 
 /** Files of the global trace that the tool writes. The events come first: nothing is recorded while the rest changes. */
-const EVENT_SWITCHES = ['events/block/block_rq_issue/enable', 'events/block/block_rq_complete/enable'];
-const CHANGED = [...EVENT_SWITCHES, 'current_tracer', 'buffer_size_kb'];
+const EVENT_SWITCHES = ['events/block/block_rq_issue/enable', 'events/block/block_rq_complete/enable'] as const;
+const CHANGED = [...EVENT_SWITCHES, 'current_tracer', 'buffer_size_kb'] as const;
+
+/**
+ * Where a session notes what the global trace was like, so that a later run can put it back if this one is killed:
+ * marple-<pid>-<start time of that process>-global-trace. It goes with a reboot, as the trace does.
+ */
+const NOTES = '/run';
+const NOTE_NAME = /^marple-(?<pid>\d+)-(?<startTime>\d+)-global-trace$/u;
+const noteSchema = z.array(z.tuple([z.enum(CHANGED), z.string()]));
 
 const DRAIN_STEP_MS = 20;
 /** Longest wait for the tool to have read the events that are recorded when it is stopped. */
@@ -35,6 +46,7 @@ process.on('exit', () => {
 export class IosnoopSession {
   readonly #tracing: string;
   readonly #before: ReadonlyMap<string, string>;
+  readonly #note: string;
   readonly tool: ToolProcess;
   /** What should be known about the run. */
   readonly notes: readonly string[];
@@ -48,6 +60,8 @@ export class IosnoopSession {
     this.#tracing = join(debugfs.root, 'tracing');
     this.notes = notes;
     this.#before = new Map(CHANGED.map((name) => [name, valueIn(readFileSync(join(this.#tracing, name), 'utf8'))]));
+    this.#note = join(NOTES, `marple-${process.pid}-${processIdentity()?.startTime ?? 0}-global-trace`);
+    writeFileSync(this.#note, JSON.stringify([...this.#before]), { mode: 0o600 });
     live.add(this);
     // Its live mode: rows come while it runs, there is no end to the buffer, and it can be stopped at any time.
     this.tool = startTool([iosnoopPath(), '-ts'], { graceMs: 5000 });
@@ -133,8 +147,9 @@ export class IosnoopSession {
   restore(): void {
     if (!live.delete(this)) return;
     try {
-      for (const [name, value] of this.#before) writeFileSync(join(this.#tracing, name), value);
+      putBack(this.#tracing, this.#before);
       clearLock();
+      rmSync(this.#note, { force: true });
     } finally {
       this.debugfs.release();
     }
@@ -146,6 +161,34 @@ export class IosnoopSession {
       .map((cpu) => parseStats(0, readFileSync(join(this.#tracing, 'per_cpu', cpu, 'stats'), 'utf8')))
       .reduce((sum, stats) => sum + stats[name], 0);
   }
+}
+
+function putBack(tracing: string, before: Iterable<readonly [string, string]>): void {
+  for (const [name, value] of before) writeFileSync(join(tracing, name), value);
+}
+
+/**
+ * Puts the global trace back to what it was before sessions whose MARPLE was killed, unless a tool uses it now: then it is
+ * for the next run. Returns how many there were; nothing is mounted for it.
+ */
+export function clearStaleSessions(): number {
+  const tracing = mountedTracefs();
+  if (tracing === undefined) return 0;
+  let cleared = 0;
+  for (const name of readdirSync(NOTES)) {
+    const { pid, startTime } = NOTE_NAME.exec(name)?.groups ?? {};
+    if (pid === undefined || isAlive({ pid: Number(pid), startTime: Number(startTime) })) continue;
+    const path = join(NOTES, name);
+    try {
+      clearLock();
+      putBack(tracing, noteSchema.parse(JSON.parse(readFileSync(path, 'utf8'))));
+      rmSync(path);
+      cleared++;
+    } catch (error) {
+      log('warn', 'global trace not put back', { path, error: errorMessage(error) });
+    }
+  }
+  return cleared;
 }
 
 /** The tool: as ./setup.sh links it, else as the package installs it. @throws UnavailableError where it is missing. */
@@ -194,20 +237,11 @@ function clearLock(): string[] {
   } catch {
     return [];
   }
-  if (/^\d+$/u.test(pid) && isAlive(Number(pid))) {
+  if (/^\d+$/u.test(pid) && processIdentity(Number(pid)) !== undefined) {
     throw new UnavailableError(`another tool uses the global trace (pid ${pid}, ${LOCK})`, 'end that tool');
   }
   rmSync(LOCK, { force: true });
   return [`removed the lock ${LOCK} that a killed tool (pid ${pid}) had left`];
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Processes of a process group that have this name. Group: field 5 of /proc/PID/stat (proc_pid_stat(5)). */
