@@ -222,7 +222,7 @@ function reportPairs(pairs: IoPairs, report: Report): void {
   }
   if (counts.inGap > 0) {
     report.warn(
-      `at least ${counts.inGap} I/Os are not in the data because they were under way while trace events were lost`,
+      `I/Os of which ${counts.inGap} ends were seen are not in the data because they were under way while trace events were lost`,
     );
   }
   if (counts.unissued + counts.uncompleted + counts.negative > 0) {

@@ -30,7 +30,10 @@ export interface PairCounts {
   unissued: number;
   /** Issued without a completion, too early for one that was under way at the end. */
   uncompleted: number;
-  /** Under way at a time when events were lost: a pair might join the ends of two I/Os. */
+  /**
+   * Ends of I/Os that were under way at a time when events were lost: a pair might join the ends of two. One of which both ends
+   * were seen counts twice.
+   */
   inGap: number;
   negative: number;
   /** Commands to the device itself (SG_IO, NVMe admin): the tracepoints do not tell which is which. */
@@ -106,8 +109,10 @@ export class IoPairs {
   #begin: number | undefined;
   #end = 0;
   #longest = UNDER_WAY_NS;
-  /** Of completions without an issue that are not sure to be of the beginning: time since `#begin`. */
-  readonly #ages: number[] = [];
+  /** What explains a completion without an issue that is not too long after `#begin`. */
+  #explanation: 'before' | 'inGap' = 'before';
+  /** Completions without an issue that are not sure to be of `#begin`: the time since then. */
+  readonly #ages: { readonly age: number; readonly explanation: 'before' | 'inGap' }[] = [];
 
   constructor(private readonly window = WINDOW) {}
 
@@ -205,6 +210,7 @@ export class IoPairs {
     this.#gaps--;
     this.counts.inGap += this.#forget().length;
     this.#begin = time;
+    this.#explanation = 'inGap';
   }
 
   /** No more will come: what is still under way will not complete. */
@@ -214,8 +220,8 @@ export class IoPairs {
       if (this.#end - io.issued <= this.#longest) counts.after++;
       else counts.uncompleted++;
     }
-    for (const age of this.#ages) {
-      if (age <= this.#longest) counts.before++;
+    for (const { age, explanation } of this.#ages) {
+      if (age <= this.#longest) counts[explanation]++;
       else counts.unissued++;
     }
   }
@@ -253,8 +259,9 @@ export class IoPairs {
 
   #countUnissued(time: number): void {
     const age = time - (this.#begin ?? time);
-    if (age <= this.#longest) this.counts.before++;
-    else if (this.#ages.length < KEPT_AGES) this.#ages.push(age);
+    const explanation = this.#explanation;
+    if (age <= this.#longest) this.counts[explanation]++;
+    else if (this.#ages.length < KEPT_AGES) this.#ages.push({ age, explanation });
     else this.counts.unissued++;
   }
 

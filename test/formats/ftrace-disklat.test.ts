@@ -150,7 +150,9 @@ describe('a recording of which much was lost', () => {
         'mu',
       ),
     );
-    expect(report.warnings.join('\n')).toMatch(/^at least \d+ I\/Os are not in the data because they were under way/mu);
+    expect(report.warnings.join('\n')).toMatch(
+      /^I\/Os of which \d+ ends were seen are not in the data because they were under way/mu,
+    );
     expect(points.length).toBeGreaterThan(50);
     // Of an I/O whose issue the kernel's text has, it has the same completion.
     const issueOf = (words: string): string => words.replace(/,[^,]*/u, '');

@@ -224,6 +224,25 @@ describe('what is left out', () => {
     expect(paired(slow).counts).toEqual({ ...NONE, before: 1, uncompleted: 1, after: 1 });
   });
 
+  test('what completes behind a gap without an issue was under way in it', () => {
+    const gap: Step[] = [
+      { do: 'gap', time: 3 },
+      { do: 'gapEnd', time: 5 },
+    ];
+    const { ios, counts } = paired([
+      complete(1, 800),
+      issue(2),
+      ...gap,
+      complete(6),
+      complete(7, 16),
+      issue(8),
+      complete(9),
+    ]);
+    expect(spans(ios)).toEqual([[8, 9]]);
+    // One end each of the first, which was seen twice, and of another one.
+    expect(counts).toEqual({ ...NONE, before: 1, inGap: 3 });
+  });
+
   test('a latency below 0 is none', () => {
     const { ios, counts } = paired([issue(5), complete(4)]);
     expect(ios).toEqual([]);
@@ -434,14 +453,18 @@ class SlowPairs {
   #gaps = 0;
   #begin: number | undefined;
   #end = 0;
-  readonly #ages: number[] = [];
+  #explanation: 'before' | 'inGap' = 'before';
+  readonly #ages: [number, 'before' | 'inGap'][] = [];
 
   step(step: Step): void {
     if (step.do === 'gap' || step.do === 'gapEnd') {
       this.counts.inGap += this.#list.length;
       this.#list = [];
       this.#gaps += step.do === 'gap' ? 1 : -1;
-      if (step.do === 'gapEnd') this.#begin = step.time;
+      if (step.do === 'gapEnd') {
+        this.#begin = step.time;
+        this.#explanation = 'inGap';
+      }
       return;
     }
     if (step.do === 'requeue') {
@@ -461,7 +484,7 @@ class SlowPairs {
   finish(): void {
     const longest = Math.max(1e9, ...this.out.map((io) => io.completed - io.issued));
     for (const io of this.#list) this.counts[this.#end - io.issued <= longest ? 'after' : 'uncompleted']++;
-    for (const age of this.#ages) this.counts[age <= longest ? 'before' : 'unissued']++;
+    for (const [age, explanation] of this.#ages) this.counts[age <= longest ? explanation : 'unissued']++;
     this.out.sort((a, b) => a.issued - b.issued);
   }
 
@@ -481,7 +504,8 @@ class SlowPairs {
     const there = this.#at(step.dev, step.op, flush ? 0 : step.sector);
     const io = there.find((one) => one.left === step.sectors) ?? there.find((one) => one.left > step.sectors);
     if (io === undefined) {
-      if (this.#gaps === 0 && kindOf(step.op) !== 'N') this.#ages.push(step.time - (this.#begin as number));
+      if (this.#gaps === 0 && kindOf(step.op) !== 'N')
+        this.#ages.push([step.time - (this.#begin as number), this.#explanation]);
       return;
     }
     this.#remove(io);
