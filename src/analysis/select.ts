@@ -1,7 +1,7 @@
 import type { StackData } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
-import type { ColumnRequest, PointColumns, SectionReader } from '../common/reader.ts';
+import type { Column, ColumnRequest, EventColumns, PointColumns, SectionReader } from '../common/reader.ts';
 import { joinWords } from '../common/text.ts';
 
 /** Which records are shown: everything where nothing is set. */
@@ -92,45 +92,79 @@ export function selectPoints(
   want: readonly ColumnRequest[],
   filter: Filter,
 ): AsyncGenerator<PointColumns> {
-  return filterPoints((requests) => section.points(requests), want, filter);
+  return filterRows((requests) => section.points(requests), want, filter, {
+    seconds: ({ x }, row) => x[row]!,
+    take: ({ x, y }, rows, columns) => ({ length: rows.length, x: pick(x, rows), y: pick(y, rows), columns }),
+  });
 }
 
-async function* filterPoints(
-  read: (want: readonly ColumnRequest[]) => AsyncIterable<PointColumns>,
+/** The events of an event section that pass the filter, with the wanted columns. */
+export function selectEvents(
+  section: SectionReader,
   want: readonly ColumnRequest[],
   filter: Filter,
-): AsyncGenerator<PointColumns> {
+): AsyncGenerator<EventColumns> {
+  return filterRows((requests) => section.events(requests), want, filter, {
+    seconds: ({ time }, row) => time[row]! / 1e9,
+    take: ({ time, type }, rows, columns) => ({
+      length: rows.length,
+      time: pick(time, rows),
+      type: { ...type, values: pick(type.values, rows) },
+      columns,
+    }),
+  });
+}
+
+type Rows = Pick<PointColumns, 'length' | 'columns'>;
+
+/** When a row of one kind of chunk was, and the chunk that has only some of its rows. */
+interface RowAccess<Chunk extends Rows> {
+  seconds(chunk: Chunk, row: number): number;
+  take(chunk: Chunk, rows: readonly number[], columns: readonly Column[]): Chunk;
+}
+
+async function* filterRows<Chunk extends Rows>(
+  read: (want: readonly ColumnRequest[]) => AsyncIterable<Chunk>,
+  want: readonly ColumnRequest[],
+  filter: Filter,
+  access: RowAccess<Chunk>,
+): AsyncGenerator<Chunk> {
   const requests: ColumnRequest[] = [...want];
   if (filter.pids !== undefined) requests.push({ field: 'pid', as: 'number' });
   if (filter.comm !== undefined) requests.push({ field: 'comm', as: 'text' });
   const pids = filter.pids === undefined ? undefined : new Set(filter.pids);
   const matches = filter.comm === undefined ? undefined : remember(filter.comm);
   const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = filter;
-  for await (const points of read(requests)) {
-    const pid = pids === undefined ? undefined : points.columns[want.length];
-    const comm = matches === undefined ? undefined : points.columns[requests.length - 1];
+  for await (const chunk of read(requests)) {
+    const pid = pids === undefined ? undefined : chunk.columns[want.length];
+    const comm = matches === undefined ? undefined : chunk.columns[requests.length - 1];
     const kept: number[] = [];
-    for (let i = 0; i < points.length; i++) {
-      const x = points.x[i]!;
-      if (x < from || x > to) continue;
+    for (let i = 0; i < chunk.length; i++) {
+      const seconds = access.seconds(chunk, i);
+      if (seconds < from || seconds > to) continue;
       if (pid !== undefined && !pids!.has(pid.values[i]!)) continue;
       if (comm !== undefined && !matches!(comm.dictionary[comm.values[i]!] ?? '')) continue;
       kept.push(i);
     }
-    const columns = points.columns.slice(0, want.length);
-    if (kept.length === points.length) yield { ...points, columns };
+    const columns = chunk.columns.slice(0, want.length);
+    if (kept.length === chunk.length) yield { ...chunk, columns };
     else if (kept.length > 0) {
-      yield {
-        length: kept.length,
-        x: Float64Array.from(kept, (i) => points.x[i]!),
-        y: Float64Array.from(kept, (i) => points.y[i]!),
-        columns: columns.map((column) => ({
-          ...column,
-          values: Float64Array.from(kept, (i) => column.values[i]!),
-        })),
-      };
+      yield access.take(
+        chunk,
+        kept,
+        columns.map((column) => ({ ...column, values: pick(column.values, kept) })),
+      );
     }
   }
+}
+
+function pick(values: Float64Array | Int32Array, rows: readonly number[]): Float64Array {
+  return Float64Array.from(rows, (row) => values[row]!);
+}
+
+/** The idle task of each CPU is called swapper/N, and has the pid 0. */
+export function isIdleStack(stack: readonly string[]): boolean {
+  return /^swapper(\/\d+)?(-\d+(\/\d+)?)?$/.test(stack[0] ?? '');
 }
 
 /** The stacks of a stack section, weighed by the records that pass the filter; stacks without any weigh 0. */
@@ -187,24 +221,6 @@ async function weighStacks(index: SectionReader, filter: Filter): Promise<Float6
     }
   }
   return weights;
-}
-
-/** The events that pass the filter, in the shape of points with their time in seconds as x and y. */
-function selectEvents(
-  section: SectionReader,
-  want: readonly ColumnRequest[],
-  filter: Filter,
-): AsyncGenerator<PointColumns> {
-  return filterPoints(
-    async function* (requests) {
-      for await (const { length, time, columns } of section.events(requests)) {
-        const seconds = time.map((ns) => ns / 1e9);
-        yield { length, x: seconds, y: seconds, columns };
-      }
-    },
-    want,
-    filter,
-  );
 }
 
 /** The same answer as `pattern.test`, asked once per text. */

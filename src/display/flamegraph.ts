@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { selectStacks } from '../analysis/select.ts';
+import { isIdleStack, selectStacks } from '../analysis/select.ts';
 import { UnavailableError } from '../common/errors.ts';
 import { formatCount, formatShare, visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
@@ -70,7 +70,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     const tree = new StackTree();
     let idle = 0;
     for await (const { stack, weight } of selectStacks(group, section, filter)) {
-      if (!this.job.showIdle && isIdle(stack)) idle += weight;
+      if (!this.job.showIdle && isIdleStack(stack)) idle += weight;
       else tree.add(stack, weight);
     }
     const unit = visible(options.countname || header.weight?.unit || 'samples');
@@ -92,11 +92,6 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
       minWidth: options.minwidth,
     };
   }
-}
-
-/** The idle task of each CPU is called swapper/N. */
-function isIdle(stack: readonly string[]): boolean {
-  return /^swapper(\/\d+)?(-\d+(\/\d+)?)?$/.test(stack[0] ?? '');
 }
 
 function isFirst(note: string, index: number, all: readonly string[]): boolean {

@@ -1,22 +1,12 @@
+import { sectionSeconds } from '../analysis/notes.ts';
 import type { Filter } from '../analysis/select.ts';
 import type { SectionHeader } from '../common/header.ts';
 import { formatCount, plural, visible, wrap } from '../common/text.ts';
 
+export { sectionNotes, sectionSeconds } from '../analysis/notes.ts';
+
 /** More would crowd the picture; all notes are printed as well. */
 const FOOTER_LINES = 5;
-
-/** What a person must know of a section to read it rightly: one sentence each. */
-export function sectionNotes(header: SectionHeader): string[] {
-  const notes: string[] = [];
-  if (header.end === null) notes.push('the collection was cut off: this is what had been written by then');
-  if ((header.lost ?? 0) > 0) notes.push(`${plural(header.lost ?? 0, 'record')} lost by the kernel or the tool`);
-  if ((header.skipped ?? 0) > 0) notes.push(`${plural(header.skipped ?? 0, 'line')} of the tool could not be read`);
-  if (header.substitute !== undefined) {
-    notes.push(`stands in for ${visible(header.substitute.for)}: ${visible(header.substitute.why)}`);
-  }
-  for (const warning of header.warnings ?? []) notes.push(visible(warning));
-  return notes;
-}
 
 /** Where and when a section comes from, and what of it is shown: the parts of a picture's subtitle. */
 export function sectionOrigin(header: SectionHeader, filter: Filter): string[] {
@@ -28,11 +18,6 @@ export function sectionOrigin(header: SectionHeader, filter: Filter): string[] {
     ...(header.tool === undefined ? [] : [visible(`${header.tool.name} ${header.tool.version}`.trim())]),
     ...filterText(filter),
   ];
-}
-
-/** How long was collected, seconds; null where the run was cut off. */
-export function sectionSeconds(header: SectionHeader): number | null {
-  return header.end === null ? null : Math.max(0, (Date.parse(header.end) - Date.parse(header.start)) / 1000);
 }
 
 function formatSeconds(seconds: number): string {
