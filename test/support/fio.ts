@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 
 /** What fio itself measured: latencies in nanoseconds, from the submission of an I/O to its completion. */
 export interface FioResult {
@@ -21,6 +21,8 @@ export interface Fio {
   result(): FioResult;
   /** Starts it; it ends with the test at the latest. */
   start(...more: readonly string[]): Promise<FioResult>;
+  /** Removes the file. */
+  remove(): void;
 }
 
 interface FioOutput {
@@ -33,10 +35,9 @@ interface FioOutput {
   }[];
 }
 
-/** Lays out a file of `mib` in /var/tmp, which is seldom a tmpfs. It goes when the tests of the file are done. */
+/** Lays out a file of `mib` in /var/tmp, which is seldom a tmpfs; `remove` it in the end. */
 export function prepareFio(name: string, mib: number): Fio {
   const folder = mkdtempSync('/var/tmp/marple-test-fio-');
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'data');
   const program = join(folder, name);
   symlinkSync(execFileSync('sh', ['-c', 'command -v fio'], { encoding: 'utf8' }).trim(), program);
@@ -75,7 +76,8 @@ export function prepareFio(name: string, mib: number): Fio {
       });
     });
   };
-  return { file, program, args, result, start };
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  return { file, program, args, result, start, remove };
 }
 
 /** Name of the disk that a file lies on, and the sector where its partition begins. */
