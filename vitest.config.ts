@@ -1,5 +1,6 @@
 import { transform } from 'esbuild';
 import { defineConfig, type Plugin } from 'vitest/config';
+import { webAppVitePlugin } from './scripts/web-app.mjs';
 
 /**
  * TypeScript goes through esbuild, as it does for the bundle: vitest's own compiler leaves decorators as they are, and
@@ -11,9 +12,11 @@ function compileTypeScript(): Plugin {
     enforce: 'pre',
     async transform(code, id) {
       const [path = id] = id.split('?');
-      if (!path.endsWith('.ts') || path.includes('/node_modules/')) return null;
+      if (!/\.tsx?$/.test(path) || path.includes('/node_modules/')) return null;
       const compiled = await transform(code, {
-        loader: 'ts',
+        loader: path.endsWith('x') ? 'tsx' : 'ts',
+        jsx: 'automatic',
+        jsxImportSource: 'preact',
         sourcefile: path,
         sourcemap: 'external',
         target: 'es2022',
@@ -27,7 +30,7 @@ function compileTypeScript(): Plugin {
 const MACHINE = ['test/e2e/**/*.test.ts', 'test/real/**/*.test.ts'];
 
 export default defineConfig({
-  plugins: [compileTypeScript()],
+  plugins: [webAppVitePlugin, compileTypeScript()],
   oxc: false,
   test: {
     env: { LC_ALL: 'C', TZ: 'UTC' },

@@ -1,6 +1,7 @@
 // Bundles the command line into one file, dist/marple.cjs.
 import { chmod, readFile } from 'node:fs/promises';
 import { build } from 'esbuild';
+import { webAppPlugin } from './web-app.mjs';
 
 const outfile = 'dist/marple.cjs';
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
@@ -17,6 +18,7 @@ await build({
   // What only some views need stays outside, and is loaded when such a view draws: canvas is native, and what opens
   // pictures finds its own script by its path.
   external: ['canvas', 'chart.js', 'chartjs-node-canvas', 'open'],
+  plugins: [webAppPlugin],
   logLevel: 'warning',
 });
 await chmod(outfile, 0o755);

@@ -4,13 +4,11 @@ import { UnavailableError } from '../common/errors.ts';
 import { formatCount, formatShare, visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
+import { renderView } from './page.ts';
 import { drawWithScript, findScript } from './perl-flamegraph.ts';
+import { THEMES, type Theme } from './shape/frame-colour.ts';
 import { layoutFlame, StackTree } from './shape/tree.ts';
 import { drawFlame } from './svg-flamegraph.ts';
-
-/** Colour themes that flamegraph.pl has in all its versions. */
-export const THEMES = ['hot', 'mem', 'io', 'java', 'js', 'red', 'green', 'blue', 'yellow', 'purple', 'orange'] as const;
-export type Theme = (typeof THEMES)[number];
 
 const optionsSchema = z.strictObject({
   /** Empty: chosen from what is shown. */
@@ -44,13 +42,14 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     name: 'flamegraph',
     flag: '-fg',
     long: '--flamegraph',
-    summary: 'flame graph of stacks (SVG)',
-    formats: ['svg'],
+    summary: 'flame graph of stacks (SVG, HTML)',
+    formats: ['svg', 'html'],
     options: optionsSchema,
     fits: (header) => header.datatype === 'stack',
   };
 
   override async render(): Promise<Rendered> {
+    if (this.job.format === 'html') return renderView('flamegraph', this.job, this.#title());
     const picture = await this.#picture();
     // The script refuses an input without a single sample.
     if (this.job.options.engine === 'flamegraph.pl' && picture.tree.root.total > 0) {
@@ -62,6 +61,12 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
       }
     }
     return Buffer.from(drawFlame(picture, layoutFlame(picture.tree, picture.width - 20, picture.minWidth)));
+  }
+
+  #title(): string {
+    const { section, title, options } = this.job;
+    const { header } = section;
+    return visible(title || options.title || `${header.interface}: ${header.weight?.label ?? 'stacks'}`);
   }
 
   async #picture(): Promise<FlamePicture> {
@@ -81,7 +86,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     if (idle > 0) this.notes.push(`${hidden}; --idle shows them`);
     return {
       tree,
-      title: visible(this.job.title || options.title || `${header.interface}: ${header.weight?.label ?? 'stacks'}`),
+      title: this.#title(),
       subtitle: [...sectionOrigin(header, filter), `${formatCount(total)} ${unit}`, ...(idle > 0 ? [hidden] : [])].join(
         ' · ',
       ),

@@ -20,9 +20,9 @@ import { GenericDisplay, type Rendered, type ViewDescription } from './generic-d
 import { sectionNotes, sectionOrigin } from './notes.ts';
 import { layerColours, OTHER_COLOUR } from './palette.ts';
 import { niceStep } from './shape/bins.ts';
+import { hashText } from './shape/frame-colour.ts';
 import { shownRange } from './shape/range.ts';
 import { SeriesBuilder, SeriesSummary } from './shape/series.ts';
-import { hashText } from './svg-flamegraph.ts';
 
 const optionsSchema = z.strictObject({
   title: z.string().default(''),

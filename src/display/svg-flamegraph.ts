@@ -1,7 +1,8 @@
 import { formatCount, shorten, visible, xmlText } from '../common/text.ts';
-import type { FlamePicture, Theme } from './flamegraph.ts';
+import type { FlamePicture } from './flamegraph.ts';
 import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
+import { frameColour } from './shape/frame-colour.ts';
 import type { FlameLayout, FrameBox } from './shape/tree.ts';
 
 const PAD = 10;
@@ -68,41 +69,6 @@ function drawFrame(box: FrameBox, total: number, bottom: number, picture: FlameP
 function labelIn(name: string, width: number): string {
   const room = Math.floor((width - 6) / (FONT * CHARACTER));
   return room < 3 ? '' : shorten(name, room);
-}
-
-/** Hue, in degrees, and its spread for the themes of one colour. */
-const HUES: Readonly<Record<Exclude<Theme, 'java' | 'js'>, readonly [from: number, to: number]>> = {
-  hot: [8, 50],
-  mem: [95, 150],
-  io: [205, 240],
-  red: [0, 10],
-  green: [100, 120],
-  blue: [212, 228],
-  yellow: [48, 58],
-  purple: [280, 300],
-  orange: [24, 36],
-};
-
-/** The same name has the same colour in every picture. */
-export function frameColour(name: string, theme: Theme): string {
-  const [from, to] = HUES[theme === 'java' || theme === 'js' ? languageTheme(name) : theme];
-  const hash = hashText(name);
-  const hue = from + ((hash & 0xff) / 255) * (to - from);
-  const lightness = 58 + ((hash >>> 8) & 0xf);
-  return `hsl(${hue.toFixed(0)},78%,${lightness}%)`;
-}
-
-/** C++ is yellow, Java and JavaScript (names with a path) green, the system red. */
-function languageTheme(name: string): 'yellow' | 'green' | 'red' {
-  return name.includes('::') ? 'yellow' : name.includes('/') ? 'green' : 'red';
-}
-
-/** FNV-1a, 32 bits. */
-export function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
-  // The low bits of FNV-1a alone tell similar names poorly apart.
-  return (hash ^ (hash >>> 15)) >>> 0;
 }
 
 const STYLE = `

@@ -1,0 +1,250 @@
+import { createHash } from 'node:crypto';
+import { deflateRawSync } from 'node:zlib';
+import { type Filter, type SectionGroup, selectEvents, selectPoints, selectStacks } from '../analysis/select.ts';
+import { EXIT, MarpleError } from '../common/errors.ts';
+import type { Column, SectionReader } from '../common/reader.ts';
+import { type DisplayJob, SIGNATURE } from './generic-display.ts';
+import { sectionNotes, sectionOrigin } from './notes.ts';
+import { Packer } from './shape/packing.ts';
+import type { PageColumn, PageManifest, PageSection, PageStacks } from './shape/page.ts';
+
+/** Records of one section that a page can hold and a browser still draw at once. */
+export const MAX_ROWS = 4_000_000;
+
+/**
+ * One self-contained HTML page: the app of display/web and the data that it shows. Nothing is loaded from elsewhere.
+ * @throws MarpleError (2) where a section has more records than a page can hold.
+ */
+export async function renderPage(
+  groups: readonly SectionGroup[],
+  filter: Filter,
+  about: Omit<PageManifest, 'version' | 'sections' | 'filter'>,
+): Promise<Buffer> {
+  const packer = new Packer();
+  const sections: PageSection[] = [];
+  for (const group of groups) {
+    for (const section of group.all) sections.push(await packSection(group, section, filter, packer));
+  }
+  const { from, to } = filter;
+  const manifest: PageManifest = {
+    version: 1,
+    ...about,
+    sections,
+    filter: { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) },
+  };
+  return pageOf(manifest, packer.bytes(), await loadApp());
+}
+
+/** The page of one view. `height` and `width` are the window's, unless they were asked for. */
+export async function renderView(view: string, job: DisplayJob<unknown>, title: string): Promise<Buffer> {
+  const { group, section, filter, options, width, height, showIdle } = job;
+  return renderPage([group], filter, {
+    title,
+    origin: sectionOrigin(section.header, filter).join(' · '),
+    view,
+    section: section.number,
+    options: options as Readonly<Record<string, unknown>>,
+    showIdle,
+    ...(width === undefined ? {} : { width }),
+    ...(height === undefined ? {} : { height }),
+  });
+}
+
+async function packSection(
+  group: SectionGroup,
+  section: SectionReader,
+  filter: Filter,
+  packer: Packer,
+): Promise<PageSection> {
+  const { number, header } = section;
+  const about = { number, header, notes: sectionNotes(header) };
+  switch (header.datatype) {
+    case 'stack':
+      return { ...about, columns: [], stacks: await packStacks(group, section, filter, packer) };
+    case 'datapoint':
+      return { ...about, columns: await packPoints(section, filter, packer) };
+    case 'event':
+      return { ...about, columns: await packEvents(section, filter, packer) };
+  }
+}
+
+async function packPoints(section: SectionReader, filter: Filter, packer: Packer): Promise<PageColumn[]> {
+  const fields = section.header.fields ?? ['info'];
+  const [x, y] = [new Growing(), new Growing()];
+  const columns = fields.map((name) => new GrowingColumn(name));
+  const want = fields.map((field) => ({ field, as: 'text' as const }));
+  for await (const points of selectPoints(section, want, filter)) {
+    x.add(points.x);
+    y.add(points.y);
+    for (const [i, column] of points.columns.entries()) columns[i]!.add(column);
+    checkRows(section, x.length);
+  }
+  return [
+    { name: 'x', values: packer.pack(x.values) },
+    { name: 'y', values: packer.pack(y.values) },
+    ...columns.map((column) => column.pack(packer)),
+  ];
+}
+
+async function packEvents(section: SectionReader, filter: Filter, packer: Packer): Promise<PageColumn[]> {
+  const fields = section.header.fields ?? [];
+  const time = new Growing();
+  const columns = ['type', ...fields].map((name) => new GrowingColumn(name));
+  const want = fields.map((field) => ({ field, as: 'text' as const }));
+  for await (const events of selectEvents(section, want, filter)) {
+    time.add(events.time.map((ns) => ns / 1e9));
+    for (const [i, column] of [events.type, ...events.columns].entries()) columns[i]!.add(column);
+    checkRows(section, time.length);
+  }
+  return [{ name: 'time', values: packer.pack(time.values) }, ...columns.map((column) => column.pack(packer))];
+}
+
+function checkRows({ number, header }: SectionReader, rows: number): void {
+  if (rows <= MAX_ROWS) return;
+  throw new MarpleError(
+    `section ${number} (${header.interface}) has more than ${MAX_ROWS.toLocaleString('en-US')} records, too many for one page`,
+    EXIT.usage,
+    'show a part of it: --from SECONDS --to SECONDS, or --pid or --comm',
+  );
+}
+
+async function packStacks(
+  group: SectionGroup,
+  section: SectionReader,
+  filter: Filter,
+  packer: Packer,
+): Promise<PageStacks> {
+  const names: string[] = [];
+  const nameIds = new Map<string, number>();
+  const parents: number[] = [0];
+  const frames: number[] = [0];
+  const children: Map<number, number>[] = [new Map()];
+  const ends: number[] = [];
+  const weights: number[] = [];
+  const idOf = (name: string): number => {
+    let id = nameIds.get(name);
+    if (id === undefined) {
+      id = names.length;
+      names.push(name);
+      nameIds.set(name, id);
+    }
+    return id;
+  };
+  for await (const { stack, weight } of selectStacks(group, section, filter)) {
+    let node = 0;
+    for (const name of stack) {
+      const id = idOf(name);
+      let child = children[node]!.get(id);
+      if (child === undefined) {
+        child = parents.length;
+        parents.push(node);
+        frames.push(id);
+        children.push(new Map());
+        children[node]!.set(id, child);
+      }
+      node = child;
+    }
+    ends.push(node);
+    weights.push(weight);
+    checkRows(section, parents.length);
+  }
+  return {
+    names,
+    parents: packer.pack(parents),
+    frames: packer.pack(frames),
+    ends: packer.pack(ends),
+    weights: packer.pack(weights),
+  };
+}
+
+/** Numbers that come chunk by chunk. */
+class Growing {
+  #values = new Float64Array(4096);
+  length = 0;
+
+  get values(): Float64Array {
+    return this.#values.subarray(0, this.length);
+  }
+
+  add(chunk: ArrayLike<number>): void {
+    if (this.length + chunk.length > this.#values.length) {
+      const larger = new Float64Array(2 * (this.length + chunk.length));
+      larger.set(this.values);
+      this.#values = larger;
+    }
+    this.#values.set(chunk, this.length);
+    this.length += chunk.length;
+  }
+}
+
+/** A column of texts, of which those that are all numbers become numbers. */
+class GrowingColumn {
+  readonly #ids = new Growing();
+  #dictionary: readonly string[] = [];
+
+  constructor(readonly name: string) {}
+
+  add({ values, dictionary }: Column): void {
+    this.#ids.add(values);
+    this.#dictionary = dictionary;
+  }
+
+  pack(packer: Packer): PageColumn {
+    const { name } = this;
+    const ids = this.#ids.values;
+    const isNumber =
+      this.#dictionary.length > 0 && this.#dictionary.every((text) => /^-?(0|[1-9]\d{0,14})$/.test(text));
+    if (!isNumber) return { name, values: packer.pack(ids), texts: this.#dictionary };
+    const numbers = this.#dictionary.map(Number);
+    return { name, values: packer.pack(ids.map((id) => numbers[id]!)) };
+  }
+}
+
+interface WebApp {
+  readonly script: string;
+  readonly style: string;
+}
+
+async function loadApp(): Promise<WebApp> {
+  // scripts/web-app.mjs makes it from display/web when the command line is bundled.
+  const { script, style } = await import('virtual:web-app');
+  return { script, style };
+}
+
+/** Only what the page itself holds runs: the script is named by its hash (CSP level 3, "hash-source"). */
+function pageOf(manifest: PageManifest, bytes: Uint8Array, app: WebApp): Buffer {
+  const hash = createHash('sha256').update(app.script).digest('base64');
+  const policy = `default-src 'none'; script-src 'sha256-${hash}'; style-src 'unsafe-inline'; img-src data: blob:`;
+  const data = deflateRawSync(bytes, { level: 6 }).toString('base64');
+  return Buffer.from(`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<!-- ${SIGNATURE} -->
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${htmlText(manifest.title)}</title>
+<style>${app.style}</style>
+</head>
+<body>
+<div id="app"></div>
+<noscript>This page draws its pictures itself, and needs JavaScript for that.</noscript>
+<script type="application/json" id="manifest">${scriptJson(manifest)}</script>
+<script type="application/octet-stream" id="data">${data}</script>
+<script>${app.script}</script>
+</body>
+</html>
+`);
+}
+
+/** JSON that cannot end the script element that it stands in, whatever names it holds. */
+function scriptJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+function htmlText(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

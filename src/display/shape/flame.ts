@@ -1,0 +1,106 @@
+/*
+ * Flame graph layout on arrays, for stacks that are a tree already: what a browser zooms through without laying out what
+ * cannot be seen. The figure is that of layoutFlame in tree.ts.
+ */
+
+export interface TreeArrays {
+  readonly names: readonly string[];
+  /** The parent of a node has a lower number; node 0 is above all. */
+  readonly parents: Int32Array;
+  readonly frames: Int32Array;
+}
+
+/** Weight of everything that passes through or ends at each node. `ends` and `weights` are by stack. */
+export function nodeTotals(
+  { parents }: TreeArrays,
+  ends: Int32Array,
+  weights: Float64Array,
+): { total: Float64Array; self: Float64Array } {
+  const self = new Float64Array(parents.length);
+  for (let i = 0; i < ends.length; i++) self[ends[i]!]! += weights[i]!;
+  const total = self.slice();
+  for (let node = parents.length - 1; node > 0; node--) total[parents[node]!]! += total[node]!;
+  return { total, self };
+}
+
+/** The children of every node, in the order of their names. */
+export class ChildLists {
+  readonly #first: Int32Array;
+  readonly #children: Int32Array;
+
+  constructor({ names, parents, frames }: TreeArrays) {
+    const ranks = new Int32Array(names.length);
+    const byName = names.map((_, i) => i).sort((a, b) => compareNames(names[a]!, names[b]!));
+    for (const [rank, name] of byName.entries()) ranks[name] = rank;
+    const count = parents.length;
+    const first = new Int32Array(count + 1);
+    for (let node = 1; node < count; node++) first[parents[node]! + 1]!++;
+    for (let node = 0; node < count; node++) first[node + 1]! += first[node]!;
+    const children = new Int32Array(Math.max(0, count - 1));
+    const next = first.slice();
+    for (let node = 1; node < count; node++) children[next[parents[node]!]!++] = node;
+    for (let node = 0; node < count; node++) {
+      if (first[node + 1]! - first[node]! < 2) continue;
+      children.subarray(first[node]!, first[node + 1]!).sort((a, b) => ranks[frames[a]!]! - ranks[frames[b]!]!);
+    }
+    this.#first = first;
+    this.#children = children;
+  }
+
+  of(node: number): Int32Array {
+    return this.#children.subarray(this.#first[node]!, this.#first[node + 1]!);
+  }
+}
+
+/** As sorted folded text has them: each name ends in the `;` behind it. */
+function compareNames(a: string, b: string): number {
+  const [left, right] = [`${a};`, `${b};`];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** A frame to draw, in pixels; `depth` counts from the root, node 0. */
+export interface FlameBox {
+  readonly node: number;
+  readonly depth: number;
+  readonly x: number;
+  readonly width: number;
+}
+
+/**
+ * The frames that are wider than `minWidth` pixels, a parent before its children. The node `zoom` takes the whole width, and
+ * so do those below it.
+ */
+export function flameBoxes(
+  tree: TreeArrays,
+  children: ChildLists,
+  total: Float64Array,
+  zoom: number,
+  width: number,
+  minWidth: number,
+): FlameBox[] {
+  const path: number[] = [];
+  for (let node = zoom; node !== 0; node = tree.parents[node]!) path.unshift(node);
+  const boxes: FlameBox[] = [{ node: 0, depth: 0, x: 0, width }];
+  for (const [i, node] of path.entries()) boxes.push({ node, depth: i + 1, x: 0, width });
+  if (!(total[zoom]! > 0)) return boxes;
+  const scale = width / total[zoom]!;
+  const pending: FlameBox[] = [boxes.at(-1)!];
+  for (let box = pending.pop(); box !== undefined; box = pending.pop()) {
+    let used = 0;
+    const kept: FlameBox[] = [];
+    for (const node of children.of(box.node)) {
+      const own = total[node]! * scale;
+      if (own < minWidth) continue;
+      kept.push({ node, depth: box.depth + 1, x: used, width: own });
+      used += own;
+    }
+    // A frame's own weight, and what is too narrow, stands left of its children.
+    const shift = box.x + total[box.node]! * scale - used;
+    for (const child of kept) {
+      const placed = { ...child, x: shift + child.x };
+      boxes.push(placed);
+      pending.push(placed);
+    }
+  }
+  return boxes;
+}

@@ -1,0 +1,58 @@
+import type { SectionHeader } from '../../common/header.ts';
+import type { PackedColumn } from './packing.ts';
+
+/*
+ * What a page holds beside the app: one JSON manifest, and the packed bytes of the columns. Written by display/page.ts,
+ * read by display/web/model.ts.
+ */
+
+/** A column of numbers, or of texts: then the numbers are places in `texts`. */
+export interface PageColumn {
+  readonly name: string;
+  readonly values: PackedColumn;
+  readonly texts?: readonly string[];
+}
+
+/**
+ * The stacks of a section as a tree: node 0 is above all roots; the parent of a node has a lower number. `frames` are
+ * places in `names`. Stack i of the section (the line that events refer to) ends at node `ends[i]` and weighs `weights[i]`.
+ */
+export interface PageStacks {
+  readonly names: readonly string[];
+  readonly parents: PackedColumn;
+  readonly frames: PackedColumn;
+  readonly ends: PackedColumn;
+  readonly weights: PackedColumn;
+}
+
+export interface PageSection {
+  /** Its place in the file, from 1. */
+  readonly number: number;
+  readonly header: SectionHeader;
+  /** Of a datapoint section `x` and `y` and its fields; of events `time` (seconds), `type` and their fields. */
+  readonly columns: readonly PageColumn[];
+  readonly stacks?: PageStacks;
+  /** One sentence each: what a reader must know. */
+  readonly notes: readonly string[];
+}
+
+export interface PageManifest {
+  readonly version: 1;
+  readonly title: string;
+  /** Where and when the data comes from. */
+  readonly origin: string;
+  /** The view that is shown: a view's name, or `report`. */
+  readonly view: string;
+  /** The section that a single view shows. */
+  readonly section: number;
+  readonly sections: readonly PageSection[];
+  /** Options of the views, as the config has them. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Whether idle time (swapper) is shown from the start. */
+  readonly showIdle: boolean;
+  /** What was selected when the page was made. */
+  readonly filter: { readonly from?: number; readonly to?: number };
+  /** Size in pixels, where it was asked for; else the window's. */
+  readonly width?: number;
+  readonly height?: number;
+}

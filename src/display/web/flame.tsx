@@ -1,0 +1,263 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { formatCount, formatShare, visible } from '../../common/text.ts';
+import { ChildLists, type FlameBox, flameBoxes, nodeTotals } from '../shape/flame.ts';
+import { frameColour } from '../shape/frame-colour.ts';
+import type { ViewProps } from './app.tsx';
+import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
+import { rootOf, stackWeights } from './filters.ts';
+import type { Stacks } from './model.ts';
+
+const ROW = 18;
+const MIN_WIDTH = 0.4;
+const IDLE = 'swapper';
+
+/** Stacks, widths proportional to weight. Zoom by click, search by regular expression, all of it by keyboard too. */
+export function FlameView({ data, section, filters }: ViewProps) {
+  const theme = useTheme();
+  const [ref, size] = useSize<HTMLDivElement>();
+  const [showIdle, setShowIdle] = useState(data.manifest.showIdle);
+  const [icicle, setIcicle] = useState(false);
+  const [callers, setCallers] = useState(false);
+  const [search, setSearch] = useState('');
+  const [zoom, setZoom] = useState(0);
+  const [focus, setFocus] = useState(0);
+  const [hover, setHover] = useState<{ readonly node: number; readonly at: Place } | undefined>();
+  const input = useRef<HTMLInputElement>(null);
+
+  const stacks = useMemo(() => (callers ? reversed(section.stacks!) : section.stacks!), [section, callers]);
+  const children = useMemo(() => new ChildLists(stacks), [stacks]);
+  const { total, self, idle } = useMemo(() => {
+    const weights = Float64Array.from(stackWeights(data, section, filters));
+    let hidden = 0;
+    for (let line = 0; line < weights.length; line++) {
+      if (rootOf(section.stacks!, section.stacks!.ends[line]!) !== IDLE) continue;
+      hidden += weights[line]!;
+      if (!showIdle) weights[line] = 0;
+    }
+    return { ...nodeTotals(stacks, stacks.ends, weights), idle: hidden };
+  }, [data, section, stacks, filters, showIdle]);
+  useEffect(() => {
+    setZoom(0);
+    setFocus(0);
+  }, [stacks]);
+
+  // The root is what one sees first: it is at the bottom, unless the icicle hangs from the top.
+  useEffect(() => {
+    const element = ref.current;
+    if (element !== null) element.scrollTop = icicle ? 0 : element.scrollHeight;
+  }, [icicle, stacks, size.height]);
+
+  const all = total[0]!;
+  const unit = section.header.weight?.unit ?? 'samples';
+  const boxes = useMemo(
+    () => (size.width > 0 ? flameBoxes(stacks, children, total, zoom, size.width, MIN_WIDTH) : []),
+    [stacks, children, total, zoom, size.width],
+  );
+  const levels = boxes.reduce((most, box) => Math.max(most, box.depth + 1), 1);
+  const height = Math.max(size.height, levels * ROW + 2);
+  const topOf = (depth: number): number => (icicle ? depth * ROW + 1 : height - (depth + 1) * ROW - 1);
+  const pattern = useMemo(() => toPattern(search), [search]);
+  const matches = useMemo(
+    () => (pattern instanceof RegExp ? stacks.names.map((name) => pattern.test(name)) : undefined),
+    [pattern, stacks],
+  );
+  const found = useMemo(
+    () => (matches === undefined ? 0 : matchedWeight(stacks, children, total, zoom, matches)),
+    [matches, stacks, children, total, zoom],
+  );
+
+  const nameOf = (node: number): string => (node === 0 ? 'all' : visible(stacks.names[stacks.frames[node]!] ?? ''));
+  const boxAt = (event: MouseEvent): FlameBox | undefined => {
+    const place = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    const [x, y] = [event.clientX - place.left, event.clientY - place.top];
+    const depth = icicle ? Math.floor((y - 1) / ROW) : Math.floor((height - 1 - y) / ROW);
+    return boxes.find((box) => box.depth === depth && x >= box.x && x < box.x + box.width);
+  };
+  const onKey = (event: KeyboardEvent): void => {
+    const up = icicle ? 'ArrowDown' : 'ArrowUp';
+    const down = icicle ? 'ArrowUp' : 'ArrowDown';
+    const beside = (step: number): number => {
+      const siblings = boxes.filter(({ node }) => node !== 0 && stacks.parents[node] === stacks.parents[focus]);
+      const at = siblings.findIndex(({ node }) => node === focus);
+      return siblings[at + step]?.node ?? focus;
+    };
+    if (event.key === up)
+      setFocus(boxes.find(({ node }) => node !== 0 && stacks.parents[node] === focus)?.node ?? focus);
+    else if (event.key === down) setFocus(stacks.parents[focus]!);
+    else if (event.key === 'ArrowLeft') setFocus(beside(-1));
+    else if (event.key === 'ArrowRight') setFocus(beside(1));
+    else if (event.key === 'Enter') setZoom(focus);
+    else if (event.key === 'Escape') setZoom(0);
+    else if (event.key === '/') input.current?.focus();
+    else return;
+    event.preventDefault();
+  };
+
+  const shown = hover?.node ?? focus;
+  const describe = (node: number): string =>
+    `${nameOf(node)}: ${formatCount(total[node]!)} ${unit}, ${formatShare(total[node]!, all)} of all` +
+    (self[node]! > 0 ? `, ${formatCount(self[node]!)} in itself` : '');
+  return (
+    <>
+      <div class="bar" role="toolbar" aria-label="Flame graph">
+        <button type="button" onClick={() => setZoom(0)} disabled={zoom === 0} title="Esc">
+          Reset zoom
+        </button>
+        <button type="button" aria-pressed={icicle} onClick={() => setIcicle(!icicle)}>
+          Icicle
+        </button>
+        <button
+          type="button"
+          aria-pressed={callers}
+          onClick={() => setCallers(!callers)}
+          title="From the innermost function outwards"
+        >
+          Reversed
+        </button>
+        {idle > 0 && (
+          <button type="button" aria-pressed={showIdle} onClick={() => setShowIdle(!showIdle)}>
+            Idle ({formatCount(idle)} {unit})
+          </button>
+        )}
+        <span class="space" />
+        {search !== '' && (
+          <span role="status">
+            {pattern instanceof RegExp ? `${formatShare(found, total[zoom]!)} matched` : 'not a regular expression'}
+          </span>
+        )}
+        <input
+          ref={input}
+          type="search"
+          class={pattern === 'wrong' ? 'bad' : ''}
+          placeholder="Search: regular expression ( / )"
+          aria-label="Search"
+          size={30}
+          value={search}
+          onInput={(event) => setSearch(event.currentTarget.value)}
+        />
+      </div>
+      <div class="view">
+        <div class="scroll" ref={ref}>
+          <Canvas
+            width={size.width}
+            height={height}
+            tabIndex={0}
+            role="application"
+            aria-label={`Flame graph. ${describe(shown)}`}
+            onKeyDown={onKey}
+            onClick={(event: MouseEvent) => {
+              const box = boxAt(event);
+              if (box === undefined) return;
+              setZoom(box.node);
+              setFocus(box.node);
+            }}
+            onMouseMove={(event: MouseEvent) => {
+              const box = boxAt(event);
+              setHover(box === undefined ? undefined : { node: box.node, at: { x: event.clientX, y: event.clientY } });
+            }}
+            onMouseLeave={() => setHover(undefined)}
+            depends={[boxes, theme.isDark, matches, focus, icicle, total]}
+            draw={(context) => {
+              context.font = `12px ${FONT}`;
+              context.textBaseline = 'middle';
+              for (const box of boxes) {
+                const name = nameOf(box.node);
+                const top = topOf(box.depth);
+                const isMatch = matches !== undefined && box.node !== 0 && matches[stacks.frames[box.node]!] === true;
+                context.fillStyle = isMatch ? theme.mark : box.node === 0 ? theme.panel : frameColour(name, 'hot');
+                context.fillRect(box.x, top, Math.max(box.width - 0.5, MIN_WIDTH), ROW - 1);
+                if (box.node === focus && focus !== 0) {
+                  context.strokeStyle = theme.ink;
+                  context.lineWidth = 1.5;
+                  context.strokeRect(box.x + 0.75, top + 0.75, Math.max(1, box.width - 2), ROW - 2.5);
+                }
+                if (box.width < 26) continue;
+                context.fillStyle = isMatch ? theme.back : box.node === 0 ? theme.ink : '#1c1e21';
+                context.fillText(clipped(context, name, box.width - 8), box.x + 4, top + ROW / 2);
+              }
+              if (all === 0) {
+                context.fillStyle = theme.faint;
+                context.fillText('No samples with these filters.', 14, 30);
+              }
+            }}
+          />
+        </div>
+      </div>
+      <div class="status">{describe(shown)}</div>
+      {hover !== undefined && (
+        <Tip at={hover.at}>
+          <b>{nameOf(hover.node)}</b>
+          <div>
+            {formatCount(total[hover.node]!)} {unit} · {formatShare(total[hover.node]!, all)} of all
+            {zoom !== 0 && ` · ${formatShare(total[hover.node]!, total[zoom]!)} of what is zoomed`}
+          </div>
+          <div class="faint">
+            itself {formatCount(self[hover.node]!)} ({formatShare(self[hover.node]!, all)})
+          </div>
+        </Tip>
+      )}
+    </>
+  );
+}
+
+function toPattern(text: string): RegExp | 'wrong' | undefined {
+  if (text === '') return undefined;
+  try {
+    return new RegExp(text, 'iu');
+  } catch {
+    return 'wrong';
+  }
+}
+
+/** Weight below `zoom` of the outermost frames that match, so that nothing counts twice. */
+function matchedWeight(
+  stacks: Stacks,
+  children: ChildLists,
+  total: Float64Array,
+  zoom: number,
+  matches: readonly boolean[],
+): number {
+  let sum = 0;
+  const pending = [zoom];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (node !== 0 && matches[stacks.frames[node]!] === true) sum += total[node]!;
+    else pending.push(...children.of(node));
+  }
+  return sum;
+}
+
+/** The same stacks from the innermost frame outwards. The lines keep their numbers. */
+function reversed(stacks: Stacks): Stacks {
+  const parents = [0];
+  const frames = [0];
+  const below: Map<number, number>[] = [new Map()];
+  const ends = new Int32Array(stacks.ends.length);
+  for (const [line, end] of stacks.ends.entries()) {
+    let at = 0;
+    for (let node = end; node !== 0; node = stacks.parents[node]!) {
+      const frame = stacks.frames[node]!;
+      let child = below[at]!.get(frame);
+      if (child === undefined) {
+        child = parents.length;
+        parents.push(at);
+        frames.push(frame);
+        below.push(new Map());
+        below[at]!.set(frame, child);
+      }
+      at = child;
+    }
+    ends[line] = at;
+  }
+  return { ...stacks, parents: Int32Array.from(parents), frames: Int32Array.from(frames), ends };
+}
+
+function clipped(context: CanvasRenderingContext2D, text: string, width: number): string {
+  if (context.measureText(text).width <= width) return text;
+  let [low, high] = [0, text.length];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (context.measureText(`${text.slice(0, middle)}…`).width <= width) low = middle;
+    else high = middle - 1;
+  }
+  return low < 2 ? '' : `${text.slice(0, low)}…`;
+}
