@@ -10,7 +10,7 @@ export function sectionNotes(header: SectionHeader): string[] {
   if (header.substitute !== undefined) {
     notes.push(`stands in for ${visible(header.substitute.for)}: ${visible(header.substitute.why)}`);
   }
-  for (const warning of header.warnings ?? []) notes.push(visible(warning));
+  for (const sentence of [...(header.warnings ?? []), ...(header.notes ?? [])]) notes.push(visible(sentence));
   return notes;
 }
 

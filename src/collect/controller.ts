@@ -65,6 +65,7 @@ export interface SectionResult {
   readonly skipped: number;
   readonly tool: string;
   readonly warnings: readonly string[];
+  readonly notes: readonly string[];
 }
 
 export interface Failure {
@@ -454,6 +455,7 @@ function sectionResult(job: Job, section: SectionWriter): SectionResult {
     skipped: header.skipped ?? 0,
     tool: job.tool,
     warnings: header.warnings ?? [],
+    notes: header.notes ?? [],
   };
 }
 

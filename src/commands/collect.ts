@@ -307,6 +307,9 @@ function say(result: CollectResult, output: Output): void {
   for (const warning of new Set(result.sections.flatMap((s) => s.warnings.map((w) => `${s.interface}: ${w}`)))) {
     output.warn(warning);
   }
+  for (const note of new Set(result.sections.flatMap((s) => s.notes.map((n) => `${s.interface}: ${n}`)))) {
+    output.info(note);
+  }
   for (const failure of result.failures) {
     output.error(new MarpleError(`${failure.interface} failed: ${failure.reason}`, EXIT.someFailed, failure.hint));
   }

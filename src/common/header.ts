@@ -41,6 +41,7 @@ export const headerSchema = z.looseObject({
   skipped: count.optional(),
   overhead: z.record(z.string(), z.unknown()).optional(),
   warnings: z.array(z.string()).optional(),
+  notes: z.array(z.string()).optional(),
 });
 
 export type SectionHeader = z.infer<typeof headerSchema>;

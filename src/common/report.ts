@@ -11,6 +11,7 @@ export class HeaderReport implements Report {
   #substitute: { for: string; why: string } | undefined;
   readonly #options: Record<string, unknown> = {};
   readonly #warnings = new Set<string>();
+  readonly #notes = new Set<string>();
   readonly #quoted: string[] = [];
   #distrusted: string | undefined;
   #lost = 0;
@@ -23,6 +24,10 @@ export class HeaderReport implements Report {
 
   warn(sentence: string): void {
     this.#warnings.add(sentence);
+  }
+
+  note(sentence: string): void {
+    this.#notes.add(sentence);
   }
 
   distrust(sentence: string): void {
@@ -84,5 +89,7 @@ export class HeaderReport implements Report {
     if (this.#skipped > 0) header.skipped = (header.skipped ?? 0) + this.#skipped;
     const warnings = [...new Set([...(header.warnings ?? []), ...this.warnings])];
     if (warnings.length > 0) header.warnings = warnings;
+    const notes = [...new Set([...(header.notes ?? []), ...this.#notes])];
+    if (notes.length > 0) header.notes = notes;
   }
 }

@@ -29,6 +29,8 @@ export interface Report {
   tool(tool: { name: string; version: string; command: readonly string[] }): void;
   /** Something that makes the numbers less than they seem: one sentence. A repeated sentence is kept once. */
   warn(sentence: string): void;
+  /** What is worth knowing and no cause for concern: one sentence. */
+  note(sentence: string): void;
   /** Like warn, for output that cannot be believed: the next tool in the order is taken the next time. */
   distrust(sentence: string): void;
   /** `count` records that the kernel or the tool dropped before they could be read. */

@@ -216,7 +216,7 @@ function reportPairs(pairs: IoPairs, report: Report): void {
   ];
   const usual = kinds.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   if (usual.length > 0) {
-    report.warn(
+    report.note(
       `as usual, I/Os of which only one end can be seen are not in the data (of the whole machine: ${usual.join(', ')})`,
     );
   }
@@ -232,7 +232,7 @@ function reportPairs(pairs: IoPairs, report: Report): void {
     );
   }
   if (counts.requeued > 0) {
-    report.warn(
+    report.note(
       `as usual under load, I/Os went back to their queue (${counts.requeued} times); their latency counts from when they were issued again`,
     );
   }
