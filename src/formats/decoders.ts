@@ -4,6 +4,7 @@ import { type Decoder, type Recording, type RunInfo, readRecording } from './rec
 
 /** What reads each format of recording, loaded when it is needed. */
 const DECODERS = new Map<string, () => Promise<{ readonly decode: Decoder }>>([
+  ['ftrace-cpusched', () => import('./ftrace-cpusched.ts')],
   ['perf-callstack', () => import('./perf-callstack.ts')],
   ['ftrace-disklat', () => import('./ftrace-disklat.ts')],
 ]);

@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { z } from 'zod';
+import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import type { Batch, Report } from '../common/section.ts';
+import { FtraceReader, ftraceDetailsSchema, GAP_END, GAP_START } from './ftrace.ts';
+import { reportTraceLoss } from './ftrace-loss.ts';
+import type { Recording, RunInfo } from './recording.ts';
+import { SchedDecoder } from './sched.ts';
+
+const detailsSchema = z.object({ ftrace: ftraceDetailsSchema });
+
+const BATCH = 4096;
+/** Events between two rests of a decoder that has nothing to give. */
+const SLICE = 50_000;
+
+/**
+ * Decodes a trace of the scheduler (SCHED_EVENTS): one event per record in scope, sorted by time (ns since the origin), as
+ * SchedDecoder has it. Where events of a CPU were lost there is a `lost` before and a `resume` behind the hole.
+ * @throws DamagedFileError where the recording's description is none that can be read here.
+ */
+export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
+  const parsed = detailsSchema.safeParse(recording.details);
+  if (!parsed.success)
+    throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of a scheduler trace');
+  const { ftrace } = parsed.data;
+  const reader = new FtraceReader(dir, ftrace, BigInt(run.origin));
+  try {
+    const decoder = makeDecoder(dir, ftrace.formats, (name) => reader.format(name), run, report);
+    let rest = SLICE;
+    for (let event = reader.next(); event !== undefined; event = reader.next()) {
+      if (event.id === GAP_START) decoder.lost(event.cpu, event.time);
+      else if (event.id === GAP_END) decoder.resumed(event.cpu, event.time);
+      else decoder.push(event);
+      const records = decoder.take(BATCH);
+      if (records.length > 0) {
+        yield { section: 0, records };
+      } else if (--rest === 0) {
+        rest = SLICE;
+        await yieldToOthers();
+      }
+    }
+    yield { section: 0, records: decoder.finish() };
+    decoder.reportCounts();
+    reportTraceLoss(dir, reader, ftrace.bufferKb, report);
+  } finally {
+    reader.close();
+  }
+}
+
+function makeDecoder(dir: string, ...parts: ConstructorParameters<typeof SchedDecoder>): SchedDecoder {
+  try {
+    return new SchedDecoder(...parts);
+  } catch (error) {
+    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+  }
+}

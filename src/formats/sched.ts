@@ -1,0 +1,358 @@
+import type { EventData } from '../common/datatypes.ts';
+import { errorMessage } from '../common/errors.ts';
+import { ScopeFilter, TaskTable } from '../common/scope.ts';
+import type { Report } from '../common/section.ts';
+import { type EventFormat, numberField, type RawRecord, textField } from './event-format.ts';
+import { printedPart } from './print-format.ts';
+import type { RunInfo } from './recording.ts';
+import { RunningTasks } from './sched-running.ts';
+
+/*
+ * From the scheduler's trace events to the records of cpusched, whatever recorded them: ftrace and perf give the same
+ * bytes. Sources: include/trace/events/sched.h and task.h, as each kernel describes them in its format files.
+ */
+
+/** The events that a cpusched recording holds. */
+export const SCHED_EVENTS = [
+  'sched:sched_switch',
+  'sched:sched_waking',
+  'sched:sched_wakeup',
+  'sched:sched_wakeup_new',
+  'sched:sched_migrate_task',
+  'sched:sched_process_fork',
+  'sched:sched_process_exec',
+  'sched:sched_process_exit',
+  'task:task_newtask',
+  'task:task_rename',
+] as const;
+
+/** A trace event where and when it happened; `id` is that of its format, `time` nanoseconds since the origin. */
+export interface TraceEvent extends RawRecord {
+  readonly id: number;
+  readonly cpu: number;
+  readonly time: number;
+}
+
+/** Columns of a record's datum. */
+export const SCHED_FIELDS = ['cpu', 'pid', 'comm', 'other_pid', 'other_comm', 'state'] as const;
+
+/** State of a switch that is not in the trace. */
+const INFERRED = 'inferred';
+
+const CLONE_THREAD = 0x10000;
+/** Bits of common_flags (enum trace_flag_type in include/linux/trace_events.h): the event came in an interrupt. */
+const IN_HARDIRQ = 0x08;
+const IN_SOFTIRQ = 0x10;
+
+/** Who began to wake a task, and where: what sched_waking tells before sched_wakeup comes, perhaps on another CPU. */
+interface Waker {
+  readonly cpu: number;
+  readonly tid: number;
+  readonly comm: string;
+  readonly interrupt: string;
+}
+
+type Handler = (event: TraceEvent) => void;
+
+/**
+ * Events go in in the order of their times; records of those in scope come out, sorted. What the records mean is told
+ * in docs/interfaces.md, cpusched. Some are held until it is sure that no missing switch has to be put before them.
+ */
+export class SchedDecoder {
+  readonly #handlers: (Handler | undefined)[] = [];
+  readonly #tasks: TaskTable;
+  readonly #filter: ScopeFilter;
+  readonly #running: RunningTasks<EventData>;
+  readonly #wakers = new Map<number, Waker>();
+  /** What a task was called before its last change of name. */
+  readonly #formerNames = new Map<number, string>();
+  /** Answers of the filter that hold until a task comes, or gets another name. */
+  readonly #kept = new Map<number, { readonly comm: string; readonly keeps: boolean }>();
+
+  /**
+   * `formats` has the text of the format file of each event, by `GROUP:NAME`.
+   * @throws Error where one of them lacks a field.
+   */
+  constructor(
+    formats: Readonly<Record<string, string>>,
+    parse: (name: string) => EventFormat | undefined,
+    run: RunInfo,
+    readonly report: Report,
+  ) {
+    this.#tasks = new TaskTable(run.tasks);
+    this.#filter = new ScopeFilter(run.scope, this.#tasks);
+    this.#running = new RunningTasks((cpu, time, tid) => this.#inferred(cpu, time, tid));
+    const on = (name: string, handler: (format: EventFormat) => Handler): void => {
+      const format = parse(name);
+      if (format !== undefined) this.#handlers[format.id] = handler(format);
+    };
+    on('sched:sched_switch', (format) => this.#onSwitch(format, formats['sched:sched_switch'] ?? ''));
+    on('sched:sched_waking', (format) => this.#onWaking(format));
+    on('sched:sched_wakeup', (format) => this.#onWakeup(format, 'wakeup'));
+    on('sched:sched_wakeup_new', (format) => this.#onWakeup(format, 'wakeup_new'));
+    on('sched:sched_migrate_task', (format) => this.#onMigrate(format));
+    on('sched:sched_process_fork', (format) => this.#onFork(format));
+    on('sched:sched_process_exec', (format) => this.#onExec(format));
+    on('sched:sched_process_exit', (format) => this.#onExit(format));
+    on('task:task_newtask', (format) => this.#onNewTask(format));
+    on('task:task_rename', (format) => this.#onRename(format));
+  }
+
+  push(event: TraceEvent): void {
+    this.#handlers[event.id]?.(event);
+  }
+
+  /** From here on events of a CPU are missing. */
+  lost(cpu: number, time: number): void {
+    this.#hole('lost', cpu, time);
+  }
+
+  /** From here on events of a CPU are there again. */
+  resumed(cpu: number, time: number): void {
+    this.#hole('resume', cpu, time);
+  }
+
+  /** A task is known to run on a CPU from `time` on, from another source than the trace events. */
+  cameToRun(cpu: number, time: number, tid: number): void {
+    this.#running.sees(cpu, time, tid, true);
+  }
+
+  /** The records that are ready, where they are so many at least. */
+  take(atLeast: number): EventData[] {
+    return this.#running.ready < atLeast ? [] : this.#running.take();
+  }
+
+  /** The rest. */
+  finish(): EventData[] {
+    return this.#running.end();
+  }
+
+  /** Says what was inferred, and what is missing. */
+  reportCounts(): void {
+    const { inferred, unexplained } = this.#running;
+    if (inferred > 0) {
+      this.report.warn(
+        `${inferred} switches from idle to a task are missing in the kernel's trace; they were inferred from what the CPU did ` +
+          `next and have the state '${INFERRED}'`,
+      );
+    }
+    if (unexplained > 0) {
+      this.report.warn(
+        `${unexplained} times a CPU ran another task than the one that the last switch had put there: some switches are missing, ` +
+          'and when they happened is not known',
+      );
+    }
+  }
+
+  #onSwitch(format: EventFormat, text: string): Handler {
+    const tid = numberField(format, 'prev_pid');
+    const comm = textField(format, 'prev_comm');
+    const nextTid = numberField(format, 'next_pid');
+    const nextComm = textField(format, 'next_comm');
+    const state = stateReader(format, text, this.report);
+    return (e) => {
+      const [from, to] = [tid(e), nextTid(e)];
+      const [fromComm, toComm] = [comm(e), nextComm(e)];
+      // The names that /proc gives kernel threads are longer than those of the events.
+      this.#learnName(from, fromComm);
+      this.#learnName(to, toComm);
+      this.#running.switched(e.cpu, e.time, from, to);
+      this.#put(e.time, 'switch', e.cpu, from, fromComm, to, toComm, state(e));
+    };
+  }
+
+  #onWaking(format: EventFormat): Handler {
+    const tid = numberField(format, 'pid');
+    const waker = this.#wakerReader(format);
+    return this.#seesRunning(format, (e) => this.#wakers.set(tid(e), waker(e)));
+  }
+
+  #onWakeup(format: EventFormat, type: string): Handler {
+    const tid = numberField(format, 'pid');
+    const comm = textField(format, 'comm');
+    const target = numberField(format, 'target_cpu');
+    const ownWaker = this.#wakerReader(format);
+    return this.#seesRunning(format, (e) => {
+      const woken = tid(e);
+      const waker = this.#wakers.get(woken) ?? ownWaker(e);
+      this.#wakers.delete(woken);
+      const [cpu, name] = [target(e), comm(e)];
+      this.#running.queued(cpu, e.time, woken);
+      this.#put(e.time, type, waker.cpu, waker.tid, waker.comm, woken, name, `${waker.interrupt}>${cpu}`);
+    });
+  }
+
+  #onMigrate(format: EventFormat): Handler {
+    const runner = numberField(format, 'common_pid');
+    const tid = numberField(format, 'pid');
+    const comm = textField(format, 'comm');
+    const from = numberField(format, 'orig_cpu');
+    const to = numberField(format, 'dest_cpu');
+    return this.#seesRunning(format, (e) => {
+      const [moved, mover] = [tid(e), runner(e)];
+      const [source, target] = [from(e), to(e)];
+      this.#running.taken(source, moved);
+      // A task that sleeps is given its new CPU right before it is woken there.
+      if (!this.#wakers.has(moved)) this.#running.queued(target, e.time, moved);
+      this.#put(e.time, 'migrate', e.cpu, mover, this.#commOf(mover, e.cpu), moved, comm(e), `${source}>${target}`);
+    });
+  }
+
+  #onFork(format: EventFormat): Handler {
+    const parent = numberField(format, 'parent_pid');
+    const parentComm = textField(format, 'parent_comm');
+    const child = numberField(format, 'child_pid');
+    const childComm = textField(format, 'child_comm');
+    return this.#seesRunning(format, (e) =>
+      this.#put(e.time, 'fork', e.cpu, parent(e), parentComm(e), child(e), childComm(e), ''),
+    );
+  }
+
+  #onExec(format: EventFormat): Handler {
+    const tid = numberField(format, 'pid');
+    const oldTid = numberField(format, 'old_pid');
+    const file = textField(format, 'filename');
+    return (e) => {
+      const [now, before] = [tid(e), oldTid(e)];
+      const comm = this.#commOf(now, e.cpu);
+      // A thread that is not the first of its process takes the id of the first.
+      this.#running.renumbered(e.cpu, before, now);
+      this.#running.sees(e.cpu, e.time, now);
+      const formerComm = this.#formerNames.get(before) ?? this.#formerNames.get(now) ?? comm;
+      this.#put(e.time, 'exec', e.cpu, now, comm, before, formerComm, file(e));
+    };
+  }
+
+  #onExit(format: EventFormat): Handler {
+    const tid = numberField(format, 'pid');
+    const comm = textField(format, 'comm');
+    return this.#seesRunning(format, (e) => {
+      const gone = tid(e);
+      this.#put(e.time, 'exit', e.cpu, gone, comm(e), undefined, '', '');
+      this.#formerNames.delete(gone);
+      this.#wakers.delete(gone);
+    });
+  }
+
+  #onNewTask(format: EventFormat): Handler {
+    const creator = numberField(format, 'common_pid');
+    const child = numberField(format, 'pid');
+    const flags = numberField(format, 'clone_flags');
+    const comm = textField(format, 'comm');
+    return this.#seesRunning(format, (e) => {
+      const tid = child(e);
+      // clone_flags may have 64 bits; CLONE_THREAD is in the lower half.
+      this.#tasks.fork(tid, creator(e), ((flags(e) % 2 ** 32) & CLONE_THREAD) !== 0, comm(e));
+      this.#kept.delete(tid);
+    });
+  }
+
+  #onRename(format: EventFormat): Handler {
+    const tid = numberField(format, 'pid');
+    const oldComm = textField(format, 'oldcomm');
+    const comm = textField(format, 'newcomm');
+    return this.#seesRunning(format, (e) => {
+      this.#formerNames.set(tid(e), oldComm(e));
+      this.#tasks.rename(tid(e), comm(e));
+    });
+  }
+
+  /** A handler that first takes note of who runs on the event's CPU. */
+  #seesRunning(format: EventFormat, handler: Handler): Handler {
+    const runner = numberField(format, 'common_pid');
+    return (e) => {
+      this.#running.sees(e.cpu, e.time, runner(e));
+      handler(e);
+    };
+  }
+
+  /** Reads who runs on the event's CPU, and whether it was interrupted for this. */
+  #wakerReader(format: EventFormat): (e: TraceEvent) => Waker {
+    const runner = numberField(format, 'common_pid');
+    const flags = numberField(format, 'common_flags');
+    return (e) => {
+      const [tid, bits] = [runner(e), flags(e)];
+      const interrupt = (bits & IN_HARDIRQ) !== 0 ? 'hardirq' : (bits & IN_SOFTIRQ) !== 0 ? 'softirq' : '';
+      return { cpu: e.cpu, tid, comm: this.#commOf(tid, e.cpu), interrupt };
+    };
+  }
+
+  #inferred(cpu: number, time: number, tid: number): EventData | undefined {
+    const idle = this.#commOf(0, cpu);
+    return this.#record(time, 'switch', cpu, 0, idle, tid, this.#commOf(tid, cpu), INFERRED);
+  }
+
+  #hole(type: 'lost' | 'resume', cpu: number, time: number): void {
+    this.#running.forget(cpu);
+    this.#wakers.clear();
+    this.#running.add({ time, type, datum: [`${cpu}`, '', '', '', '', ''] });
+  }
+
+  #put(
+    time: number,
+    type: string,
+    cpu: number,
+    tid: number,
+    comm: string,
+    otherTid: number | undefined,
+    otherComm: string,
+    state: string,
+  ): void {
+    const record = this.#record(time, type, cpu, tid, comm, otherTid, otherComm, state);
+    if (record !== undefined) this.#running.add(record);
+  }
+
+  /** None where neither task is in scope. */
+  #record(
+    time: number,
+    type: string,
+    cpu: number,
+    tid: number,
+    comm: string,
+    otherTid: number | undefined,
+    otherComm: string,
+    state: string,
+  ): EventData | undefined {
+    if (!this.#keeps(tid, comm) && (otherTid === undefined || !this.#keeps(otherTid, otherComm))) return undefined;
+    return { time, type, datum: [`${cpu}`, `${tid}`, comm, `${otherTid ?? ''}`, otherComm, state] };
+  }
+
+  #commOf(tid: number, cpu: number): string {
+    return tid === 0 ? `swapper/${cpu}` : (this.#tasks.commOf(tid) ?? '');
+  }
+
+  #learnName(tid: number, comm: string): void {
+    if (tid !== 0 && this.#tasks.commOf(tid) !== comm) this.#tasks.rename(tid, comm);
+  }
+
+  #keeps(tid: number, comm: string): boolean {
+    const known = this.#kept.get(tid);
+    if (known !== undefined && known.comm === comm) return known.keeps;
+    const keeps = this.#filter.keeps(tid, comm);
+    this.#kept.set(tid, { comm, keeps });
+    return keeps;
+  }
+}
+
+/** How this kernel prints the state in which a task left. Each value is printed once. */
+function stateReader(format: EventFormat, text: string, report: Report): (e: TraceEvent) => string {
+  const state = numberField(format, 'prev_state');
+  let print: (value: number) => string;
+  try {
+    const printed = printedPart(text, 'prev_state=');
+    print = (value) => printed({ prev_state: value });
+  } catch (error) {
+    report.warn(`the states of tasks are shown as numbers: ${errorMessage(error)}`);
+    print = String;
+  }
+  const known = new Map<number, string>();
+  return (e) => {
+    const value = state(e);
+    let name = known.get(value);
+    if (name === undefined) {
+      name = print(value);
+      known.set(value, name);
+    }
+    return name;
+  };
+}
