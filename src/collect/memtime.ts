@@ -1,15 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { monotonicNow, secondsSinceOrigin } from '../common/clock.ts';
 import type { Datapoint } from '../common/datatypes.ts';
 import { UnavailableError } from '../common/errors.ts';
 import { ScopeFilter } from '../common/scope.ts';
 import type { Batch } from '../common/section.ts';
+import { rounded } from '../common/util/rounded.ts';
 import { Collecter, type CollecterDescription } from './collecter.ts';
 import { hasMemory, type LiveProcess, ProcessTable } from './proc/process-table.ts';
 import { PROC_PSS, type PssReading, sweepPss } from './proc/pss.ts';
 import { Slices } from './proc/slices.ts';
 import { parseSmem, SMEM, SMEM_COMMAND, startSmem } from './smem/smem.ts';
+import { commandStarted, elapsed, pause } from './waiting.ts';
 
 const optionsSchema = z.strictObject({
   /** Seconds between the starts of two sweeps. */
@@ -19,9 +20,6 @@ const optionsSchema = z.strictObject({
 });
 
 export type MemTimeOptions = z.infer<typeof optionsSchema>;
-
-/** How often it is looked whether the user's command has started. */
-const COMMAND_POLL_MS = 5;
 
 /**
  * PSS of every process over time: one datapoint per process, sweep and PSS above 0, all of a sweep with the x of its
@@ -59,7 +57,7 @@ export class MemTime extends Collecter<MemTimeOptions> {
     const command = run.tool === 'smem' ? SMEM_COMMAND : ['/proc/PID/smaps_rollup'];
     report.tool({ name: run.tool, version: run.toolVersion, command });
     run.started();
-    await this.#commandStarted();
+    await commandStarted(run);
     const pace = new Pace(run.options);
     try {
       for (let ending = false; !ending; ) {
@@ -75,11 +73,6 @@ export class MemTime extends Collecter<MemTimeOptions> {
     } finally {
       this.#conclude(pace);
     }
-  }
-
-  /** A command that is to be watched has the pid 0 until it runs. */
-  async #commandStarted(): Promise<void> {
-    while (this.run.scope.root === 0 && !this.run.stop.aborted) await pause(COMMAND_POLL_MS / 1000, this.run.stop);
   }
 
   async #sweep(): Promise<PssReading[]> {
@@ -210,19 +203,4 @@ function points(x: number, readings: readonly PssReading[]): Datapoint[] {
     y: rounded(kilobytes / 1024, 4),
     info: [comm, String(pid)],
   }));
-}
-
-function rounded(value: number, decimals: number): number {
-  return Math.round(value * 10 ** decimals) / 10 ** decimals;
-}
-
-/** Seconds since a time of CLOCK_MONOTONIC. */
-function elapsed(since: bigint): number {
-  return Number(monotonicNow() - since) / 1e9;
-}
-
-/** Waits, but no longer than until the stop. */
-async function pause(seconds: number, stop: AbortSignal): Promise<void> {
-  if (seconds <= 0 || stop.aborted) return;
-  await sleep(seconds * 1000, undefined, { signal: stop }).catch(() => undefined);
 }
