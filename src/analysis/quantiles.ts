@@ -1,10 +1,11 @@
+/** Values that are kept as they are, where nothing else is asked for. */
 const KEPT_EXACTLY = 1 << 20;
 
 /** Width of a bucket relative to its value: 2^-10, so that a bucket's middle is within 0.05 % of every value in it. */
 const BUCKET_SHIFT = 10;
 
 /**
- * Quantiles of a stream in bounded memory: exact up to a million values, within 0.05 % beyond. Values are bucketed by
+ * Quantiles of a stream in bounded memory: exact up to a million values (`keptExactly`), within 0.05 % beyond. Values are bucketed by
  * the upper bits of their IEEE 754 form (sign, exponent and 10 bits of the fraction), so that zero, negative and
  * widely spread values need no care.
  */
@@ -12,13 +13,15 @@ export class Quantiles {
   count = 0;
   min = Number.POSITIVE_INFINITY;
   max = Number.NEGATIVE_INFINITY;
-  #exact: Float64Array | undefined = new Float64Array(1024);
+  #exact: Float64Array | undefined = new Float64Array(64);
   #sorted = false;
   readonly #buckets = new Map<number, number>();
   #ordered: [number, number][] | undefined;
   readonly #value = new Float64Array(1);
   readonly #bits = new BigUint64Array(this.#value.buffer);
   readonly #words = new Int32Array(this.#value.buffer);
+
+  constructor(readonly keptExactly = KEPT_EXACTLY) {}
 
   /** Adds a finite number. */
   add(value: number): void {
@@ -63,7 +66,7 @@ export class Quantiles {
   }
 
   #grow(exact: Float64Array): void {
-    if (exact.length < KEPT_EXACTLY) {
+    if (exact.length < this.keptExactly) {
       this.#exact = new Float64Array(exact.length * 4);
       this.#exact.set(exact);
       return;

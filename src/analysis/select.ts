@@ -1,7 +1,7 @@
 import type { StackData } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
-import type { Column, ColumnRequest, EventColumns, PointColumns, SectionReader } from '../common/reader.ts';
+import type { Column, ColumnRequest, DataFile, EventColumns, PointColumns, SectionReader } from '../common/reader.ts';
 import { joinWords } from '../common/text.ts';
 
 /** Which records are shown: everything where nothing is set. */
@@ -12,6 +12,36 @@ export interface Filter {
   readonly pids?: readonly number[];
   /** On the process name. */
   readonly comm?: RegExp;
+}
+
+/** A filter as flags give it: `comm` is the source of a regular expression. */
+export interface FilterValues extends Omit<Filter, 'comm'> {
+  readonly comm?: string;
+}
+
+export function makeFilter({ from, to, pids, comm }: FilterValues): Filter {
+  return {
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    ...(pids === undefined ? {} : { pids }),
+    ...(comm === undefined ? {} : { comm: new RegExp(comm, 'u') }),
+  };
+}
+
+/**
+ * The sections that were named by number; undefined where none was.
+ * @throws UsageError (2) where the file has no such section.
+ */
+export function pickedSections(file: DataFile, pick: readonly number[] | undefined): ReadonlySet<number> | undefined {
+  if (pick === undefined) return undefined;
+  const wrong = pick.find((number) => !file.sections.some((section) => section.number === number));
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `${file.path} has no section ${wrong}: its sections are 1 to ${file.sections.length}`,
+      'marple display -l lists them',
+    );
+  }
+  return new Set(pick);
 }
 
 /** Sections of one interface that belong together: a stack section and the events or points that refer to it. */
@@ -88,7 +118,7 @@ function answers(group: SectionGroup, section: SectionReader): string[] {
 
 /** The points of a datapoint section that pass the filter, with the wanted columns. */
 export function selectPoints(
-  section: SectionReader,
+  section: Pick<SectionReader, 'points'>,
   want: readonly ColumnRequest[],
   filter: Filter,
 ): AsyncGenerator<PointColumns> {
@@ -100,7 +130,7 @@ export function selectPoints(
 
 /** The events of an event section that pass the filter, with the wanted columns. */
 export function selectEvents(
-  section: SectionReader,
+  section: Pick<SectionReader, 'events'>,
   want: readonly ColumnRequest[],
   filter: Filter,
 ): AsyncGenerator<EventColumns> {
@@ -224,7 +254,7 @@ async function weighStacks(index: SectionReader, filter: Filter): Promise<Float6
 }
 
 /** The same answer as `pattern.test`, asked once per text. */
-function remember(pattern: RegExp): (text: string) => boolean {
+export function remember(pattern: RegExp): (text: string) => boolean {
   const answers = new Map<string, boolean>();
   return (text) => {
     let answer = answers.get(text);

@@ -6,18 +6,15 @@ import { makeTempDir } from '../common/temp.ts';
 import { type DisplayOptions, type DisplayResult, runDisplay, type SectionListing } from '../display/controller.ts';
 import { VIEWS } from '../display/registry.ts';
 import type { Context, ProgramCommand } from './context.ts';
+import { declareEntries, declareFilter, declareInput, defined, parseSelection, selectionFlags } from './selection.ts';
 import { loadSettings } from './settings.ts';
-import { parseCount, parseList, parsePattern, parseSeconds } from './values.ts';
+import { table } from './table.ts';
+import { parseCount } from './values.ts';
 
 const optionsSchema = z.object({
-  input: z.array(z.string()).optional(),
+  ...selectionFlags,
   output: z.string().optional(),
   list: z.boolean().optional(),
-  entries: z.string().optional(),
-  from: z.string().optional(),
-  to: z.string().optional(),
-  pid: z.string().optional(),
-  comm: z.string().optional(),
   title: z.string().optional(),
   width: z.string().optional(),
   height: z.string().optional(),
@@ -39,20 +36,13 @@ function declare(command: Command): void {
   command
     .summary('show a data file')
     .description('Shows a data file: the last one that was collected where none is named, in the view that fits it.')
-    .usage('[-i FILE] [-o FILE] [VIEW] [options]')
-    .option('-i, --input <file>', 'the data file; - is stdin', (value, previous: string[] | undefined) => [
-      ...(previous ?? []),
-      value,
-    ])
+    .usage('[-i FILE] [-o FILE] [VIEW] [options]');
+  declareInput(command)
     .option('-o, --output <file>', 'where to write the picture; the extension chooses the format')
-    .option('-l, --list', 'list the sections of the file')
-    .option('-e, --entries <numbers>', 'only these sections, by the numbers of -l');
+    .option('-l, --list', 'list the sections of the file');
+  declareEntries(command);
   for (const view of VIEWS) command.option(view.long, `${view.flag}: ${view.summary}`);
-  command
-    .option('--from <seconds>', 'from this time since the start')
-    .option('--to <seconds>', 'up to this time since the start')
-    .option('--pid <pids>', 'only these processes')
-    .option('--comm <regex>', 'only processes whose name matches')
+  declareFilter(command)
     .option('--idle', 'show idle time too')
     .option('--title <text>', 'title of the picture')
     .option('--width <pixels>', 'width of the picture')
@@ -85,24 +75,11 @@ function displayOptions(flags: Flags, rawFlags: Record<string, unknown>): Displa
       `marple display ${views[0]?.flag}`,
     );
   }
-  const [from, to] = [optionalSeconds('--from', flags.from), optionalSeconds('--to', flags.to)];
-  if (from !== undefined && to !== undefined && from >= to) {
-    throw new UsageError(
-      `--from ${from} is not before --to ${to}`,
-      'give a range of time, for example: --from 1 --to 2.5',
-    );
-  }
-  if ((flags.input?.length ?? 0) > 1) throw new UsageError('one data file at a time', 'marple display -i FILE');
   return {
-    ...defined('input', flags.input?.[0]),
+    ...parseSelection('display', flags),
     ...defined('output', flags.output),
     ...defined('list', flags.list),
-    ...defined('pick', flags.entries === undefined ? undefined : parseList('-e', flags.entries)),
     ...defined('view', views[0]?.name),
-    ...defined('from', from),
-    ...defined('to', to),
-    ...defined('pids', flags.pid === undefined ? undefined : parseList('--pid', flags.pid)),
-    ...defined('comm', flags.comm === undefined ? undefined : parsePattern('--comm', flags.comm)),
     ...defined('title', flags.title),
     ...defined('width', flags.width === undefined ? undefined : parseCount('--width', flags.width, 200, 20_000)),
     ...defined('height', flags.height === undefined ? undefined : parseCount('--height', flags.height, 100, 20_000)),
@@ -112,26 +89,15 @@ function displayOptions(flags: Flags, rawFlags: Record<string, unknown>): Displa
   };
 }
 
-function optionalSeconds(flag: string, text: string | undefined): number | undefined {
-  return text === undefined ? undefined : parseSeconds(flag, text, 'zero');
-}
-
-/** `{key: value}`, or nothing where the value is undefined. */
-function defined<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
-}
-
 function say(result: DisplayResult, output: Output): void {
-  if (result.listing !== undefined) output.result(table(result.listing));
+  if (result.listing !== undefined) output.result(sectionTable(result.listing));
   for (const drawn of result.outputs) {
     for (const note of drawn.notes) output.info(`${drawn.interface}: ${note}`);
     if (drawn.path !== '-') output.result(drawn.path);
   }
 }
 
-/** The sections in columns, as wide as their longest entry. */
-function table(listing: readonly SectionListing[]): string {
-  const head = ['#', 'interface', 'datatype', 'records', 'seconds', 'tool', 'lost'];
+function sectionTable(listing: readonly SectionListing[]): string {
   const rows = listing.map((s) => [
     String(s.number),
     s.interface,
@@ -141,16 +107,18 @@ function table(listing: readonly SectionListing[]): string {
     s.tool ?? '-',
     s.lost === undefined ? '-' : String(s.lost),
   ]);
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)));
-  const right = new Set([0, 3, 4, 6]);
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, i) => (right.has(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return table(
+    [
+      { title: '#', align: 'right' },
+      { title: 'interface' },
+      { title: 'datatype' },
+      { title: 'records', align: 'right' },
+      { title: 'seconds', align: 'right' },
+      { title: 'tool', shrinks: true },
+      { title: 'lost', align: 'right' },
+    ],
+    rows,
+  ).join('\n');
 }
 
 function jsonResult(result: DisplayResult): unknown {

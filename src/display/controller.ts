@@ -1,5 +1,12 @@
 import { dirname, extname, join, parse } from 'node:path';
-import { checkFilter, type Filter, groupSections, type SectionGroup } from '../analysis/select.ts';
+import {
+  checkFilter,
+  type Filter,
+  groupSections,
+  makeFilter,
+  pickedSections,
+  type SectionGroup,
+} from '../analysis/select.ts';
 import type { Config } from '../common/config.ts';
 import { UsageError } from '../common/errors.ts';
 import { lastDataFile } from '../common/last-file.ts';
@@ -145,27 +152,6 @@ function listSection({ number, header }: SectionReader): SectionListing {
     tool: header.tool === undefined ? undefined : `${header.tool.name} ${header.tool.version}`.trim(),
     lost: header.lost,
   };
-}
-
-function makeFilter({ from, to, pids, comm }: DisplayOptions): Filter {
-  return {
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
-    ...(pids === undefined ? {} : { pids }),
-    ...(comm === undefined ? {} : { comm: new RegExp(comm, 'u') }),
-  };
-}
-
-function pickedSections(file: DataFile, pick: readonly number[] | undefined): ReadonlySet<number> | undefined {
-  if (pick === undefined) return undefined;
-  const wrong = pick.find((number) => !file.sections.some((section) => section.number === number));
-  if (wrong !== undefined) {
-    throw new UsageError(
-      `${file.path} has no section ${wrong}: its sections are 1 to ${file.sections.length}`,
-      'marple display -l lists them',
-    );
-  }
-  return new Set(pick);
 }
 
 /** Which view shows which section of each group. */

@@ -1,0 +1,87 @@
+import type { SectionHeader } from '../../common/header.ts';
+import type { ColumnRequest, PointColumns } from '../../common/reader.ts';
+import { type ByProcess, Groups, largest, OTHERS, ProcessGroups, type ProcessName } from './groups.ts';
+import { Summariser, type Summary } from './summary.ts';
+
+/** The values of a datapoint section. */
+export interface PointStats {
+  readonly label: string;
+  readonly unit: string;
+  readonly all: Summary;
+  /** Those that contribute most first; empty where the section has no fields comm and pid. */
+  readonly processes: readonly (ProcessName & Summary)[];
+  /** By what else the section tells apart: dev and op, or else its first field. */
+  readonly by: readonly { readonly field: string; readonly groups: readonly ({ readonly name: string } & Summary)[] }[];
+}
+
+/** Fields with few values that it is worth to tell apart. */
+const TELLING = ['dev', 'op'];
+
+/** Gathers PointStats, chunk by chunk. */
+export class PointCounter {
+  readonly want: readonly ColumnRequest[];
+  readonly #all = new Summariser('all');
+  readonly #processes: ProcessGroups<Summariser>;
+  readonly #by: readonly { readonly field: string; readonly groups: Groups<string, NamedSummariser> }[];
+
+  constructor(
+    readonly header: SectionHeader,
+    by: ByProcess,
+  ) {
+    const fields = header.fields ?? [];
+    this.#processes = new ProcessGroups(fields, by, () => new Summariser('group'));
+    const telling = TELLING.filter((field) => fields.includes(field));
+    const shown = telling.length > 0 || this.#processes.possible ? telling : fields.slice(0, 1);
+    this.#by = shown.map((field) => ({
+      field,
+      groups: new Groups(
+        (name: string) => new NamedSummariser(name),
+        () => new NamedSummariser(OTHERS),
+      ),
+    }));
+    this.want = [...this.#processes.want, ...shown.map((field) => ({ field, as: 'text' }) as const)];
+  }
+
+  get count(): number {
+    return this.#all.count;
+  }
+
+  add({ length, y, columns }: PointColumns): void {
+    const ofProcess = columns.slice(0, this.#processes.want.length);
+    const others = columns.slice(this.#processes.want.length);
+    for (let i = 0; i < length; i++) {
+      const value = y[i]!;
+      this.#all.add(value);
+      if (ofProcess.length > 0) this.#processes.of(ofProcess, i).totals.add(value);
+      for (const [place, { groups }] of this.#by.entries()) {
+        const { dictionary, values } = others[place]!;
+        groups.of(dictionary[values[i]!]!).add(value);
+      }
+    }
+  }
+
+  stats(top: number): PointStats {
+    return {
+      label: this.header.y?.label ?? 'y',
+      unit: this.header.y?.unit ?? '',
+      all: this.#all.summary(),
+      processes: largest(this.#processes.all(), top, ({ totals }) => totals.count).map(({ name, totals }) => ({
+        ...name,
+        ...totals.summary(),
+      })),
+      by: this.#by.map(({ field, groups }) => ({
+        field,
+        groups: largest(groups.all(), top, ({ count }) => count).map((group) => ({
+          name: group.name,
+          ...group.summary(),
+        })),
+      })),
+    };
+  }
+}
+
+class NamedSummariser extends Summariser {
+  constructor(readonly name: string) {
+    super('group');
+  }
+}

@@ -1,0 +1,185 @@
+import type { StackData } from '../../common/datatypes.ts';
+import type { SectionHeader } from '../../common/header.ts';
+import { isIdleStack } from '../select.ts';
+import { Groups, largest, OTHERS } from './groups.ts';
+
+export interface Share {
+  readonly name: string;
+  readonly weight: number;
+}
+
+export interface FunctionWeight {
+  readonly name: string;
+  /** Weight of the stacks that end in it. */
+  readonly self: number;
+  /** Weight of the stacks that it is in, each counted once. */
+  readonly total: number;
+}
+
+/** The stacks of a stack section. Idle time (swapper) is only in `idle`. */
+export interface StackStats {
+  readonly label: string;
+  readonly unit: string;
+  readonly total: number;
+  readonly idle: number;
+  /** Different stacks. */
+  readonly unique: number;
+  /** Stacks that look broken: without a function, with an outermost one that has no name, or with one that is nobody's caller. */
+  readonly broken: { readonly unique: number; readonly weight: number };
+  readonly processes: readonly Share[];
+  /** Why tasks were off the CPU; empty in sections that tell no reasons. */
+  readonly reasons: readonly Share[];
+  readonly by_self: readonly FunctionWeight[];
+  readonly by_total: readonly FunctionWeight[];
+}
+
+/** What the installed memory is used for, in bytes: of stacks `RAM;zone;use;process;mapping`. */
+export interface RamStats {
+  readonly unit: string;
+  readonly total: number;
+  readonly zones: readonly Share[];
+  readonly uses: readonly (Share & { readonly zone: string })[];
+  readonly processes: readonly Share[];
+}
+
+/** So many functions are told apart: more names than that come only from damaged symbols. */
+const MOST_FUNCTIONS = 500_000;
+
+interface FunctionTotals {
+  readonly name: string;
+  self: number;
+  total: number;
+  /** The last stack that it was counted in. */
+  stack: number;
+}
+
+/** Gathers StackStats. */
+export class StackCounter {
+  readonly #functions = new Groups<string, FunctionTotals>(newFunction, () => newFunction(OTHERS), MOST_FUNCTIONS);
+  readonly #processes = new Totals();
+  readonly #reasons = new Totals();
+  /** Where the functions begin: behind the process, and in offcpu behind the reason. */
+  readonly #start: number;
+  #total = 0;
+  #idle = 0;
+  #unique = 0;
+  readonly #broken = { unique: 0, weight: 0 };
+
+  constructor(readonly header: SectionHeader) {
+    this.#start = header.interface === 'offcpu' ? 2 : 1;
+  }
+
+  get count(): number {
+    return this.#unique;
+  }
+
+  add({ stack, weight }: StackData): void {
+    if (weight === 0) return;
+    if (isIdleStack(stack)) {
+      this.#idle += weight;
+      return;
+    }
+    this.#unique++;
+    this.#total += weight;
+    this.#processes.add(stack[0] ?? '', weight);
+    if (this.#start === 2) this.#reasons.add(stack[1] ?? '', weight);
+    if (looksBroken(stack, this.#start)) {
+      this.#broken.unique++;
+      this.#broken.weight += weight;
+    }
+    for (let i = this.#start; i < stack.length; i++) {
+      const found = this.#functions.of(stack[i]!);
+      if (found.stack !== this.#unique) found.total += weight;
+      found.stack = this.#unique;
+      if (i === stack.length - 1) found.self += weight;
+    }
+  }
+
+  stats(top: number): StackStats {
+    const functions = this.#functions.all();
+    const weights = (by: 'self' | 'total') =>
+      largest(functions, top, (found) => found[by])
+        .filter((found) => found[by] > 0)
+        .map(({ name, self, total }) => ({ name, self, total }));
+    return {
+      label: this.header.weight?.label ?? 'samples',
+      unit: this.header.weight?.unit ?? 'samples',
+      total: this.#total,
+      idle: this.#idle,
+      unique: this.#unique,
+      broken: this.#broken,
+      processes: this.#processes.shares(top),
+      reasons: this.#reasons.shares(top),
+      by_self: weights('self'),
+      by_total: weights('total'),
+    };
+  }
+}
+
+function newFunction(name: string): FunctionTotals {
+  return { name, self: 0, total: 0, stack: 0 };
+}
+
+/** A frame without a symbol is its module in brackets. */
+const NAMELESS = /^\[.*\]$/;
+/** Functions in which threads begin, in user space and in the kernel. */
+const ENTRY =
+  /^(_start|_dl_start(_user)?|main|__libc_start_\w+|start_thread|_*clone3?|runtime\..*|ret_from_fork\w*|\w*entry_\w*|\w*syscall\w*|secondary_startup\w*)$/;
+
+function looksBroken(stack: readonly string[], start: number): boolean {
+  const outermost = stack[start];
+  if (outermost === undefined || NAMELESS.test(outermost)) return true;
+  return stack.length === start + 1 && !ENTRY.test(outermost);
+}
+
+/** Gathers RamStats. */
+export class RamCounter {
+  readonly #zones = new Totals();
+  readonly #uses = new Groups<string, { name: string; zone: string; weight: number }>(
+    (key) => {
+      const [zone = '', name = ''] = key.split('\0');
+      return { name, zone, weight: 0 };
+    },
+    () => ({ name: OTHERS, zone: '', weight: 0 }),
+  );
+  readonly #processes = new Totals();
+  #total = 0;
+  count = 0;
+
+  constructor(readonly header: SectionHeader) {}
+
+  add({ stack: [, zone = '', use = '', process], weight }: StackData): void {
+    if (weight === 0) return;
+    this.count++;
+    this.#total += weight;
+    this.#zones.add(zone, weight);
+    this.#uses.of(`${zone}\0${use}`).weight += weight;
+    if (process !== undefined) this.#processes.add(process, weight);
+  }
+
+  stats(top: number): RamStats {
+    return {
+      unit: this.header.weight?.unit ?? 'bytes',
+      total: this.#total,
+      zones: this.#zones.shares(Number.POSITIVE_INFINITY),
+      uses: largest(this.#uses.all(), Number.POSITIVE_INFINITY, ({ weight }) => weight),
+      processes: this.#processes.shares(top),
+    };
+  }
+}
+
+/** Weights by name. */
+export class Totals {
+  readonly #groups = new Groups<string, { name: string; weight: number }>(
+    (name) => ({ name, weight: 0 }),
+    () => ({ name: OTHERS, weight: 0 }),
+  );
+
+  add(name: string, weight: number): void {
+    this.#groups.of(name).weight += weight;
+  }
+
+  shares(top: number): Share[] {
+    return largest(this.#groups.all(), top, ({ weight }) => weight);
+  }
+}
