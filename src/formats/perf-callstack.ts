@@ -217,7 +217,7 @@ export class CallStackDecoder {
 
   add(record: TimedRecord): void {
     if (record.kind === 'sample') this.#sample(record.sample, record.since);
-    else this.#record(record);
+    else if (record.kind === 'fork' || record.kind === 'lost') this.#record(record);
   }
 
   finish(): void {

@@ -70,12 +70,33 @@ export interface FileFork {
   readonly parentTid: number;
 }
 
+export interface FileExit {
+  readonly kind: 'exit';
+  readonly pid: number;
+  readonly tid: number;
+}
+
+/** Recorded when there was room again; time and CPU as far as the records say them. */
 export interface FileLost {
   readonly kind: 'lost';
   readonly count: number;
+  readonly time: number | undefined;
+  readonly cpu: number | undefined;
 }
 
-export type FileRecord = FileSample | FileMapping | FileName | FileFork | FileLost;
+/** A task came to its CPU or left it (perf record --switch-events). Unlike sched_switch none is missing out of idle. */
+export interface FileSwitch {
+  readonly kind: 'switch';
+  readonly time: number | undefined;
+  readonly pid: number;
+  readonly tid: number;
+  readonly cpu: number | undefined;
+  readonly isOut: boolean;
+  /** It left although it could have gone on. */
+  readonly isPreempted: boolean;
+}
+
+export type FileRecord = FileSample | FileMapping | FileName | FileFork | FileExit | FileLost | FileSwitch;
 
 const SAMPLE = {
   ip: 1 << 0,
@@ -97,16 +118,57 @@ const RECORD = {
   mmap: 1,
   lost: 2,
   comm: 3,
+  exit: 4,
   fork: 7,
   sample: 9,
   mmap2: 10,
   lostSamples: 13,
+  switch: 14,
+  switchCpuWide: 15,
   finishedRound: 68,
   compressed: 81,
 } as const;
 const FIRST_USER_TYPE = 64;
 
-const MISC = { cpumode: 7, kernel: 1, user: 2, commExec: 1 << 13, mmapBuildId: 1 << 14, mmapData: 1 << 13 } as const;
+/** What records that are no samples have behind them. */
+interface Trailer {
+  readonly pid?: number | undefined;
+  readonly tid?: number | undefined;
+  readonly time?: number | undefined;
+  readonly cpu?: number | undefined;
+}
+
+/** Where the parts of a trailer are, counted from its start, and how long it is, in bytes. */
+interface TrailerPlaces {
+  readonly length: number;
+  readonly ids?: number;
+  readonly time?: number;
+  readonly cpu?: number;
+}
+
+/** pid and tid, time, ids and CPU follow in this order where the events ask for it (sample_id_all). */
+function trailerPlaces({ sampleType, sampleIdAll }: Attribute): TrailerPlaces {
+  const order = [SAMPLE.tid, SAMPLE.time, SAMPLE.id, SAMPLE.streamId, SAMPLE.cpu, SAMPLE.identifier];
+  const parts = sampleIdAll ? order.filter((bit) => (sampleType & bit) !== 0) : [];
+  const place = (bit: number): number => 8 * parts.indexOf(bit);
+  return {
+    length: 8 * parts.length,
+    ...(parts.includes(SAMPLE.tid) ? { ids: place(SAMPLE.tid) } : {}),
+    ...(parts.includes(SAMPLE.time) ? { time: place(SAMPLE.time) } : {}),
+    ...(parts.includes(SAMPLE.cpu) ? { cpu: place(SAMPLE.cpu) } : {}),
+  };
+}
+
+const MISC = {
+  cpumode: 7,
+  kernel: 1,
+  user: 2,
+  commExec: 1 << 13,
+  mmapData: 1 << 13,
+  switchOut: 1 << 13,
+  mmapBuildId: 1 << 14,
+  switchOutPreempt: 1 << 14,
+} as const;
 
 /** Values in a call chain that say whose addresses follow: from here up none is an address (enum perf_callchain_context). */
 const CONTEXT_MAX = -4095;
@@ -145,6 +207,7 @@ export class PerfFile {
   readonly #origin: bigint;
   readonly #attributes: readonly Attribute[];
   readonly #byId = new Map<string, Attribute>();
+  readonly #trailerPlaces: TrailerPlaces;
   readonly #data: { readonly start: number; readonly end: number };
   #pending: Pending[] = [];
   #order = 0;
@@ -168,7 +231,9 @@ export class PerfFile {
       this.#data = { start: data.offset, end: Math.min(this.#size, data.offset + data.size) };
       this.#attributes = this.#readAttributes(attrs, toNumber(header, 16), this.#names(header, data));
       this.events = this.#attributes;
-      if (this.#attributes.length === 0) throw new DamagedFileError(path, 'the file describes no events');
+      const [first] = this.#attributes;
+      if (first === undefined) throw new DamagedFileError(path, 'the file describes no events');
+      this.#trailerPlaces = trailerPlaces(first);
     } catch (error) {
       closeSync(this.#fd);
       throw error;
@@ -198,8 +263,7 @@ export class PerfFile {
       if (type >= FIRST_USER_TYPE) continue;
       const record = this.#decode(type, bytes, at, size);
       if (record === undefined) continue;
-      const time =
-        record.kind === 'sample' ? (record.time ?? Number.NEGATIVE_INFINITY) : this.#trailerTime(bytes, at, size);
+      const time = ('time' in record ? record.time : this.#trailer(bytes, at, size).time) ?? Number.NEGATIVE_INFINITY;
       if (time === Number.NEGATIVE_INFINITY) {
         yield record;
         continue;
@@ -255,6 +319,13 @@ export class PerfFile {
         return this.#mapping(type, bytes, at, size);
       case RECORD.comm:
         return this.#name(bytes, at, size);
+      case RECORD.exit:
+        return size < 32
+          ? this.#bad()
+          : { kind: 'exit', pid: bytes.readInt32LE(at + 8), tid: bytes.readInt32LE(at + 16) };
+      case RECORD.switch:
+      case RECORD.switchCpuWide:
+        return this.#switch(bytes, at, size);
       case RECORD.fork:
         return size < 32
           ? this.#bad()
@@ -266,9 +337,9 @@ export class PerfFile {
               parentTid: bytes.readInt32LE(at + 20),
             };
       case RECORD.lost:
-        return size < 24 ? this.#bad() : { kind: 'lost', count: toNumber(bytes, at + 16) };
+        return this.#lost(16, bytes, at, size);
       case RECORD.lostSamples:
-        return size < 16 ? this.#bad() : { kind: 'lost', count: toNumber(bytes, at + 8) };
+        return this.#lost(8, bytes, at, size);
       default:
         return undefined;
     }
@@ -379,19 +450,33 @@ export class PerfFile {
     };
   }
 
-  /** Records that are no samples have pid, time, ids and CPU behind them where the events ask for it (sample_id_all). */
-  #trailerTime(bytes: Buffer, at: number, size: number): number {
-    const attribute = this.#attributes[0]!;
-    const { sampleType } = attribute;
-    if (!attribute.sampleIdAll || (sampleType & SAMPLE.time) === 0) return Number.NEGATIVE_INFINITY;
-    const behind = [SAMPLE.id, SAMPLE.streamId, SAMPLE.cpu, SAMPLE.identifier].filter(
-      (bit) => (sampleType & bit) !== 0,
-    );
-    const place = at + size - 8 * (behind.length + 1);
-    if (place < at + RECORD_HEADER) return Number.NEGATIVE_INFINITY;
-    const stamp = bytes.readBigUInt64LE(place);
-    // What perf itself writes at the start, about what ran already, has no time.
-    return stamp === 0n || stamp === 0xffff_ffff_ffff_ffffn ? Number.NEGATIVE_INFINITY : Number(stamp - this.#origin);
+  #switch(bytes: Buffer, at: number, size: number): FileSwitch | undefined {
+    const { time, cpu, pid, tid } = this.#trailer(bytes, at, size);
+    if (pid === undefined || tid === undefined) return this.#bad();
+    const misc = bytes.readUInt16LE(at + 4);
+    const isOut = (misc & MISC.switchOut) !== 0;
+    return { kind: 'switch', time, pid, tid, cpu, isOut, isPreempted: (misc & MISC.switchOutPreempt) !== 0 };
+  }
+
+  #lost(countAt: number, bytes: Buffer, at: number, size: number): FileLost | undefined {
+    if (size < countAt + 8) return this.#bad();
+    const { time, cpu } = this.#trailer(bytes, at, size);
+    return { kind: 'lost', count: toNumber(bytes, at + countAt), time, cpu };
+  }
+
+  /** What stands behind a record that is no sample. */
+  #trailer(bytes: Buffer, at: number, size: number): Trailer {
+    const { length, ids, time, cpu } = this.#trailerPlaces;
+    const start = at + size - length;
+    if (start < at + RECORD_HEADER) return {};
+    const stamp = time === undefined ? 0n : bytes.readBigUInt64LE(start + time);
+    return {
+      pid: ids === undefined ? undefined : bytes.readInt32LE(start + ids),
+      tid: ids === undefined ? undefined : bytes.readInt32LE(start + ids + 4),
+      // What perf itself writes at the start, about what ran already, has no time.
+      time: stamp === 0n || stamp === 0xffff_ffff_ffff_ffffn ? undefined : Number(stamp - this.#origin),
+      cpu: cpu === undefined ? undefined : bytes.readUInt32LE(start + cpu),
+    };
   }
 
   #since(bytes: Buffer, at: number): number {

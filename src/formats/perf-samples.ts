@@ -1,6 +1,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Report } from '../common/section.ts';
-import { PerfFile } from './perf-file.ts';
+import type { RawRecord } from './event-format.ts';
+import { type FileExit, type FileRecord, type FileSwitch, PerfFile } from './perf-file.ts';
 import type { PerfFork, PerfLost, PerfSample } from './perf-script.ts';
 import { PerfSymbols } from './perf-symbols.ts';
 
@@ -9,38 +10,48 @@ export interface TimedSample {
   readonly kind: 'sample';
   readonly sample: PerfSample;
   readonly since: number | undefined;
+  /** The tracepoint's own record. */
+  readonly raw: RawRecord | undefined;
 }
 
-export type TimedRecord = TimedSample | PerfFork | PerfLost;
+export type TimedRecord = TimedSample | PerfFork | PerfLost | FileSwitch | FileExit;
 
 /** Records that are handled between two rests, so that what else runs has its turns. */
 const SLICE = 20_000;
 
 /**
  * The samples of a perf.data in the order of their times, with the names of their functions, and what else matters for
- * them: new tasks and lost records. For frame pointers only: DWARF's copies of stacks have to be unwound by perf. The
- * file is read twice, since C++ names are demangled in one go. What could not be read is told to the report.
+ * them: tasks that begin, end and switch, and lost records. For frame pointers only: DWARF's copies of stacks have to be
+ * unwound by perf. The file is read twice, since C++ names are demangled in one go; `first` is told each record of the
+ * first reading. What could not be read is told to the report.
  * @throws DamagedFileError where it is no perf.data.
  */
-export async function* perfSamples(path: string, origin: bigint, report: Report): AsyncGenerator<TimedRecord[]> {
-  const first = PerfSymbols.create();
-  for await (const _ of pass(path, origin, first));
-  const mangled = await first.demangle();
+export async function* perfSamples(
+  path: string,
+  origin: bigint,
+  report: Report,
+  first: (record: FileRecord) => void = () => undefined,
+): AsyncGenerator<TimedRecord[]> {
+  const symbols = PerfSymbols.create();
+  for await (const _ of pass(path, origin, symbols, first));
+  const mangled = await symbols.demangle();
   if (mangled > 0)
     report.warn(`${mangled} C++ names are as the compiler made them: c++filt (binutils) is not installed`);
-  yield* pass(path, origin, first.again(), report);
+  yield* pass(path, origin, symbols.again(), () => undefined, report);
 }
 
 async function* pass(
   path: string,
   origin: bigint,
   symbols: PerfSymbols,
+  seen: (record: FileRecord) => void,
   report?: Report,
 ): AsyncGenerator<TimedRecord[]> {
   const file = new PerfFile(path, origin);
   try {
     let group: TimedRecord[] = [];
     for (const record of file.records()) {
+      seen(record);
       switch (record.kind) {
         case 'name':
           symbols.name(record);
@@ -53,6 +64,8 @@ async function* pass(
           group.push({ ...record, comm: symbols.commOf(record.tid) });
           break;
         case 'lost':
+        case 'switch':
+        case 'exit':
           group.push(record);
           break;
         case 'sample': {
@@ -70,7 +83,7 @@ async function* pass(
             event: event.name,
             frames,
           };
-          group.push({ kind: 'sample', sample, since: time });
+          group.push({ kind: 'sample', sample, since: time, raw: record.raw });
         }
       }
       if (group.length < SLICE) continue;

@@ -116,8 +116,29 @@ describe('other records', () => {
       { kind: 'mapping', pid: 7, start: 0x4000, length: 0x1000, offset: 0x200, path: '/bin/true', inode: 0 },
       { kind: 'fork', pid: 9, tid: 9, parentPid: 7, parentTid: 8 },
       { kind: 'name', pid: 7, tid: 8, comm: 'a b\udcff', isExec: true },
-      { kind: 'lost', count: 42 },
+      { kind: 'lost', count: 42, time: 30, cpu: 0 },
     ]);
+  });
+
+  test('tasks that come to a CPU, leave it and end', () => {
+    const out = 1 << 13;
+    const preempted = out | (1 << 14);
+    const records = [
+      record(14, trailer(10), out),
+      record(15, Buffer.concat([pair(9, 9), trailer(20)]), preempted),
+      record(15, Buffer.concat([pair(0, 0), trailer(30)]), 0),
+      record(4, Buffer.concat([pair(7, 1), pair(8, 1), numbers(0), trailer(40)])),
+      record(14, Buffer.alloc(0), out),
+    ];
+    const { records: found, damaged } = read(fileOf(...records), 5n);
+    const of = { kind: 'switch', pid: 7, tid: 8, cpu: 0 };
+    expect(found).toEqual([
+      { ...of, time: 5, isOut: true, isPreempted: false },
+      { ...of, time: 15, isOut: true, isPreempted: true },
+      { ...of, time: 25, isOut: false, isPreempted: false },
+      { kind: 'exit', pid: 7, tid: 8 },
+    ]);
+    expect(damaged).toBe(1);
   });
 
   test('kinds that nobody knows are passed over', () => {
