@@ -3,12 +3,17 @@ import { type ArgumentGrammar, rewriteArguments, splitArguments } from './comman
 import { collectCommand } from './commands/collect.ts';
 import type { ProgramCommand } from './commands/context.ts';
 import { displayCommand } from './commands/display.ts';
+import { statsCommand } from './commands/stats.ts';
 import { EXIT, errorMessage, MarpleError, UsageError } from './common/errors.ts';
 import { closeLog, log } from './common/log.ts';
 import { Output } from './common/output.ts';
 import { VERSION } from './common/version.ts';
 
-const COMMANDS: Readonly<Record<string, ProgramCommand>> = { collect: collectCommand, display: displayCommand };
+const COMMANDS: Readonly<Record<string, ProgramCommand>> = {
+  collect: collectCommand,
+  display: displayCommand,
+  stats: statsCommand,
+};
 
 /** Runs `marple` with these arguments (without node and script) and gives its exit code. Never throws. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -1,0 +1,307 @@
+import type { ConnectionStats } from '../analysis/stats/connections.ts';
+import type { EventStats, EventTotals } from '../analysis/stats/events.ts';
+import type { ProcessName } from '../analysis/stats/groups.ts';
+import type { PointStats } from '../analysis/stats/points.ts';
+import type { SchedulingStats, Wait } from '../analysis/stats/scheduling.ts';
+import type { FunctionWeight, RamStats, Share, StackStats } from '../analysis/stats/stacks.ts';
+import type { Summary } from '../analysis/stats/summary.ts';
+import type { Trend, TrendStats } from '../analysis/stats/trends.ts';
+import type { SectionStats } from '../analysis/stats.ts';
+import { formatCount, formatShare, formatValue, plural, shorten, wrap } from '../common/text.ts';
+import { type TableColumn, table, WIDTH } from './table.ts';
+
+const INDENT = '  ';
+
+/** A file in numbers, for a person: the most important first, lines of at most 100 characters. */
+export function statsText(sections: readonly SectionStats[]): string {
+  const said = new Set<string>();
+  return sections
+    .map((stats) => {
+      const fresh = stats.notes.filter((note) => !said.has(`${stats.interface} ${note}`));
+      for (const note of fresh) said.add(`${stats.interface} ${note}`);
+      return sectionText({ ...stats, notes: fresh });
+    })
+    .join('\n\n');
+}
+
+function sectionText(stats: SectionStats): string {
+  const blocks = [
+    ...(stats.points === undefined ? [] : pointBlocks(stats.points)),
+    ...(stats.trends === undefined ? [] : trendBlocks(stats.trends)),
+    ...(stats.stacks === undefined ? [] : stackBlocks(stats.stacks)),
+    ...(stats.ram === undefined ? [] : ramBlocks(stats.ram)),
+    ...(stats.scheduling === undefined ? [] : schedulingBlocks(stats.scheduling)),
+    ...(stats.connections === undefined ? [] : connectionBlocks(stats.connections)),
+    ...(stats.events === undefined ? [] : eventBlocks(stats.events, stats.seconds)),
+  ];
+  const notes = stats.notes.flatMap((note) =>
+    wrap(note, WIDTH - 4).map((line, i) => `${INDENT}${i === 0 ? '! ' : '  '}${line}`),
+  );
+  return [[shorten(heading(stats), WIDTH), ...notes].join('\n'), ...blocks.map((block) => block.join('\n'))].join(
+    '\n\n',
+  );
+}
+
+// 3  disklat: 5,021 datapoints in 5.0 s, 1,004 a second, by ftrace 6.18
+function heading({
+  section,
+  interface: name,
+  datatype,
+  records,
+  seconds,
+  rate,
+  lost,
+  skipped,
+  tool,
+}: SectionStats): string {
+  const what = datatype === 'stack' ? plural(records, 'different stack') : plural(records, datatype);
+  return [
+    `${section}  ${name}: ${what}${seconds === null ? '' : ` in ${formatValue(seconds)} s`}`,
+    ...(rate === null ? [] : [`${formatValue(rate)} a second`]),
+    ...(lost === 0 ? [] : [`${formatCount(lost)} lost`]),
+    ...(skipped === 0 ? [] : [`${formatCount(skipped)} skipped`]),
+    ...(tool === null ? [] : [`by ${tool}`]),
+  ].join(', ');
+}
+
+/** A table under a line that says what it shows; none where there are no rows. */
+function block(title: string, columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string[][] {
+  if (rows.length === 0) return [];
+  const [head = '', ...lines] = table([{ title, shrinks: true }, ...columns], rows, { indent: INDENT });
+  return [[head, ...lines]];
+}
+
+function right(...titles: readonly string[]): TableColumn[] {
+  return titles.map((title) => ({ title, align: 'right' }));
+}
+
+function processName({ comm, pid, processes }: ProcessName): string {
+  const name = comm === '' ? '(no name)' : comm;
+  if (pid !== null) return `${name} (${pid})`;
+  return processes > 1 ? `${name} ×${processes}` : name;
+}
+
+function orDash(value: number | null, format: (value: number) => string = formatValue): string {
+  return value === null ? '-' : format(value);
+}
+
+const SUMMARY = right('count', 'min', 'mean', 'p50', 'p90', 'p99', 'p99.9', 'max', 'sum');
+
+function summaryCells({ count, min, mean, p50, p90, p99, p999, max, sum }: Summary): string[] {
+  return [formatCount(count), ...[min, mean, p50, p90, p99, p999, max].map((value) => orDash(value)), formatValue(sum)];
+}
+
+function pointBlocks({ label, unit, all, processes, by }: PointStats): string[][] {
+  const title = unit === '' ? label : `${label} (${unit})`;
+  return [
+    ...block(title, SUMMARY, [['all', ...summaryCells(all)]]),
+    ...block(
+      'by process',
+      SUMMARY,
+      processes.map((group) => [processName(group), ...summaryCells(group)]),
+    ),
+    ...by.flatMap(({ field, groups }) =>
+      block(
+        `by ${field}`,
+        SUMMARY,
+        groups.map((group) => [group.name, ...summaryCells(group)]),
+      ),
+    ),
+  ];
+}
+
+function trendBlocks({ label, unit, all, processes, growing }: TrendStats): string[][] {
+  const columns = right('samples', 'first', 'last', 'max', `${unit}/s`);
+  const cells = ({ samples, first, last, max, slope }: Trend): string[] => [
+    formatCount(samples),
+    ...[first, last, max].map((value) => orDash(value)),
+    orDash(slope, (value) => (value > 0 ? `+${formatValue(value)}` : formatValue(value))),
+  ];
+  const rows = (trends: TrendStats['processes']) => trends.map((trend) => [processName(trend), ...cells(trend)]);
+  return [
+    ...block(`${label} (${unit})`, columns, [['all', ...cells(all)]]),
+    ...block('by process, largest first', columns, rows(processes)),
+    ...block('fastest growing', columns, rows(growing)),
+  ];
+}
+
+function stackBlocks({ label, unit, total, idle, unique, broken, ...lists }: StackStats): string[][] {
+  const share = (weight: number) => formatShare(weight, total);
+  const summary = [
+    `${INDENT}${formatCount(total)} ${unit} in ${plural(unique, 'different stack')}` +
+      (idle > 0 ? `, and ${formatCount(idle)} idle (${formatShare(idle, idle + total)} of all)` : ''),
+    ...(broken.unique === 0
+      ? []
+      : [
+          `${INDENT}${share(broken.weight)} in ${plural(broken.unique, 'stack')} that look broken: callers are missing`,
+        ]),
+  ];
+  const functions = (title: string, entries: readonly FunctionWeight[]) =>
+    block(
+      title,
+      right('self', '%', 'total', '%'),
+      entries.map(({ name, self, total: whole }) => [
+        name,
+        formatCount(self),
+        share(self),
+        formatCount(whole),
+        share(whole),
+      ]),
+    );
+  const shares = (title: string, entries: readonly Share[]) =>
+    block(
+      title,
+      right(label, '%'),
+      entries.map(({ name, weight }) => [name, formatCount(weight), share(weight)]),
+    );
+  return [
+    summary,
+    ...shares('by reason', lists.reasons),
+    ...functions('functions by self', lists.by_self),
+    ...functions('functions by total', lists.by_total),
+    ...shares('by process', lists.processes),
+  ];
+}
+
+const MIB = 2 ** 20;
+
+function ramBlocks({ total, zones, uses, processes }: RamStats): string[][] {
+  const cells = ({ weight }: Share): string[] => [formatValue(weight / MIB), formatShare(weight, total)];
+  const columns = right('MiB', '%');
+  return [
+    ...block('RAM', columns, [
+      ['all', ...cells({ name: '', weight: total })],
+      ...zones.map((zone) => [zone.name, ...cells(zone)]),
+    ]),
+    ...block(
+      'by use',
+      [{ title: 'zone' }, ...columns],
+      uses.map((use) => [use.name, use.zone, ...cells(use)]),
+    ),
+    ...block(
+      'by process',
+      columns,
+      processes.map((process) => [process.name, ...cells(process)]),
+    ),
+  ];
+}
+
+function schedulingBlocks(stats: SchedulingStats): string[][] {
+  const { from, to, cpus, latency, waits, processes, missed } = stats;
+  const window = to - from;
+  const seconds = (value: number) => formatValue(value);
+  const hasOther = cpus.some(({ other }) => other > 0);
+  const hasUnknown = cpus.some(({ unknown }) => unknown > 0);
+  const inWords = [
+    `${INDENT}times are out of ${formatValue(window)} s` +
+      (missed === 0 ? '' : `; ${plural(missed, 'switch')} must have been missed: that time is unknown`),
+  ];
+  return [
+    inWords,
+    ...block(
+      'by process',
+      right('CPU s', '% CPU', 'switches', 'preempted', 'latency ms p50', 'p99', 'max'),
+      processes.map((process) => [
+        processName(process),
+        seconds(process.cpu_seconds),
+        formatShare(process.cpu_seconds, window),
+        formatCount(process.switches),
+        formatCount(process.preempted),
+        ...[process.latency.p50, process.latency.p99, process.latency.max].map((value) => orDash(value)),
+      ]),
+    ),
+    ...block(
+      'by CPU',
+      right(
+        'busy %',
+        'busy s',
+        'idle s',
+        ...(hasOther ? ['other s'] : []),
+        ...(hasUnknown ? ['unknown s'] : []),
+        'switches',
+      ),
+      cpus.map(({ cpu, busy, idle, other, unknown, switches }) => [
+        `CPU ${cpu}`,
+        formatShare(busy, window),
+        seconds(busy),
+        seconds(idle),
+        ...(hasOther ? [seconds(other)] : []),
+        ...(hasUnknown ? [seconds(unknown)] : []),
+        formatCount(switches),
+      ]),
+    ),
+    ...block('run-queue latency (ms)', SUMMARY, [['all', ...summaryCells(latency)]]),
+    ...block('off the CPU by reason', right('s'), waitRows(waits, seconds)),
+    ...block(
+      'off the CPU by process',
+      [{ title: 'seconds by reason' }],
+      processes
+        .filter((process) => process.waits.length > 0)
+        .map((process) => [
+          processName(process),
+          process.waits
+            .slice(0, 4)
+            .map(({ reason, seconds: time }) => `${reason} ${formatValue(time)}`)
+            .join(', '),
+        ]),
+    ),
+  ];
+}
+
+function waitRows(waits: readonly Wait[], format: (seconds: number) => string): string[][] {
+  return waits.map(({ reason, seconds }) => [reason, format(seconds)]);
+}
+
+function connectionBlocks({ opened, closed, pairs }: ConnectionStats): string[][] {
+  const bytes = (value: number | null) => orDash(value, formatCount);
+  return [
+    [`${INDENT}${plural(opened, 'connection')} opened, ${formatCount(closed)} closed`],
+    ...block(
+      'client',
+      [{ title: 'server', shrinks: true }, ...right('port', 'opened', 'closed', 'bytes to server', 'to client')],
+      pairs.map(({ client, server, ...pair }) => [
+        peerName(client),
+        peerName(server),
+        server.port === null ? '-' : String(server.port),
+        formatCount(pair.opened),
+        formatCount(pair.closed),
+        bytes(pair.bytes_to_server),
+        bytes(pair.bytes_to_client),
+      ]),
+    ),
+  ];
+}
+
+function peerName({ comm, pid }: { readonly comm: string; readonly pid: number | null }): string {
+  const name = comm === '' ? '(unknown)' : comm;
+  return pid === null ? name : `${name} (${pid})`;
+}
+
+function eventBlocks({ all, types, processes, by }: EventStats, seconds: number | null): string[][] {
+  const amounts = (['weight', 'bytes'] as const).filter((amount) => all[amount] !== null);
+  const columns = right('events', ...(seconds === null ? [] : ['a second']), ...amounts);
+  const cells = (totals: EventTotals): string[] => [
+    formatCount(totals.count),
+    ...(seconds === null ? [] : [formatValue(totals.count / seconds)]),
+    ...amounts.map((amount) => formatCount(totals[amount] ?? 0)),
+  ];
+  return [
+    ...block(
+      'by type',
+      columns,
+      types.map((group) => [group.type, ...cells(group)]),
+    ),
+    ...block(
+      'by process',
+      columns,
+      processes.map((group) => [processName(group), ...cells(group)]),
+    ),
+    ...by.flatMap(({ field, groups }) =>
+      block(
+        `by ${field}`,
+        columns,
+        groups.map((group) => [group.name, ...cells(group)]),
+      ),
+    ),
+  ];
+}
