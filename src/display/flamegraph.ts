@@ -19,6 +19,10 @@ const optionsSchema = z.strictObject({
   width: z.coerce.number().int().min(200).max(20_000).default(1200),
   /** Frames narrower than this are left out, pixels. */
   minwidth: z.coerce.number().positive().max(100).default(0.1),
+  /** The root above, and the stacks hanging down from it. */
+  icicle: z.coerce.string().pipe(z.stringbool()).default(false),
+  /** The innermost frames first: who calls what costs most. */
+  reversed: z.coerce.string().pipe(z.stringbool()).default(false),
   engine: z.enum(['flamegraph.pl', 'builtin']).default('flamegraph.pl'),
 });
 
@@ -34,6 +38,7 @@ export interface FlamePicture {
   readonly colors: Theme;
   readonly width: number;
   readonly minWidth: number;
+  readonly icicle: boolean;
 }
 
 /** The stacks of a stack section, merged: the wider a frame, the more samples (or bytes, or time) it stands for. */
@@ -52,7 +57,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     if (this.job.format === 'html') return renderView('flamegraph', this.job, this.#title());
     const picture = await this.#picture();
     // The script refuses an input without a single sample.
-    if (this.job.options.engine === 'flamegraph.pl' && picture.tree.root.total > 0) {
+    if (this.job.options.engine === 'flamegraph.pl' && picture.tree.total > 0) {
       try {
         return await drawWithScript(findScript(), picture);
       } catch (error) {
@@ -76,10 +81,10 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     let idle = 0;
     for await (const { stack, weight } of selectStacks(group, section, filter)) {
       if (!this.job.showIdle && isIdleStack(stack)) idle += weight;
-      else tree.add(stack, weight);
+      else tree.add(options.reversed ? stack.toReversed() : stack, weight);
     }
     const unit = visible(options.countname || header.weight?.unit || 'samples');
-    const total = tree.root.total;
+    const total = tree.total;
     if (this.job.height !== undefined)
       this.notes.push('--height is not used: the stacks set how high a flame graph is');
     const hidden = `${formatCount(idle)} idle ${unit} hidden (${formatShare(idle, idle + total)})`;
@@ -95,6 +100,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
       colors: options.colors,
       width: this.job.width ?? options.width,
       minWidth: options.minwidth,
+      icicle: options.icicle,
     };
   }
 }

@@ -58,6 +58,7 @@ export function scriptCommand(script: string, picture: FlamePicture): string[] {
     `--title=${xmlText(shorten(picture.title, Math.floor(picture.width / 12)))}`,
     `--countname=${scriptText(picture.countname)}`,
     `--colors=${picture.colors}`,
+    ...(picture.icicle ? ['--inverted'] : []),
     '--hash',
     `--fonttype=${FONTS}`,
     `--width=${picture.width}`,

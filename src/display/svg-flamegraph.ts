@@ -22,7 +22,7 @@ export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
   const lines = footerLines(picture.footer, Math.floor(width / 6.8));
   const graphBottom = HEAD + layout.levels * ROW;
   const height = graphBottom + 26 + lines.length * NOTE_HEIGHT + 8;
-  const total = picture.tree.root.total;
+  const total = picture.tree.total;
   const frames = layout.boxes.map((box) => drawFrame(box, total, graphBottom, picture));
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -52,7 +52,7 @@ export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
 
 function drawFrame(box: FrameBox, total: number, bottom: number, picture: FlamePicture): string {
   const x = PAD + box.x;
-  const y = bottom - (box.depth + 1) * ROW;
+  const y = picture.icicle ? HEAD + box.depth * ROW : bottom - (box.depth + 1) * ROW;
   const percent = ((100 * box.total) / total).toFixed(2);
   const hover = `${visible(box.name)} (${formatCount(box.total)} ${picture.countname}, ${percent}%)`;
   const label = labelIn(visible(box.name), box.width);

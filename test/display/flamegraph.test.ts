@@ -47,6 +47,14 @@ async function draw(
   return { svg, root, frames: drawnFrames(root), notes: display.notes };
 }
 
+/** Where the rectangle of a frame begins, from the top of the picture. */
+function topOf(root: XmlElement, name: string): number {
+  const frame = elements(root, 'g').find((group) =>
+    elements(group, 'title').some((title) => title.text.startsWith(`${name} (`)),
+  );
+  return Number(elements(frame as XmlElement, 'rect')[0]?.attributes['y']);
+}
+
 describe.each(ENGINES)('a flame graph by %s', (engine) => {
   it('draws frames as wide as their weight, on the frame that called them', async () => {
     const { frames, notes } = await draw(engine, TWO_THIRDS);
@@ -84,6 +92,18 @@ describe.each(ENGINES)('a flame graph by %s', (engine) => {
     const flagged = await draw(engine, TWO_THIRDS, options, { title: 'Mine' });
     expect(shownTexts(flagged.root)).toContain('Mine');
     expect(shownTexts(flagged.root)).not.toContain('Where it <goes>');
+  });
+
+  it('hangs down as an icicle, and begins with the innermost function where it is reversed', async () => {
+    const up = await draw(engine, TWO_THIRDS);
+    const down = await draw(engine, TWO_THIRDS, { icicle: true });
+    const byName = (frames: readonly DrawnFrame[]) => new Map(frames.map((frame) => [frame.name, frame]));
+    const [standing, hanging] = [byName(up.frames), byName(down.frames)];
+    for (const [name, { x, width }] of standing) expect(hanging.get(name)).toMatchObject({ x, width });
+    expect(topOf(up.root, 'hot')).toBeLessThan(topOf(up.root, 'app'));
+    expect(topOf(down.root, 'hot')).toBeGreaterThan(topOf(down.root, 'app'));
+    const { frames } = await draw(engine, TWO_THIRDS, { reversed: true });
+    expect(frames.filter(({ depth }) => depth === 1).map(({ name }) => name)).toEqual(['cold', 'hot', 'main', 'rare']);
   });
 
   it('names interface, weight, origin and filter by itself', async () => {
@@ -291,7 +311,7 @@ describe('flamegraph.pl', () => {
     const tree = new StackTree();
     tree.add(['a'], 1);
     const texts = { title: 't', subtitle: 's', footer: [], countname: 'samples' };
-    const picture = { tree, ...texts, colors: 'hot' as const, width: 1200, minWidth: 0.1 };
+    const picture = { tree, ...texts, colors: 'hot' as const, width: 1200, minWidth: 0.1, icicle: false };
     const error = await drawWithScript(script, picture).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UnavailableError);
     expect((error as Error).message).toContain(reason);

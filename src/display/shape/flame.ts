@@ -10,17 +10,24 @@ export interface TreeArrays {
   readonly frames: Int32Array;
 }
 
-/** Weight of everything that passes through or ends at each node. `ends` and `weights` are by stack. */
-export function nodeTotals(
-  { parents }: TreeArrays,
-  ends: Int32Array,
-  weights: Float64Array,
-): { total: Float64Array; self: Float64Array } {
-  const self = new Float64Array(parents.length);
-  for (let i = 0; i < ends.length; i++) self[ends[i]!]! += weights[i]!;
+/** By node: the weight of the stacks that end there, and of those that end there or pass through. */
+export interface NodeWeights {
+  readonly total: Float64Array;
+  readonly self: Float64Array;
+}
+
+/** Adds up the weights from the leaves to the root. */
+export function nodeWeights(parents: Int32Array, self: Float64Array): NodeWeights {
   const total = self.slice();
   for (let node = parents.length - 1; node > 0; node--) total[parents[node]!]! += total[node]!;
   return { total, self };
+}
+
+/** The weights of the nodes of a tree, from those of its stacks: stack i ends at node `ends[i]`. */
+export function nodeTotals({ parents }: TreeArrays, ends: Int32Array, weights: Float64Array): NodeWeights {
+  const self = new Float64Array(parents.length);
+  for (let i = 0; i < ends.length; i++) self[ends[i]!]! += weights[i]!;
+  return nodeWeights(parents, self);
 }
 
 /** The children of every node, in the order of their names. */

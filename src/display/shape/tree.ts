@@ -1,35 +1,34 @@
 import { type HierarchyRectangularNode, hierarchy, partition } from 'd3-hierarchy';
+import { StackTrie } from '../../common/stack-trie.ts';
+import { type NodeWeights, nodeWeights } from './flame.ts';
 
-/** A frame in its place: all samples that share the stack from the root to here. */
-export interface FrameNode {
-  readonly name: string;
-  /** Weight of the stacks that pass through or end here. */
-  total: number;
-  /** Weight of the stacks that end here. */
-  self: number;
-  children: Map<string, FrameNode> | undefined;
-}
-
-/** Stacks merged from the root, with a root above them that holds everything. */
+/** Stacks merged from the root, with a node above them that holds everything. */
 export class StackTree {
-  readonly root: FrameNode = frameNode('all');
+  readonly trie = new StackTrie();
+  #self = new Float64Array(1024);
+  #total = 0;
+
+  /** Weight of all stacks. */
+  get total(): number {
+    return this.#total;
+  }
 
   /** Adds a stack, root first. A weight of 0 leaves no trace. */
   add(stack: readonly string[], weight: number): void {
     if (weight <= 0) return;
-    let node = this.root;
-    node.total += weight;
-    for (const name of stack) {
-      node.children ??= new Map();
-      let child = node.children.get(name);
-      if (child === undefined) {
-        child = frameNode(name);
-        node.children.set(name, child);
-      }
-      child.total += weight;
-      node = child;
+    const node = this.trie.add(stack);
+    if (this.trie.size > this.#self.length) {
+      const larger = new Float64Array(2 * this.trie.size);
+      larger.set(this.#self);
+      this.#self = larger;
     }
-    node.self += weight;
+    this.#self[node]! += weight;
+    this.#total += weight;
+  }
+
+  /** By node of the trie: the weight that ends there, and the weight that ends there or passes through. */
+  weights(): NodeWeights {
+    return nodeWeights(this.trie.parents, this.#self.subarray(0, this.trie.size));
   }
 }
 
@@ -111,37 +110,38 @@ interface PrunedNode {
 }
 
 function prune(tree: StackTree, width: number, minWidth: number): { root: PrunedNode; folded: number } {
-  const minTotal = (minWidth / width) * tree.root.total;
+  const { trie } = tree;
+  const { names, parents, frames } = trie;
+  const { total, self } = tree.weights();
+  const minTotal = (minWidth / width) * tree.total;
   let folded = 0;
-  const root = prunedNode(tree.root);
-  const pending: [FrameNode, PrunedNode][] = [[tree.root, root]];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const [node, target] = next;
+  const root: PrunedNode = { name: 'all', total: total[0]!, self: self[0]!, children: undefined };
+  const kept = new Map<number, PrunedNode>([[0, root]]);
+  for (let node = 1; node < trie.size; node++) {
+    const parent = kept.get(parents[node]!);
+    if (parent === undefined) continue;
+    if (total[node]! < minTotal) {
+      folded++;
+      continue;
+    }
+    const pruned = { name: names[frames[node]!]!, total: total[node]!, self: self[node]!, children: undefined };
+    kept.set(node, pruned);
+    parent.children ??= [];
+    parent.children.push(pruned);
+  }
+  for (const node of kept.values()) {
     if (node.children === undefined) continue;
-    const kept = [...node.children.values()].filter((child) => child.total >= minTotal);
-    folded += node.children.size - kept.length;
-    if (kept.length === 0) continue;
-    kept.sort(byName);
-    const uncovered = kept.reduce((rest, child) => rest - child.total, node.total);
-    target.children = kept.map(prunedNode);
-    for (const [i, child] of kept.entries()) pending.push([child, target.children[i] as PrunedNode]);
+    node.children.sort(byName);
+    const uncovered = node.children.reduce((rest, child) => rest - child.total, node.total);
     if (uncovered > 0) {
-      target.children.unshift({ name: undefined, total: uncovered, self: uncovered, children: undefined });
+      node.children.unshift({ name: undefined, total: uncovered, self: uncovered, children: undefined });
     }
   }
   return { root, folded };
 }
 
-function prunedNode(node: FrameNode): PrunedNode {
-  return { name: node.name, total: node.total, self: node.self, children: undefined };
-}
-
 /** The order in which sorted folded text has them: `a.b` before `a`, since `.` comes before the `;` that ends a frame. */
-function byName(a: FrameNode, b: FrameNode): number {
+function byName(a: PrunedNode, b: PrunedNode): number {
   const [left, right] = [`${a.name};`, `${b.name};`];
   return left < right ? -1 : left > right ? 1 : 0;
-}
-
-function frameNode(name: string): FrameNode {
-  return { name, total: 0, self: 0, children: undefined };
 }

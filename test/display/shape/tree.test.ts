@@ -49,21 +49,24 @@ function compareStacks(a: readonly string[], b: readonly string[]): number {
 
 describe('StackTree', () => {
   it('merges stacks from the root', () => {
-    const { root } = treeOf([
+    const tree = treeOf([
       [['a', 'b'], 3],
       [['a'], 2],
       [['a', 'c'], 1],
     ]);
-    const a = root.children?.get('a');
-    expect([root.total, root.self, a?.total, a?.self]).toEqual([6, 0, 6, 2]);
-    expect([...(a?.children ?? [])].map(([child, node]) => [child, node.total])).toEqual([
-      ['b', 3],
-      ['c', 1],
+    const { total, self } = tree.weights();
+    const nodes = [...total].map((weight, node) => [tree.trie.stackOf(node).join(';'), weight, self[node]]);
+    expect(nodes).toEqual([
+      ['', 6, 0],
+      ['a', 6, 2],
+      ['a;b', 3, 3],
+      ['a;c', 1, 1],
     ]);
+    expect(tree.total).toBe(6);
   });
 
   it('leaves no trace of a weight of 0', () => {
-    expect(treeOf([[['a'], 0]]).root.children).toBeUndefined();
+    expect(treeOf([[['a'], 0]]).trie.size).toBe(1);
   });
 });
 
