@@ -50,7 +50,7 @@ async function draw(
 /** Where the rectangle of a frame begins, from the top of the picture. */
 function topOf(root: XmlElement, name: string): number {
   const frame = elements(root, 'g').find((group) =>
-    elements(group, 'title').some((title) => title.text.startsWith(`${name} (`)),
+    group.children.some(({ tag, text }) => tag === 'title' && text.startsWith(`${name} (`)),
   );
   return Number(elements(frame as XmlElement, 'rect')[0]?.attributes['y']);
 }
