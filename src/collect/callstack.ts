@@ -1,14 +1,9 @@
 import { z } from 'zod';
-import { EXIT, MarpleError } from '../common/errors.ts';
 import type { Batch, SectionSpec } from '../common/section.ts';
-import { decodeRecording } from '../formats/decoders.ts';
-import { type CallStackDetails, perfDataFile } from '../formats/perf-callstack.ts';
-import { findPerf } from '../formats/perf-tool.ts';
-import { writeRecording } from '../formats/recording.ts';
-import { Collecter, type CollecterDescription, type CollectRun } from './collecter.ts';
+import { Collecter, type CollecterDescription } from './collecter.ts';
+import { collectPerf } from './perf/collect.ts';
 import { planOptions } from './perf/plans.ts';
 import { probePerf } from './perf/probe.ts';
-import { type PerfRecording, startRecording } from './perf/record.ts';
 import { CALL_GRAPHS, type RecordPlan } from './perf/record-args.ts';
 
 const options = z.strictObject({
@@ -40,38 +35,13 @@ export class CallStack extends Collecter<CallStackOptions> {
   };
 
   override async *collect(): AsyncIterable<Batch> {
-    const { run } = this;
-    const dir = await run.recordingDir();
-    const { frequency, call_graph: callGraph } = run.options;
-    const perf = await findPerf();
-    const recording = await startRecording({
-      perf,
-      plans: planOptions(run.scope, { sampling: { frequency }, callGraph }),
-      output: perfDataFile(dir),
-      stop: run.stop,
+    const { frequency, call_graph: callGraph } = this.run.options;
+    yield* collectPerf(this.run, {
+      interface: 'callstack',
+      format: 'perf-callstack',
+      plans: planOptions(this.run.scope, { sampling: { frequency }, callGraph }),
+      options: { frequency, call_graph: callGraph },
+      details: { event: EVENT },
     });
-    if (recording === undefined) return;
-    const details = describe(recording, perf.version, run);
-    await writeRecording(dir, { format: 'perf-callstack', interface: 'callstack', details: { ...details } });
-    run.started();
-    const { failure } = await recording.finish(run.stop);
-    // What was recorded before a failure is still data.
-    yield* decodeRecording(dir, run.info(), run.report);
-    if (failure !== undefined) throw new MarpleError(failure, EXIT.someFailed);
   }
-}
-
-function describe(
-  recording: PerfRecording,
-  version: string,
-  { options: { frequency, call_graph } }: CollectRun<CallStackOptions>,
-): CallStackDetails {
-  const { command, warnings, writer } = recording;
-  return {
-    tool: { name: 'perf', version, command: [...command] },
-    event: EVENT,
-    options: { frequency, call_graph },
-    warnings: [...warnings],
-    ...(writer === undefined ? {} : { writer: { ...writer } }),
-  };
 }

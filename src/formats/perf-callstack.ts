@@ -1,44 +1,26 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { EventData } from '../common/datatypes.ts';
-import { DamagedFileError, UnavailableError } from '../common/errors.ts';
+import { DamagedFileError } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { foldSample } from './folding.ts';
-import {
-  isNoDummy,
-  isUserOnly,
-  type PerfDataState,
-  preparePerfData,
-  recordedEvents,
-  type ScriptEnd,
-  scriptLines,
-  withoutModifiers,
-} from './perf-data.ts';
+import { isNoDummy, isUserOnly, recordedEvents, type ScriptEnd, scriptLines, withoutModifiers } from './perf-data.ts';
 import { PerfFile } from './perf-file.ts';
+import { checkBoot, describePerf, openPerfData, perfDetailsSchema, readSetting } from './perf-recording.ts';
 import { perfSamples, type TimedRecord } from './perf-samples.ts';
-import { type PerfFork, type PerfFrame, type PerfRecord, type PerfSample, PerfScriptParser } from './perf-script.ts';
+import { type PerfFork, type PerfRecord, type PerfSample, PerfScriptParser } from './perf-script.ts';
 import { findPerf } from './perf-tool.ts';
 import type { Recording, RunInfo } from './recording.ts';
+import { StackQuality } from './stack-quality.ts';
 import { StackTable } from './stack-table.ts';
 
 /** What a callstack recording tells beside perf.data. */
-const detailsSchema = z.object({
-  tool: z.object({ name: z.string(), version: z.string(), command: z.array(z.string()) }),
+const detailsSchema = perfDetailsSchema.extend({
   /** The event that was asked for; perf takes another where the machine does not have it. */
   event: z.string(),
-  options: z.record(z.string(), z.unknown()),
-  warnings: z.array(z.string()),
-  /** The perf that writes the file. */
-  writer: z.object({ pid: z.number(), startTime: z.number() }).optional(),
 });
 export type CallStackDetails = z.infer<typeof detailsSchema>;
-
-/** Where perf records to. */
-export function perfDataFile(dir: string): string {
-  return join(dir, 'perf.data');
-}
 
 /** Sections of callstack, by index. */
 const STACKS = 0;
@@ -55,12 +37,10 @@ const BATCH = 4096;
  */
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const details = parseDetails(dir, recording);
-  describe(details, report);
+  describePerf(details, report);
   checkBoot(run);
-  const path = perfDataFile(dir);
-  const state = await preparePerfData(path, details.writer);
-  sayState(state, report);
-  if (state === 'missing' || state === 'empty') return;
+  const path = await openPerfData(dir, details, report);
+  if (path === undefined) return;
 
   const decoder = new CallStackDecoder(run, report);
   const needsPerf = details.options['call_graph'] !== 'fp';
@@ -118,39 +98,6 @@ function parseDetails(dir: string, recording: Recording): CallStackDetails {
   return parsed.data;
 }
 
-function describe(details: CallStackDetails, report: Report): void {
-  report.tool(details.tool);
-  for (const [name, value] of Object.entries(details.options)) report.option(name, value);
-  for (const warning of details.warnings) report.warn(warning);
-}
-
-/** Addresses mean something only on the machine that ran, and the kernel's only until it is booted again. */
-function checkBoot(run: RunInfo): void {
-  if (run.bootId === bootId()) return;
-  throw new UnavailableError(
-    "the stacks were recorded on another machine, or before this one was booted anew: their functions' names cannot be found out here",
-    'next time let the run end by itself (or with one Ctrl-C), then the names are in the file',
-  );
-}
-
-function bootId(): string {
-  return readSetting('random/boot_id') ?? '';
-}
-
-/** A file of /proc/sys/kernel, see Documentation/admin-guide/sysctl/kernel.rst. */
-function readSetting(name: string): string | undefined {
-  try {
-    return readFileSync(join('/proc/sys/kernel', name), 'latin1').trim();
-  } catch {
-    return undefined;
-  }
-}
-
-function sayState(state: PerfDataState, report: Report): void {
-  if (state === 'missing' || state === 'empty') report.warn('perf was ended before it had recorded anything');
-  if (state === 'repaired') report.warn('perf was killed: what it had not yet written to its file is lost');
-}
-
 function reportEvents(events: readonly string[], details: CallStackDetails, report: Report): void {
   const taken = events.map(withoutModifiers).find((event) => event !== details.event);
   if (taken !== undefined) {
@@ -170,8 +117,6 @@ function reportEvents(events: readonly string[], details: CallStackDetails, repo
 
 /** Events are held until so many came after them, should perf not print them in order. */
 const WINDOW = 4096;
-/** Above this share of samples it is worth a word. */
-const NOTABLE_SHARE = 0.1;
 
 /** From the lines of perf script to the records of both sections. */
 export class CallStackDecoder {
@@ -180,7 +125,7 @@ export class CallStackDecoder {
   readonly #filter: ScopeFilter;
   readonly #table = new StackTable();
   readonly #origin: { seconds: number; nanoseconds: number };
-  readonly #deepest = Number(readSetting('perf_event_max_stack') ?? 127);
+  readonly #quality = new StackQuality();
   #pending: EventData[] = [];
   #sorted = true;
   #ready: EventData[] = [];
@@ -191,14 +136,8 @@ export class CallStackDecoder {
   #early = 0;
   #late = 0;
   #timeless = 0;
-  #bare = 0;
-  #withUser = 0;
-  #broken = 0;
-  #cut = 0;
-  #nameless = 0;
   /** Samples of all, in scope or not. */
   samples = 0;
-  #kept = 0;
 
   constructor(
     run: RunInfo,
@@ -272,10 +211,9 @@ export class CallStackDecoder {
       this.#early++;
       return;
     }
-    this.#judge(sample.frames);
+    this.#quality.judge(sample.frames);
     const stack = this.#table.add(foldSample(sample), 1);
     const type = withoutModifiers(sample.event ?? '');
-    this.#kept++;
     this.#hold({ time: since, type, datum: [`${stack}`, `${cpu ?? ''}`, `${pid}`, `${tid}`, '1'] });
   }
 
@@ -305,15 +243,6 @@ export class CallStackDecoder {
     this.#pending = this.#pending.slice(count);
   }
 
-  #judge(frames: readonly PerfFrame[]): void {
-    if (frames.length === 0) this.#bare++;
-    if (frames.length >= this.#deepest) this.#cut++;
-    const state = userPart(frames);
-    if (state !== 'none') this.#withUser++;
-    if (state === 'broken') this.#broken++;
-    if (isNameless(frames)) this.#nameless++;
-  }
-
   reportCounts(lostChunks: number): void {
     const { report } = this;
     // A chunk is a run of lost records. It is counted by its own record, where the kernel could write one.
@@ -326,77 +255,8 @@ export class CallStackDecoder {
       [this.#early, 'samples were taken before the run began and are left out'],
       [this.#timeless, 'samples have no time and are left out'],
       [this.#late, 'samples came out of order, and their times were moved to the nearest that keeps the order'],
-      [this.#bare, 'samples have no frames: they count for their process alone'],
-      [
-        this.#cut,
-        `samples are cut: the kernel keeps ${this.#deepest} frames (sudo sysctl kernel.perf_event_max_stack=512)`,
-      ],
     ];
     for (const [count, sentence] of sentences) if (count > 0) report.warn(`${count} ${sentence}`);
-    if (this.#broken > NOTABLE_SHARE * this.#withUser) {
-      report.warn(
-        `${percent(this.#broken, this.#withUser)} of the stacks with user code look broken: their callers were not found, ` +
-          'since the program or a library was built without frame pointers (try --call-graph dwarf)',
-      );
-    }
-    if (this.#nameless > NOTABLE_SHARE * this.#kept) {
-      const setting = readSetting('kptr_restrict') ?? '?';
-      const why =
-        setting === '0'
-          ? '/proc/kallsyms does not know them'
-          : `kernel.kptr_restrict is ${setting} (sudo sysctl kernel.kptr_restrict=0)`;
-      report.warn(`${percent(this.#nameless, this.#kept)} of the samples have kernel functions without a name: ${why}`);
-    }
+    this.#quality.report(report);
   }
-}
-
-function percent(part: number, whole: number): string {
-  return `${Math.round((100 * part) / whole)} %`;
-}
-
-/** Where the stack of a thread may begin; what begins elsewhere as a single frame has lost its callers. */
-const ENTRY_POINTS = new Set([
-  '_start',
-  '_dl_start',
-  '_dl_start_user',
-  'main',
-  '__libc_start_main',
-  '__libc_start_call_main',
-  'start_thread',
-  'clone',
-  'clone3',
-  '__clone',
-  '__clone3',
-  'runtime.goexit',
-  'runtime.goexit.abi0',
-  'runtime.mstart',
-  'runtime.rt0_go',
-]);
-
-/**
- * Whether the part of a stack (innermost frame first) that is in user space looks whole. It looks broken where its
- * outermost frame has no name, or where it is a single frame in which no thread begins.
- */
-export function userPart(frames: readonly PerfFrame[]): 'none' | 'whole' | 'broken' {
-  const user = frames.slice(kernelDepth(frames));
-  const outermost = user.at(-1);
-  if (outermost === undefined) return 'none';
-  if (outermost.symbol === '[unknown]') return 'broken';
-  return user.length === 1 && !ENTRY_POINTS.has(outermost.symbol.replace(/\+0x[\da-f]+$/, '').replace(/@.*$/, ''))
-    ? 'broken'
-    : 'whole';
-}
-
-/** Whether a kernel function in the stack has no name. */
-export function isNameless(frames: readonly PerfFrame[]): boolean {
-  return frames.slice(0, kernelDepth(frames)).some(({ symbol }) => symbol === '[unknown]');
-}
-
-/**
- * How many of the innermost frames are the kernel's, whose addresses are in the upper half of the address space on all
- * machines of 64 bits. Behind a user frame they are none: that is what a broken frame pointer led to.
- */
-function kernelDepth(frames: readonly PerfFrame[]): number {
-  const user = frames.findIndex(({ address }) => address.length < 16 || address.charCodeAt(0) < 0x38);
-  return user < 0 ? frames.length : user;
 }

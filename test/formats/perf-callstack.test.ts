@@ -5,16 +5,12 @@ import { bootId } from '../../src/collect/proc/tasks.ts';
 import type { EventData, MarpleRecord, StackData } from '../../src/common/datatypes.ts';
 import { HeaderReport } from '../../src/common/report.ts';
 import type { Scope } from '../../src/common/scope.ts';
-import {
-  CallStackDecoder,
-  type CallStackDetails,
-  decode,
-  perfDataFile,
-  userPart,
-} from '../../src/formats/perf-callstack.ts';
+import { CallStackDecoder, type CallStackDetails, decode } from '../../src/formats/perf-callstack.ts';
 import { isUserOnly, withoutModifiers } from '../../src/formats/perf-data.ts';
+import { perfDataFile } from '../../src/formats/perf-recording.ts';
 import type { PerfFrame } from '../../src/formats/perf-script.ts';
 import type { RunInfo } from '../../src/formats/recording.ts';
+import { userPart } from '../../src/formats/stack-quality.ts';
 import { testFolder } from '../support/folder.ts';
 
 const NOBODY = 999_999_999;

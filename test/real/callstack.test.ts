@@ -15,7 +15,7 @@ import { runningTools, runTool } from '../../src/common/process.ts';
 import { HeaderReport } from '../../src/common/report.ts';
 import type { Scope } from '../../src/common/scope.ts';
 import { decodeRecording } from '../../src/formats/decoders.ts';
-import { perfDataFile } from '../../src/formats/perf-callstack.ts';
+import { perfDataFile } from '../../src/formats/perf-recording.ts';
 import { findPerf, type Perf } from '../../src/formats/perf-tool.ts';
 import type { RunInfo } from '../../src/formats/recording.ts';
 import { bundleScript } from '../support/bundle.ts';

@@ -1,0 +1,102 @@
+import type { Report } from '../common/section.ts';
+import { readSetting } from './perf-recording.ts';
+import type { PerfFrame } from './perf-script.ts';
+
+/** Above this share of stacks it is worth a word. */
+const NOTABLE_SHARE = 0.1;
+
+/** Counts the stacks that are less than they should be. */
+export class StackQuality {
+  readonly #deepest = Number(readSetting('perf_event_max_stack') ?? 127);
+  #all = 0;
+  #bare = 0;
+  #withUser = 0;
+  #broken = 0;
+  #cut = 0;
+  #nameless = 0;
+
+  /** Frames are innermost first. */
+  judge(frames: readonly PerfFrame[]): void {
+    this.#all++;
+    if (frames.length === 0) this.#bare++;
+    if (frames.length >= this.#deepest) this.#cut++;
+    const state = userPart(frames);
+    if (state !== 'none') this.#withUser++;
+    if (state === 'broken') this.#broken++;
+    if (isNameless(frames)) this.#nameless++;
+  }
+
+  report(report: Report): void {
+    if (this.#bare > 0) report.warn(`${this.#bare} samples have no frames: they count for their process alone`);
+    if (this.#cut > 0) {
+      report.warn(
+        `${this.#cut} samples are cut: the kernel keeps ${this.#deepest} frames (sudo sysctl kernel.perf_event_max_stack=512)`,
+      );
+    }
+    if (this.#broken > NOTABLE_SHARE * this.#withUser) {
+      report.warn(
+        `${percent(this.#broken, this.#withUser)} of the stacks with user code look broken: their callers were not found, ` +
+          'since the program or a library was built without frame pointers (try --call-graph dwarf)',
+      );
+    }
+    if (this.#nameless > NOTABLE_SHARE * this.#all) {
+      const setting = readSetting('kptr_restrict') ?? '?';
+      const why =
+        setting === '0'
+          ? '/proc/kallsyms does not know them'
+          : `kernel.kptr_restrict is ${setting} (sudo sysctl kernel.kptr_restrict=0)`;
+      report.warn(`${percent(this.#nameless, this.#all)} of the samples have kernel functions without a name: ${why}`);
+    }
+  }
+}
+
+function percent(part: number, whole: number): string {
+  return `${Math.round((100 * part) / whole)} %`;
+}
+
+/** Where the stack of a thread may begin; what begins elsewhere as a single frame has lost its callers. */
+const ENTRY_POINTS = new Set([
+  '_start',
+  '_dl_start',
+  '_dl_start_user',
+  'main',
+  '__libc_start_main',
+  '__libc_start_call_main',
+  'start_thread',
+  'clone',
+  'clone3',
+  '__clone',
+  '__clone3',
+  'runtime.goexit',
+  'runtime.goexit.abi0',
+  'runtime.mstart',
+  'runtime.rt0_go',
+]);
+
+/**
+ * Whether the part of a stack (innermost frame first) that is in user space looks whole. It looks broken where its
+ * outermost frame has no name, or where it is a single frame in which no thread begins.
+ */
+export function userPart(frames: readonly PerfFrame[]): 'none' | 'whole' | 'broken' {
+  const user = frames.slice(kernelDepth(frames));
+  const outermost = user.at(-1);
+  if (outermost === undefined) return 'none';
+  if (outermost.symbol === '[unknown]') return 'broken';
+  return user.length === 1 && !ENTRY_POINTS.has(outermost.symbol.replace(/\+0x[\da-f]+$/, '').replace(/@.*$/, ''))
+    ? 'broken'
+    : 'whole';
+}
+
+/** Whether a kernel function in the stack has no name. */
+export function isNameless(frames: readonly PerfFrame[]): boolean {
+  return frames.slice(0, kernelDepth(frames)).some(({ symbol }) => symbol === '[unknown]');
+}
+
+/**
+ * How many of the innermost frames are the kernel's, whose addresses are in the upper half of the address space on all
+ * machines of 64 bits. Behind a user frame they are none: that is what a broken frame pointer led to.
+ */
+function kernelDepth(frames: readonly PerfFrame[]): number {
+  const user = frames.findIndex(({ address }) => address.length < 16 || address.charCodeAt(0) < 0x38);
+  return user < 0 ? frames.length : user;
+}
