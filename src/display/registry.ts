@@ -3,6 +3,7 @@ import { FlameGraph } from './flamegraph.ts';
 import type { DisplayJob, GenericDisplay, ViewDescription } from './generic-display.ts';
 import { HeatMap } from './heatmap.ts';
 import { StackPlot } from './stackplot.ts';
+import { TreeMap } from './treemap.ts';
 
 /** A GenericDisplay subclass as the registry lists it. */
 export interface DisplayClass<Name extends string = string, Options = unknown> {
@@ -11,7 +12,7 @@ export interface DisplayClass<Name extends string = string, Options = unknown> {
 }
 
 /** Every view. The first that fits shows an interface that config names no view for. */
-const DISPLAYS = [FlameGraph, HeatMap, StackPlot] as const;
+const DISPLAYS = [FlameGraph, HeatMap, StackPlot, TreeMap] as const;
 
 export type ViewName = (typeof DISPLAYS)[number]['description']['name'];
 

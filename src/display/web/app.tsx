@@ -13,6 +13,7 @@ import {
 } from './filters.ts';
 import { FlameView } from './flame.tsx';
 import type { PageData, Section } from './model.ts';
+import { TreemapView } from './treemap.tsx';
 
 /** What every view is given. */
 export interface ViewProps {
@@ -26,6 +27,7 @@ export interface ViewProps {
 /** Views by the names that the page's manifest uses. A view brings its own toolbar, drawing and status line. */
 const VIEWS: Readonly<Record<string, FunctionComponent<ViewProps>>> = {
   flamegraph: FlameView,
+  treemap: TreemapView,
 };
 
 /** One view of one section, with the conditions that narrow it. */

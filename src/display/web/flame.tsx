@@ -1,15 +1,14 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, formatShare, visible } from '../../common/text.ts';
-import { ChildLists, type FlameBox, flameBoxes, nodeTotals } from '../shape/flame.ts';
+import { ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
 import { frameColour } from '../shape/frame-colour.ts';
 import type { ViewProps } from './app.tsx';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import { rootOf, stackWeights } from './filters.ts';
 import type { Stacks } from './model.ts';
+import { clipped, matchedWeight, useSearch, useStackWeights } from './stack-weights.ts';
 
 const ROW = 18;
 const MIN_WIDTH = 0.4;
-const IDLE = 'swapper';
 
 /** Stacks, widths proportional to weight. Zoom by click, search by regular expression, all of it by keyboard too. */
 export function FlameView({ data, section, filters }: ViewProps) {
@@ -26,16 +25,7 @@ export function FlameView({ data, section, filters }: ViewProps) {
 
   const stacks = useMemo(() => (callers ? reversed(section.stacks!) : section.stacks!), [section, callers]);
   const children = useMemo(() => new ChildLists(stacks), [stacks]);
-  const { total, self, idle } = useMemo(() => {
-    const weights = Float64Array.from(stackWeights(data, section, filters));
-    let hidden = 0;
-    for (let line = 0; line < weights.length; line++) {
-      if (rootOf(section.stacks!, section.stacks!.ends[line]!) !== IDLE) continue;
-      hidden += weights[line]!;
-      if (!showIdle) weights[line] = 0;
-    }
-    return { ...nodeTotals(stacks, stacks.ends, weights), idle: hidden };
-  }, [data, section, stacks, filters, showIdle]);
+  const { total, self, idle } = useStackWeights(data, section, stacks, filters, showIdle);
   useEffect(() => {
     setZoom(0);
     setFocus(0);
@@ -56,7 +46,7 @@ export function FlameView({ data, section, filters }: ViewProps) {
   const levels = boxes.reduce((most, box) => Math.max(most, box.depth + 1), 1);
   const height = Math.max(size.height, levels * ROW + 2);
   const topOf = (depth: number): number => (icicle ? depth * ROW + 1 : height - (depth + 1) * ROW - 1);
-  const pattern = useMemo(() => toPattern(search), [search]);
+  const pattern = useSearch(search);
   const matches = useMemo(
     () => (pattern instanceof RegExp ? stacks.names.map((name) => pattern.test(name)) : undefined),
     [pattern, stacks],
@@ -200,32 +190,6 @@ export function FlameView({ data, section, filters }: ViewProps) {
   );
 }
 
-function toPattern(text: string): RegExp | 'wrong' | undefined {
-  if (text === '') return undefined;
-  try {
-    return new RegExp(text, 'iu');
-  } catch {
-    return 'wrong';
-  }
-}
-
-/** Weight below `zoom` of the outermost frames that match, so that nothing counts twice. */
-function matchedWeight(
-  stacks: Stacks,
-  children: ChildLists,
-  total: Float64Array,
-  zoom: number,
-  matches: readonly boolean[],
-): number {
-  let sum = 0;
-  const pending = [zoom];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (node !== 0 && matches[stacks.frames[node]!] === true) sum += total[node]!;
-    else pending.push(...children.of(node));
-  }
-  return sum;
-}
-
 /** The same stacks from the innermost frame outwards. The lines keep their numbers. */
 function reversed(stacks: Stacks): Stacks {
   const parents = [0];
@@ -249,15 +213,4 @@ function reversed(stacks: Stacks): Stacks {
     ends[line] = at;
   }
   return { ...stacks, parents: Int32Array.from(parents), frames: Int32Array.from(frames), ends };
-}
-
-function clipped(context: CanvasRenderingContext2D, text: string, width: number): string {
-  if (context.measureText(text).width <= width) return text;
-  let [low, high] = [0, text.length];
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (context.measureText(`${text.slice(0, middle)}…`).width <= width) low = middle;
-    else high = middle - 1;
-  }
-  return low < 2 ? '' : `${text.slice(0, low)}…`;
 }

@@ -1,0 +1,202 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { formatCount, formatShare, visible } from '../../common/text.ts';
+import { ChildLists } from '../shape/flame.ts';
+import { frameColour } from '../shape/frame-colour.ts';
+import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
+import type { ViewProps } from './app.tsx';
+import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
+import { clipped, matchedWeight, useSearch, useStackWeights } from './stack-weights.ts';
+
+const DEEPEST = 6;
+
+/** Boxes within boxes. A click goes down, the breadcrumb goes up; arrows and Enter do the same. */
+export function TreemapView({ data, section, filters }: ViewProps) {
+  const theme = useTheme();
+  const [ref, size] = useSize<HTMLDivElement>();
+  const stacks = section.stacks!;
+  const [showIdle, setShowIdle] = useState(data.manifest.showIdle);
+  const [levels, setLevels] = useState(Number(data.manifest.options['depth'] ?? 1));
+  const [search, setSearch] = useState('');
+  const [at, setAt] = useState(0);
+  const [focus, setFocus] = useState(0);
+  const [hover, setHover] = useState<{ readonly box: TreemapBox; readonly place: Place } | undefined>();
+  const input = useRef<HTMLInputElement>(null);
+
+  const children = useMemo(() => new ChildLists(stacks), [stacks]);
+  const weights = useStackWeights(data, section, stacks, filters, showIdle);
+  const { total, idle } = weights;
+  useEffect(() => setFocus(0), [at]);
+
+  const all = total[0]!;
+  const unit = section.header.weight?.unit ?? 'samples';
+  const boxes = useMemo(
+    () => treemapBoxes(children, weights, at, levels, size.width, size.height),
+    [children, weights, at, levels, size.width, size.height],
+  );
+  const pattern = useSearch(search);
+  const matches = useMemo(
+    () => (pattern instanceof RegExp ? stacks.names.map((name) => pattern.test(name)) : undefined),
+    [pattern, stacks],
+  );
+  const found = useMemo(
+    () => (matches === undefined ? 0 : matchedWeight(stacks, children, total, at, matches)),
+    [matches, stacks, children, total, at],
+  );
+  /** Whether something that matches is in a node, or is the node. */
+  const holds = (node: number): boolean =>
+    matches !== undefined && matchedWeight(stacks, children, total, node, matches) > 0;
+
+  const nameOf = (node: number): string => (node === 0 ? 'all' : visible(stacks.names[stacks.frames[node]!] ?? ''));
+  const titleOf = ({ part }: TreemapBox): string => {
+    switch (part.kind) {
+      case 'node':
+        return nameOf(part.node);
+      case 'self':
+        return `${nameOf(part.node)} itself`;
+      case 'rest':
+        return `${formatCount(part.count)} smaller`;
+    }
+  };
+  const parentOf = ({ part }: TreemapBox): number => (part.kind === 'node' ? stacks.parents[part.node]! : part.node);
+  const describe = (box: TreemapBox): string =>
+    `${titleOf(box)}: ${formatCount(box.weight)} ${unit}, ${formatShare(box.weight, total[parentOf(box)]!)} of ${nameOf(parentOf(box))}, ` +
+    `${formatShare(box.weight, all)} of all`;
+
+  const path: number[] = [];
+  for (let node = at; node !== 0; node = stacks.parents[node]!) path.unshift(node);
+  const enter = (box: TreemapBox | undefined): void => {
+    if (box?.part.kind !== 'node' || children.of(box.part.node).length === 0) return;
+    setAt(box.part.node);
+  };
+  const boxAt = (event: MouseEvent): TreemapBox | undefined => {
+    const place = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    const [x, y] = [event.clientX - place.left, event.clientY - place.top];
+    return boxes.findLast((box) => x >= box.x && x < box.x + box.width && y >= box.y && y < box.y + box.height);
+  };
+  const focused = boxes[focus];
+  const onKey = (event: KeyboardEvent): void => {
+    if (event.key === 'ArrowRight' || event.key === 'ArrowDown') setFocus(Math.min(boxes.length - 1, focus + 1));
+    else if (event.key === 'ArrowLeft' || event.key === 'ArrowUp') setFocus(Math.max(0, focus - 1));
+    else if (event.key === 'Enter') enter(focused);
+    else if (event.key === 'Backspace' || event.key === 'Escape') setAt(stacks.parents[at] ?? 0);
+    else if (event.key === '/') input.current?.focus();
+    else return;
+    event.preventDefault();
+  };
+
+  const shown = hover?.box ?? focused;
+  return (
+    <>
+      <div class="bar" role="toolbar" aria-label="Treemap">
+        <nav aria-label="Where you are">
+          {[0, ...path].map((node, i) => (
+            <span key={node}>
+              {i > 0 && <span class="faint"> › </span>}
+              <button type="button" disabled={node === at} onClick={() => setAt(node)}>
+                {nameOf(node)}
+              </button>
+            </span>
+          ))}
+        </nav>
+        <span class="space" />
+        {idle > 0 && (
+          <button type="button" aria-pressed={showIdle} onClick={() => setShowIdle(!showIdle)}>
+            Idle ({formatCount(idle)} {unit})
+          </button>
+        )}
+        <label>
+          Levels{' '}
+          <select value={levels} onChange={(event) => setLevels(Number(event.currentTarget.value))}>
+            {Array.from({ length: DEEPEST }, (_, i) => (
+              <option key={i} value={i + 1}>
+                {i + 1}
+              </option>
+            ))}
+          </select>
+        </label>
+        {search !== '' && (
+          <span role="status">
+            {pattern instanceof RegExp ? `${formatShare(found, total[at]!)} matched` : 'not a regular expression'}
+          </span>
+        )}
+        <input
+          ref={input}
+          type="search"
+          class={pattern === 'wrong' ? 'bad' : ''}
+          placeholder="Search: regular expression ( / )"
+          aria-label="Search"
+          size={30}
+          value={search}
+          onInput={(event) => setSearch(event.currentTarget.value)}
+        />
+      </div>
+      <div class="view" ref={ref}>
+        <Canvas
+          width={size.width}
+          height={size.height}
+          tabIndex={0}
+          role="application"
+          aria-label={`Treemap of ${nameOf(at)}. ${shown === undefined ? '' : describe(shown)}`}
+          onKeyDown={onKey}
+          onClick={(event: MouseEvent) => enter(boxAt(event))}
+          onMouseMove={(event: MouseEvent) => {
+            const box = boxAt(event);
+            setHover(box === undefined ? undefined : { box, place: { x: event.clientX, y: event.clientY } });
+          }}
+          onMouseLeave={() => setHover(undefined)}
+          depends={[boxes, theme.isDark, matches, focus]}
+          draw={(context) => {
+            context.textBaseline = 'middle';
+            for (const [i, box] of boxes.entries()) {
+              const { part, x, y, width, height } = box;
+              const isHit = part.kind === 'node' && matches?.[stacks.frames[part.node]!] === true;
+              const isOn = part.kind === 'node' && !isHit && holds(part.node);
+              context.fillStyle = isHit
+                ? theme.mark
+                : part.kind === 'node'
+                  ? frameColour(nameOf(part.node), 'hot')
+                  : theme.panel;
+              context.globalAlpha = matches === undefined || isHit || isOn ? 1 : 0.35;
+              context.fillRect(x, y, width, height);
+              context.globalAlpha = 1;
+              if (isOn || i === focus) {
+                context.strokeStyle = i === focus ? theme.ink : theme.mark;
+                context.lineWidth = 2;
+                context.strokeRect(x + 1, y + 1, Math.max(0, width - 2), Math.max(0, height - 2));
+              }
+              if (width < 28 || height < 14) continue;
+              context.fillStyle = part.kind === 'node' && !isHit ? '#1c1e21' : isHit ? theme.back : theme.ink;
+              context.font = `13px ${FONT}`;
+              context.fillText(clipped(context, titleOf(box), width - 10), x + 5, y + HEAD / 2 + 1);
+              if (height < 34 || boxes[i + 1]?.level === box.level + 1) continue;
+              context.font = `12px ${FONT}`;
+              context.globalAlpha = 0.8;
+              context.fillText(clipped(context, formatShare(box.weight, total[at]!), width - 10), x + 5, y + HEAD + 8);
+              context.globalAlpha = 1;
+            }
+            if (boxes.length === 0) {
+              context.font = `14px ${FONT}`;
+              context.fillStyle = theme.faint;
+              context.fillText('Nothing passes these filters.', 14, 24);
+            }
+          }}
+        />
+      </div>
+      <div class="status">
+        {shown === undefined ? `${nameOf(at)}: ${formatCount(total[at]!)} ${unit}` : describe(shown)}
+      </div>
+      {hover !== undefined && (
+        <Tip at={hover.place}>
+          <b>{titleOf(hover.box)}</b>
+          <div>
+            {formatCount(hover.box.weight)} {unit}
+          </div>
+          <div class="faint">
+            {formatShare(hover.box.weight, total[parentOf(hover.box)]!)} of {nameOf(parentOf(hover.box))} ·{' '}
+            {formatShare(hover.box.weight, all)} of all
+          </div>
+        </Tip>
+      )}
+    </>
+  );
+}
