@@ -1,8 +1,10 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type ArgumentGrammar, rewriteArguments, splitArguments } from './commands/argv.ts';
 import { collectCommand } from './commands/collect.ts';
+import { configCommand } from './commands/config.ts';
 import type { ProgramCommand } from './commands/context.ts';
 import { displayCommand } from './commands/display.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { statsCommand } from './commands/stats.ts';
 import { EXIT, errorMessage, MarpleError, UsageError } from './common/errors.ts';
 import { closeLog, log } from './common/log.ts';
@@ -13,6 +15,8 @@ const COMMANDS: Readonly<Record<string, ProgramCommand>> = {
   collect: collectCommand,
   display: displayCommand,
   stats: statsCommand,
+  doctor: doctorCommand,
+  config: configCommand,
 };
 
 /** Runs `marple` with these arguments (without node and script) and gives its exit code. Never throws. */

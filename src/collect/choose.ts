@@ -46,8 +46,10 @@ export class ProbeMemory {
     this.#probes = new Map(probes);
   }
 
-  static async load(path: string): Promise<ProbeMemory> {
+  /** @param options.fresh forgets it all. */
+  static async load(path: string, options: { readonly fresh?: boolean } = {}): Promise<ProbeMemory> {
     const fingerprint = environmentFingerprint();
+    if (options.fresh) return new ProbeMemory(path, fingerprint, []);
     try {
       const kept = memorySchema.parse(JSON.parse(await readFile(path, 'utf8')));
       if (kept.fingerprint === fingerprint) {

@@ -475,7 +475,7 @@ function nothingUsable(failures: readonly Failure[]): UnavailableError {
 }
 
 /** A memory that cannot be kept costs the next run some seconds of probing, no more. */
-async function saveMemory(memory: ProbeMemory): Promise<void> {
+export async function saveMemory(memory: ProbeMemory): Promise<void> {
   try {
     await memory.save();
   } catch (error) {

@@ -15,6 +15,7 @@ import { makeTempDir } from '../common/temp.ts';
 import { giveToUser } from '../common/user.ts';
 import type { Context, ProgramCommand } from './context.ts';
 import { displayCommand } from './display.ts';
+import { AREA_KINDS, collectersNamed } from './interfaces.ts';
 import { loadSettings } from './settings.ts';
 import { parseCount, parseList, parsePattern, parseSeconds } from './values.ts';
 
@@ -37,14 +38,6 @@ const optionsSchema = z.object({
 });
 
 type Flags = z.infer<typeof optionsSchema>;
-
-/** `--disk` and its like, with their kinds: `disk` -> kind -> collecter. */
-const AREA_KINDS = new Map(
-  collectersByArea().map(([area, collecters]) => [
-    area,
-    new Map(collecters.map((collecter) => [collecter.description.kind, collecter])),
-  ]),
-);
 
 export const collectCommand: ProgramCommand = {
   declare,
@@ -148,13 +141,7 @@ function selectCollecters(
   flags: Flags,
   config: Config,
 ): CollecterClass[] {
-  const groups = config.section('Groups');
-  const chosen = new Set<CollecterClass>();
-  for (const name of names) {
-    const group = groups[name];
-    const members = group === undefined ? [name] : group.split(',').map((member) => member.trim());
-    for (const member of members) chosen.add(collecterNamed(member, group === undefined ? undefined : name, groups));
-  }
+  const chosen = new Set(collectersNamed(names, config));
   for (const [area, kinds] of AREA_KINDS) {
     for (const kind of ((rawFlags[area] as string[] | undefined) ?? []).flatMap((list) => list.split(','))) {
       const collecter = kinds.get(kind);
@@ -170,19 +157,6 @@ function selectCollecters(
     );
   }
   return COLLECTERS.filter((collecter) => chosen.has(collecter));
-}
-
-function collecterNamed(name: string, group: string | undefined, groups: Record<string, string>): CollecterClass {
-  const collecter = findCollecter(name);
-  if (collecter !== undefined) return collecter;
-  const known = [...COLLECTERS.map(({ description }) => description.interface), ...Object.keys(groups)].join(', ');
-  const area = [...AREA_KINDS].find(([, kinds]) => kinds.has(name))?.[0];
-  throw new UsageError(
-    group === undefined
-      ? `there is no interface or group '${name}'`
-      : `group ${group} names '${name}', which is no interface`,
-    area === undefined ? `use one or more of: ${known}` : `'${name}' is a kind: write --${area}=${name}`,
-  );
 }
 
 function collectOptions(
