@@ -3,10 +3,11 @@ import { CallStack } from './callstack.ts';
 import { AREAS, type Area, type CollecterClass } from './collecter.ts';
 import { CpuScheduling } from './cpusched.ts';
 import { DiskLatency } from './disklat.ts';
+import { Ipc } from './ipc.ts';
 import { MemTime } from './memtime.ts';
 
 /** Every interface, in the order in which their sections stand in a data file. */
-export const COLLECTERS: readonly CollecterClass[] = [CpuScheduling, CallStack, DiskLatency, MemTime];
+export const COLLECTERS: readonly CollecterClass[] = [CpuScheduling, CallStack, DiskLatency, MemTime, Ipc];
 
 /** The collecter of an interface, by name. */
 export function findCollecter(name: string): CollecterClass | undefined {

@@ -7,6 +7,7 @@ const DECODERS = new Map<string, () => Promise<{ readonly decode: Decoder }>>([
   ['ftrace-cpusched', () => import('./ftrace-cpusched.ts')],
   ['perf-callstack', () => import('./perf-callstack.ts')],
   ['ftrace-disklat', () => import('./ftrace-disklat.ts')],
+  ['ftrace-ipc', () => import('./ftrace-ipc.ts')],
 ]);
 
 /**

@@ -2,7 +2,7 @@ import type { Batch } from '../../common/section.ts';
 import { decodeRecording } from '../../formats/decoders.ts';
 import { writeRecording } from '../../formats/recording.ts';
 import type { CollectRun } from '../collecter.ts';
-import { recordEvents } from './record.ts';
+import { type RateGuard, recordEvents } from './record.ts';
 
 /** What an interface records with ftrace, and what decodes it. */
 export interface TraceCollection {
@@ -11,12 +11,16 @@ export interface TraceCollection {
   readonly format: string;
   /** `GROUP:NAME` each. */
   readonly events: readonly string[];
+  /** As in RecordOptions. */
+  readonly filters?: Readonly<Record<string, string>>;
+  /** As in RecordOptions; `onTripped` is given the recording's folder. */
+  readonly guard?: (Omit<RateGuard, 'onTripped'> & { onTripped(dir: string): void }) | undefined;
   /** Trace buffer of each CPU, KiB. */
   readonly bufferKb: number;
   /** What the decoder needs beside the description of the trace, which it finds as `ftrace` in the recording's details. */
-  details?(): Readonly<Record<string, unknown>>;
+  details?(dir: string): Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>;
   /** Called right before the recording stops, with its folder; what it takes is recorded too, so it should be short. */
-  onStopping?(dir: string): void;
+  onStopping?(dir: string): void | Promise<void>;
 }
 
 /**
@@ -32,11 +36,13 @@ export async function* collectTrace(run: CollectRun<unknown>, what: TraceCollect
     await recordEvents({
       name: what.interface,
       events: what.events,
+      filters: what.filters,
+      guard: what.guard && { ...what.guard, onTripped: () => what.guard?.onTripped(dir) },
       bufferKb: what.bufferKb,
       dir,
       stop: run.stop,
       onStarted: async ({ details: ftrace, command, mounted, warning }) => {
-        const details = { ftrace, ...what.details?.() };
+        const details = { ftrace, ...(await what.details?.(dir)) };
         await writeRecording(dir, { format: what.format, interface: what.interface, details });
         run.report.tool({ name: 'ftrace', version: run.toolVersion, command });
         run.report.option('buffer_kb', ftrace.bufferKb);

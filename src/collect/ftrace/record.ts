@@ -19,6 +19,9 @@ export interface RecordOptions {
   readonly name: string;
   /** `GROUP:NAME` each. */
   readonly events: readonly string[];
+  /** By event: which of its records are kept, in the kernel's words (Documentation/trace/events.rst, "Event filtering"). */
+  readonly filters?: Readonly<Record<string, string>> | undefined;
+  readonly guard?: RateGuard | undefined;
   /** Size of the buffer of each CPU, KiB. It holds what comes between two rounds of reading. */
   readonly bufferKb: number;
   /** Folder for the pages, cpu<n>.raw, and the counters at the end, stats.json. */
@@ -28,7 +31,16 @@ export interface RecordOptions {
   /** Called when the events are being recorded; the description is what decoding needs (formats/ftrace.ts). */
   onStarted(started: RecordStarted): void | Promise<void>;
   /** Called right before the recording stops; what it takes is recorded too, so it should be short. */
-  onStopping?(): void;
+  onStopping?(): void | Promise<void>;
+}
+
+/** Switches events off for good when so much comes that it would cost too much to keep. */
+export interface RateGuard {
+  readonly events: readonly string[];
+  /** Most bytes of trace in a second. */
+  readonly bytesPerSecond: number;
+  /** Called when they have been switched off. */
+  onTripped(): void;
 }
 
 export interface RecordStarted {
@@ -60,7 +72,7 @@ export async function recordEvents(options: RecordOptions): Promise<FtraceStats>
   const instance = await TraceInstance.create(options.name);
   const spools: Spool[] = [];
   try {
-    const { bufferKb, warning } = prepare(instance, options.events, options.bufferKb);
+    const { bufferKb, warning } = prepare(instance, options.events, options.bufferKb, options.filters);
     const details = describe(instance, options.events, bufferKb);
     const pageSize = parseHeaderPage(details.headerPage).size;
     for (const cpu of details.cpus) {
@@ -68,15 +80,21 @@ export async function recordEvents(options: RecordOptions): Promise<FtraceStats>
       spools.push(new Spool(instance.openRaw(cpu), output, pageSize));
     }
     instance.write('tracing_on', 1);
-    const command = ['ftrace', instance.dir, 'trace_clock=mono', `buffer_size_kb=${bufferKb}`, ...options.events];
+    const set = options.events.map((event) => {
+      const filter = options.filters?.[event];
+      return filter === undefined ? event : `${event} if ${filter}`;
+    });
+    const command = ['ftrace', instance.dir, 'trace_clock=mono', `buffer_size_kb=${bufferKb}`, ...set];
     await options.onStarted({ details, command, mounted: instance.tracefs.mountedHere, warning });
     let round = LONGEST_ROUND_MS;
+    const watch = options.guard === undefined ? undefined : new RateWatch(options.guard, instance);
     while (!options.stop.aborted) {
       const read = await readRound(spools, options.stop);
+      watch?.look(spools.reduce((sum, spool) => sum + spool.bytes, 0));
       round = nextRound(round, read / (bufferKb * 1024));
       await pause(round, options.stop);
     }
-    options.onStopping?.();
+    await options.onStopping?.();
     instance.write('tracing_on', 0);
     while ((await readRound(spools)) > 0);
     const stats = { cpus: details.cpus.map((cpu) => parseStats(cpu, instance.read(`per_cpu/cpu${cpu}/stats`))) };
@@ -94,11 +112,15 @@ export async function recordEvents(options: RecordOptions): Promise<FtraceStats>
  * Tries it for a moment: an instance, its events enabled, a record of our own written and read back as a raw page.
  * Whatever stands in the way is in the answer.
  */
-export async function probeEvents(name: string, events: readonly string[]): Promise<Probe> {
+export async function probeEvents(
+  name: string,
+  events: readonly string[],
+  filters?: Readonly<Record<string, string>>,
+): Promise<Probe> {
   let instance: TraceInstance | undefined;
   try {
     instance = await TraceInstance.create(`${name}_probe`);
-    prepare(instance, events, SMALLEST_BUFFER_KB);
+    prepare(instance, events, SMALLEST_BUFFER_KB, filters);
     const { size } = parseHeaderPage(instance.read('events/header_page'));
     const fds = instance.cpus().map((cpu) => (instance as TraceInstance).openRaw(cpu));
     instance.write('tracing_on', 1);
@@ -121,11 +143,16 @@ function prepare(
   instance: TraceInstance,
   events: readonly string[],
   wantedKb: number,
+  filters: Readonly<Record<string, string>> = {},
 ): { bufferKb: number; warning: string | undefined } {
   instance.write('tracing_on', 0);
   instance.write('trace_clock', 'mono');
   const bufferKb = setBufferSize(instance, wantedKb);
-  for (const event of events) instance.enable(event);
+  for (const event of events) {
+    const filter = filters[event];
+    if (filter !== undefined) instance.write(`events/${event.replace(':', '/')}/filter`, filter);
+    instance.enable(event);
+  }
   const warning =
     bufferKb < wantedKb
       ? `the kernel had no memory for trace buffers of ${wantedKb} KiB per CPU, they have ${bufferKb} KiB`
@@ -157,8 +184,35 @@ function describe(instance: TraceInstance, events: readonly string[], bufferKb: 
   };
 }
 
+/** Measures, second by second, how much comes. */
+class RateWatch {
+  #since = performance.now();
+  #before = 0;
+  #tripped = false;
+
+  constructor(
+    readonly guard: RateGuard,
+    readonly instance: TraceInstance,
+  ) {}
+
+  /** `bytes` is all that has come until now. */
+  look(bytes: number): void {
+    const seconds = (performance.now() - this.#since) / 1000;
+    if (this.#tripped || seconds < 1) return;
+    if ((bytes - this.#before) / seconds > this.guard.bytesPerSecond) {
+      this.#tripped = true;
+      for (const event of this.guard.events) this.instance.write(`events/${event.replace(':', '/')}/enable`, 0);
+      this.guard.onTripped();
+    }
+    this.#since = performance.now();
+    this.#before = bytes;
+  }
+}
+
 /** The raw pages of one CPU on their way into its file. */
 class Spool {
+  /** Moved until now. */
+  bytes = 0;
   readonly #buffer: Buffer;
 
   constructor(
@@ -173,6 +227,7 @@ class Spool {
   async slice(): Promise<number> {
     const filled = readPages(this.input, this.#buffer);
     if (filled > 0) await this.output.writeFile(this.#buffer.subarray(0, filled));
+    this.bytes += filled;
     return filled;
   }
 
