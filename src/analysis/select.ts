@@ -55,18 +55,66 @@ export interface SectionGroup {
 
 /** Groups sections by interface. A second section of a datatype begins a new group: it is another profile or quantity. */
 export function groupSections(sections: readonly SectionReader[], picked?: ReadonlySet<number>): SectionGroup[] {
-  const groups: { interface: string; all: SectionReader[]; shown: SectionReader[] }[] = [];
+  const groups: { interface: string; all: SectionReader[] }[] = [];
   for (const section of sections) {
     const { interface: name, datatype } = section.header;
     let group = groups.findLast((candidate) => candidate.interface === name);
     if (group === undefined || group.all.some((other) => other.header.datatype === datatype)) {
-      group = { interface: name, all: [], shown: [] };
+      group = { interface: name, all: [] };
       groups.push(group);
     }
     group.all.push(section);
-    if (picked === undefined || picked.has(section.number)) group.shown.push(section);
   }
-  return groups.filter((group) => group.shown.length > 0);
+  return groups
+    .map((group) => {
+      const all = group.all.map((section) => withProcessNames(section, group.all));
+      return { ...group, all, shown: all.filter(({ number }) => picked === undefined || picked.has(number)) };
+    })
+    .filter((group) => group.shown.length > 0);
+}
+
+/** Whether records have no process name of their own, but may have that of their stack. */
+function isNamedByStack({ header: { datatype, fields } }: SectionReader): boolean {
+  return datatype !== 'stack' && fields?.includes('stack') === true && !fields.includes('comm');
+}
+
+/** Adds a column `comm` to records that refer to a stack: its root frame is the process name. */
+function withProcessNames(section: SectionReader, group: readonly SectionReader[]): SectionReader {
+  const stacks = group.find(({ header }) => header.datatype === 'stack');
+  if (stacks === undefined || !isNamedByStack(section)) return section;
+  let roots: Promise<readonly string[]> | undefined;
+  async function* named<Chunk extends Rows>(
+    read: (want: readonly ColumnRequest[]) => AsyncIterable<Chunk>,
+    want: readonly ColumnRequest[],
+  ): AsyncGenerator<Chunk> {
+    roots ??= readRoots(stacks!);
+    const names = await roots;
+    const isName = want.map(({ field }) => field === 'comm');
+    const requests = want.map((request, i): ColumnRequest => (isName[i] ? { field: 'stack', as: 'text' } : request));
+    for await (const chunk of read(requests)) {
+      yield { ...chunk, columns: chunk.columns.map((column, i) => (isName[i] ? nameColumn(column, names) : column)) };
+    }
+  }
+  const needsNames = (want: readonly ColumnRequest[]): boolean => want.some(({ field }) => field === 'comm');
+  return {
+    number: section.number,
+    header: section.header,
+    batches: (datatype) => section.batches(datatype),
+    points: (want) => (needsNames(want) ? named((own) => section.points(own), want) : section.points(want)),
+    events: (want) => (needsNames(want) ? named((own) => section.events(own), want) : section.events(want)),
+  };
+}
+
+/** The process name of each stack, by its line. */
+async function readRoots(section: SectionReader): Promise<string[]> {
+  const roots: string[] = [];
+  for await (const stacks of section.batches('stack')) for (const { stack } of stacks) roots.push(stack[0] ?? '');
+  return roots;
+}
+
+/** Turns a column of stacks into one of process names; where the stack is unknown, so is the name. */
+function nameColumn({ values, dictionary }: Column, roots: readonly string[]): Column {
+  return { values, dictionary: dictionary.map((line) => (line === '' ? '' : (roots[Number(line)] ?? ''))) };
 }
 
 /** Whether x of a datapoint section is time. */
@@ -105,11 +153,15 @@ function missing(flag: string): string {
 
 /** The filters that the data can answer. */
 function answers(group: SectionGroup, section: SectionReader): string[] {
-  const ofRecords = ({ header }: SectionReader): string[] => [
-    ...(header.datatype === 'event' || xIsTime(header) ? ['--from', '--to'] : []),
-    ...(header.fields?.includes('pid') === true ? ['--pid'] : []),
-    ...(header.fields?.includes('comm') === true ? ['--comm'] : []),
-  ];
+  const hasStacks = group.all.some(({ header }) => header.datatype === 'stack');
+  const ofRecords = (records: SectionReader): string[] => {
+    const { header } = records;
+    return [
+      ...(header.datatype === 'event' || xIsTime(header) ? ['--from', '--to'] : []),
+      ...(header.fields?.includes('pid') === true ? ['--pid'] : []),
+      ...(header.fields?.includes('comm') === true || (hasStacks && isNamedByStack(records)) ? ['--comm'] : []),
+    ];
+  };
   if (section.header.datatype !== 'stack') return ofRecords(section);
   const index = stackIndex(group);
   // The root frame of a stack is the process name.
@@ -173,7 +225,7 @@ async function* filterRows<Chunk extends Rows>(
       const seconds = access.seconds(chunk, i);
       if (seconds < from || seconds > to) continue;
       if (pid !== undefined && !pids!.has(pid.values[i]!)) continue;
-      if (comm !== undefined && !matches!(comm.dictionary[comm.values[i]!] ?? '')) continue;
+      if (comm !== undefined && !isNamed(comm.dictionary[comm.values[i]!] ?? '', matches!)) continue;
       kept.push(i);
     }
     const columns = chunk.columns.slice(0, want.length);
@@ -212,15 +264,15 @@ export async function* selectStacks(
     for (const stack of stacks) {
       const weight = weights === undefined ? stack.weight : (weights[line] ?? 0);
       line++;
-      if (matches !== undefined && !ofProcess(stack, matches)) continue;
+      if (matches !== undefined && !isNamed(stack.stack[0] ?? '', matches)) continue;
       yield weight === stack.weight ? stack : { ...stack, weight };
     }
   }
 }
 
-/** Whether the process of a stack is one of those asked for. Its root frame has `_` for the spaces of the name. */
-function ofProcess({ stack: [root = ''] }: StackData, matches: (name: string) => boolean): boolean {
-  return matches(root) || (root.includes('_') && matches(root.replaceAll('_', ' ')));
+/** Whether a process is one of those asked for. The root frame of a stack has `_` for the spaces of the name. */
+function isNamed(name: string, matches: (name: string) => boolean): boolean {
+  return matches(name) || (name.includes('_') && matches(name.replaceAll('_', ' ')));
 }
 
 /** The weight of each stack, by its line, over the records that pass the filter. */

@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { checkFilter, type Filter, groupSections, selectPoints, selectStacks } from '../../src/analysis/select.ts';
+import {
+  checkFilter,
+  type Filter,
+  groupSections,
+  selectEvents,
+  selectPoints,
+  selectStacks,
+} from '../../src/analysis/select.ts';
 import type { StackData } from '../../src/common/datatypes.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { type DataFile, openDataFile } from '../../src/common/reader.ts';
@@ -126,6 +133,30 @@ describe('selectStacks', () => {
   it('counts records where they have no weight, as the I/Os of disklat', async () => {
     const io: TestSection = { ...STACKS, header: { ...STACKS.header, interface: 'disklat' } };
     expect(await select({ from: 1 }, [io, POINTS])).toEqual([['my_tool', 1]]);
+  });
+});
+
+describe('process names of records that have only a stack', () => {
+  const stacksOf = async (filter: Filter, sections: readonly TestSection[]): Promise<string[]> => {
+    const file = await open(sections);
+    const group = groupSections(file.sections)[0]!;
+    const events = group.all.find(({ header }) => header.datatype === 'event')!;
+    checkFilter(group, events, filter);
+    const found: string[] = [];
+    for await (const { columns } of selectEvents(events, [{ field: 'stack', as: 'text' }], filter)) {
+      for (const value of columns[0]!.values) found.push(columns[0]!.dictionary[value]!);
+    }
+    return found;
+  };
+
+  it('are the first frames of their stacks', async () => {
+    expect(await stacksOf({ comm: /^fio$/u }, [STACKS, SAMPLES])).toEqual(['0', '0']);
+    expect(await stacksOf({ comm: /^my tool$/u, from: 2 }, [STACKS, SAMPLES])).toEqual(['1']);
+    expect(await stacksOf({ pids: [10] }, [STACKS, SAMPLES])).toEqual(['0', '']);
+  });
+
+  it('are not there without stacks', async () => {
+    await expect(stacksOf({ comm: /fio/u }, [SAMPLES])).rejects.toThrow(/cannot answer --comm/);
   });
 });
 
