@@ -85,14 +85,16 @@ export function treemapBoxes(
   placed.eachBefore((box: HierarchyRectangularNode<Entry>) => {
     if (box.depth === 0) return;
     const { part, weight } = box.data;
+    // Where there is no room for a name, what is below it would reach out.
+    const [x, y] = [Math.min(box.x0, width), Math.min(box.y0, height)];
     boxes.push({
       part,
       weight,
       level: box.depth,
-      x: box.x0,
-      y: box.y0,
-      width: Math.max(0, box.x1 - box.x0),
-      height: Math.max(0, box.y1 - box.y0),
+      x,
+      y,
+      width: Math.max(0, Math.min(box.x1, width) - x),
+      height: Math.max(0, Math.min(box.y1, height) - y),
     });
   });
   return boxes;

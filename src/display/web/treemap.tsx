@@ -25,7 +25,10 @@ export function TreemapView({ data, section, filters }: ViewProps) {
   const children = useMemo(() => new ChildLists(stacks), [stacks]);
   const weights = useStackWeights(data, section, stacks, filters, showIdle);
   const { total, idle } = weights;
-  useEffect(() => setFocus(0), [at]);
+  useEffect(() => {
+    setFocus(0);
+    setHover(undefined);
+  }, [at]);
 
   const all = total[0]!;
   const unit = section.header.weight?.unit ?? 'samples';

@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, expect, onTestFinished } from 'vitest';
+
+/** Without these the browser looks for its maker's services. */
+const QUIET = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+let browser: Promise<Browser> | undefined;
+
+function theBrowser(): Promise<Browser> {
+  if (browser === undefined) {
+    const home = mkdtempSync(join(tmpdir(), 'marple-test-browser-'));
+    browser = chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      args: QUIET,
+      env: { ...process.env, HOME: home } as Record<string, string>,
+    });
+    afterAll(async () => {
+      await (await browser)?.close();
+      browser = undefined;
+      rmSync(home, { recursive: true, force: true });
+    });
+  }
+  return browser;
+}
+
+export interface PageOptions {
+  readonly width?: number;
+  readonly height?: number;
+  readonly dark?: boolean;
+}
+
+/**
+ * Opens a page that MARPLE wrote, in a real browser, and waits until it is up. The test fails where the page asks for
+ * anything from elsewhere, or an error is thrown in it.
+ */
+export async function openPage(path: string, options: PageOptions = {}): Promise<Page> {
+  const context: BrowserContext = await (await theBrowser()).newContext({
+    viewport: { width: options.width ?? 1280, height: options.height ?? 800 },
+    colorScheme: options.dark === true ? 'dark' : 'light',
+    offline: true,
+  });
+  const page = await context.newPage();
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  page.on('request', (request) => {
+    const url = request.url();
+    if (!/^(file|data|blob):/.test(url)) problems.push(`asks for ${url}`);
+  });
+  onTestFinished(async () => {
+    await context.close();
+    expect(problems).toEqual([]);
+  });
+  await page.goto(pathToFileURL(path).href);
+  await page.waitForSelector('#app[data-ready="true"]');
+  return page;
+}
