@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Choice, ProbeMemory } from '../collect/choose.ts';
 import type { CollecterClass } from '../collect/collecter.ts';
 import { type CollectOptions, type CollectResult, chooseTools, collect } from '../collect/controller.ts';
+import { findNetns } from '../collect/proc/netns.ts';
 import { COLLECTERS, collectersByArea, findCollecter } from '../collect/registry.ts';
 import type { Config } from '../common/config.ts';
 import { EXIT, MarpleError, UsageError } from '../common/errors.ts';
@@ -29,6 +30,7 @@ const optionsSchema = z.object({
   callGraph: z.enum(['fp', 'dwarf', 'lbr']).optional(),
   times: z.string().optional(),
   tool: z.array(z.string()).optional(),
+  netns: z.string().optional(),
   stack: z.boolean().optional(),
   force: z.boolean().optional(),
   display: z.boolean().optional(),
@@ -77,6 +79,7 @@ function declare(command: Command): void {
     .option('--call-graph <method>', 'how call stacks are taken: fp, dwarf or lbr')
     .option('-n, --times <count>', 'repeat, into NAME-1.marple to NAME-<count>.marple')
     .option('--tool <interface=tool>', 'take this tool for this interface', accumulate)
+    .option('--netns <namespace>', 'TCP of this network namespace only: a name of `ip netns`, a path or a pid')
     .option('--force', 'overwrite an existing data file')
     .option('--display', 'show the data when it has been collected')
     .option('--dry-run', 'say which tools would be used, and stop');
@@ -168,6 +171,10 @@ function collectOptions(
   if (command !== undefined && command.length === 0) {
     throw new UsageError('there is no command behind --', 'for example: marple collect --stack -- make -j2');
   }
+  const overrides = new Map(
+    collecters.map((collecter) => [collecter.description.interface, overridesFor(collecter, flags, config)]),
+  );
+  if (flags.netns !== undefined) checkNetns(flags.netns, overrides.values());
   const general = config.section('General');
   const configured = command === undefined ? Number(general['time']) : undefined;
   return {
@@ -178,13 +185,11 @@ function collectOptions(
     pids: flags.pid === undefined ? undefined : [...new Set(flags.pid.flatMap((list) => parseList('-p', list)))],
     comm: flags.comm === undefined ? undefined : parsePattern('--comm', flags.comm),
     tools: parseTools(flags.tool ?? [], collecters),
-    overrides: new Map(
-      collecters.map((collecter) => [collecter.description.interface, overridesFor(collecter, flags, config)]),
-    ),
+    overrides,
   };
 }
 
-/** `-F` and `--call-graph` for every interface that has such an option; General's frequency where nothing else is said. */
+/** `-F`, `--call-graph` and `--netns` for every interface that has such an option; General's frequency where nothing else is said. */
 function overridesFor(collecter: CollecterClass, flags: Flags, config: Config): Record<string, unknown> {
   const { interface: name, options } = collecter.description;
   const keys = options instanceof z.ZodObject ? Object.keys(options.shape) : [];
@@ -195,7 +200,16 @@ function overridesFor(collecter: CollecterClass, flags: Flags, config: Config): 
     else if (own === undefined) overrides['frequency'] = Number(config.section('General')['frequency']);
   }
   if (keys.includes('call_graph') && flags.callGraph !== undefined) overrides['call_graph'] = flags.callGraph;
+  if (keys.includes('netns') && flags.netns !== undefined) overrides['netns'] = flags.netns;
   return overrides;
+}
+
+/** @throws UsageError where there is no such namespace, or nothing that is collected knows namespaces. */
+function checkNetns(netns: string, overrides: Iterable<Readonly<Record<string, unknown>>>): void {
+  if (![...overrides].some((values) => 'netns' in values)) {
+    throw new UsageError('--netns is for ipc, which is not collected', `marple collect --ipc --netns ${netns}`);
+  }
+  findNetns(netns);
 }
 
 function parseTools(pairs: readonly string[], collecters: readonly CollecterClass[]): Map<string, string> {
