@@ -4,10 +4,11 @@ import { AREAS, type Area, type CollecterClass } from './collecter.ts';
 import { CpuScheduling } from './cpusched.ts';
 import { DiskLatency } from './disklat.ts';
 import { Ipc } from './ipc.ts';
+import { MemMap } from './memmap.ts';
 import { MemTime } from './memtime.ts';
 
 /** Every interface, in the order in which their sections stand in a data file. */
-export const COLLECTERS: readonly CollecterClass[] = [CpuScheduling, CallStack, DiskLatency, MemTime, Ipc];
+export const COLLECTERS: readonly CollecterClass[] = [CpuScheduling, CallStack, DiskLatency, MemTime, MemMap, Ipc];
 
 /** The collecter of an interface, by name. */
 export function findCollecter(name: string): CollecterClass | undefined {
