@@ -1,4 +1,3 @@
-import type { FunctionComponent } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import {
   clearFilters,
@@ -11,24 +10,8 @@ import {
   withFilter,
   withoutFilter,
 } from './filters.ts';
-import { FlameView } from './flame.tsx';
-import type { PageData, Section } from './model.ts';
-import { TreemapView } from './treemap.tsx';
-
-/** What every view is given. */
-export interface ViewProps {
-  readonly data: PageData;
-  readonly section: Section;
-  readonly filters: readonly Filter[];
-  /** Adds a condition that all views then obey. */
-  readonly select: (filter: Filter) => void;
-}
-
-/** Views by the names that the page's manifest uses. A view brings its own toolbar, drawing and status line. */
-const VIEWS: Readonly<Record<string, FunctionComponent<ViewProps>>> = {
-  flamegraph: FlameView,
-  treemap: TreemapView,
-};
+import type { PageData } from './model.ts';
+import { VIEWS } from './views.ts';
 
 /** One view of one section, with the conditions that narrow it. */
 export function App({ data }: { readonly data: PageData }) {
@@ -49,7 +32,7 @@ export function App({ data }: { readonly data: PageData }) {
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);
   }, []);
-  const View = VIEWS[manifest.view];
+  const View = VIEWS.find(({ name }) => name === manifest.view)?.View;
   if (section === undefined || View === undefined) return <p>This page holds nothing that can be shown.</p>;
   const notes = [
     ...new Set(data.sections.filter((other) => other.interface === section.interface).flatMap((other) => other.notes)),

@@ -2,10 +2,10 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, formatShare, visible } from '../../common/text.ts';
 import { ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
 import { frameColour } from '../shape/frame-colour.ts';
-import type { ViewProps } from './app.tsx';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import type { Stacks } from './model.ts';
 import { clipped, matchedWeight, useSearch, useStackWeights } from './stack-weights.ts';
+import type { ViewProps } from './views.ts';
 
 const ROW = 18;
 const MIN_WIDTH = 0.4;

@@ -3,9 +3,9 @@ import { formatCount, formatShare, visible } from '../../common/text.ts';
 import { ChildLists } from '../shape/flame.ts';
 import { frameColour } from '../shape/frame-colour.ts';
 import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
-import type { ViewProps } from './app.tsx';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import { clipped, matchedWeight, useSearch, useStackWeights } from './stack-weights.ts';
+import type { ViewProps } from './views.ts';
 
 const DEEPEST = 6;
 

@@ -1,0 +1,35 @@
+import type { FunctionComponent } from 'preact';
+import type { Filter } from './filters.ts';
+import { FlameView } from './flame.tsx';
+import { FunctionsView } from './functions.tsx';
+import type { PageData, Section } from './model.ts';
+import { TreemapView } from './treemap.tsx';
+
+/** What every view is given. */
+export interface ViewProps {
+  readonly data: PageData;
+  readonly section: Section;
+  readonly filters: readonly Filter[];
+  /** Adds a condition that all views then obey. */
+  readonly select: (filter: Filter) => void;
+}
+
+/** A view: it brings its own toolbar, drawing and status line. */
+export interface WebView {
+  /** As the manifest of a page names it. */
+  readonly name: string;
+  readonly label: string;
+  fits(section: Section): boolean;
+  readonly View: FunctionComponent<ViewProps>;
+}
+
+/** Every view, in the order in which a report offers them for a section. */
+export const VIEWS: readonly WebView[] = [
+  { name: 'flamegraph', label: 'Flame graph', fits: hasStacks, View: FlameView },
+  { name: 'treemap', label: 'Treemap', fits: hasStacks, View: TreemapView },
+  { name: 'functions', label: 'Functions', fits: hasStacks, View: FunctionsView },
+];
+
+function hasStacks({ stacks }: Section): boolean {
+  return stacks !== undefined;
+}
