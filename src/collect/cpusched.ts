@@ -3,13 +3,24 @@ import type { Batch, SectionSpec } from '../common/section.ts';
 import { SCHED_EVENTS, SCHED_FIELDS } from '../formats/sched.ts';
 import { Collecter, type CollecterDescription } from './collecter.ts';
 import { collectTrace } from './ftrace/collect.ts';
+import { readFormats } from './ftrace/formats.ts';
 import { probeEvents } from './ftrace/record.ts';
+import { collectPerf } from './perf/collect.ts';
+import { probePerf } from './perf/probe.ts';
+import { pagesOf, type RecordPlan } from './perf/record-args.ts';
 
 const options = z.strictObject({
   /** Trace buffer of each CPU, KiB; it holds what comes in 0.1 s, and while MARPLE is kept from running. */
   buffer_kb: z.coerce.number().int().min(64).max(1_048_576).default(16_384),
 });
 type Options = z.infer<typeof options>;
+
+/** Every event, and the switches as perf notes them by itself: none of those is missing out of idle. */
+const PERF_PLAN: Omit<RecordPlan, 'target'> = {
+  events: SCHED_EVENTS,
+  sampling: { period: 1 },
+  extra: ['--switch-events'],
+};
 
 const section: SectionSpec = { datatype: 'event', fields: SCHED_FIELDS };
 
@@ -23,15 +34,39 @@ export class CpuScheduling extends Collecter<Options> {
     summary: 'what the scheduler does: switches, wakeups, migrations, new tasks',
     sections: [section],
     options,
-    tools: [{ name: 'ftrace', probe: () => probeEvents('cpusched', SCHED_EVENTS) }],
+    tools: [
+      { name: 'ftrace', probe: () => probeEvents('cpusched', SCHED_EVENTS) },
+      // Wakers and woken are seldom in one scope, so the whole machine is recorded.
+      { name: 'perf', probe: ({ tempDir }) => probePerf({ scope: { own: process.pid }, tempDir }, PERF_PLAN) },
+    ],
   };
 
   override async *collect(): AsyncIterable<Batch> {
-    yield* collectTrace(this.run, {
+    if (this.run.tool === 'perf') yield* this.#perf();
+    else yield* this.#trace();
+  }
+
+  #trace(): AsyncIterable<Batch> {
+    return collectTrace(this.run, {
       interface: 'cpusched',
       format: 'ftrace-cpusched',
       events: SCHED_EVENTS,
       bufferKb: this.run.options.buffer_kb,
+    });
+  }
+
+  async *#perf(): AsyncIterable<Batch> {
+    const { run } = this;
+    run.report.warn(
+      'perf does not see what happens in an interrupt while a CPU idles: wakeups by timers and devices are missing there',
+    );
+    yield* collectPerf(run, {
+      interface: 'cpusched',
+      format: 'perf-cpusched',
+      plans: [{ plan: () => ({ ...PERF_PLAN, target: 'all' }) }],
+      options: { buffer_kb: run.options.buffer_kb },
+      details: { formats: await readFormats(SCHED_EVENTS) },
+      mmapPages: pagesOf(run.options.buffer_kb),
     });
   }
 }

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { z } from 'zod';
-import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { DamagedFileError } from '../common/errors.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { FtraceReader, ftraceDetailsSchema, GAP_END, GAP_START } from './ftrace.ts';
 import { reportTraceLoss } from './ftrace-loss.ts';
 import type { Recording, RunInfo } from './recording.ts';
-import { SchedDecoder } from './sched.ts';
+import { schedDecoder } from './sched.ts';
 
 const detailsSchema = z.object({ ftrace: ftraceDetailsSchema });
 
@@ -26,7 +26,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   const { ftrace } = parsed.data;
   const reader = new FtraceReader(dir, ftrace, BigInt(run.origin));
   try {
-    const decoder = makeDecoder(dir, ftrace.formats, (name) => reader.format(name), run, report);
+    const decoder = schedDecoder(dir, ftrace.formats, run, report);
     let rest = SLICE;
     for (let event = reader.next(); event !== undefined; event = reader.next()) {
       if (event.id === GAP_START) decoder.lost(event.cpu, event.time);
@@ -45,13 +45,5 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
     reportTraceLoss(dir, reader, ftrace.bufferKb, report);
   } finally {
     reader.close();
-  }
-}
-
-function makeDecoder(dir: string, ...parts: ConstructorParameters<typeof SchedDecoder>): SchedDecoder {
-  try {
-    return new SchedDecoder(...parts);
-  } catch (error) {
-    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
   }
 }

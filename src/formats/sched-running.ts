@@ -21,24 +21,34 @@ const HELD_MOST = 100_000;
  * Records are added in the order of their times and come out sorted.
  */
 export class RunningTasks<Record extends { readonly time: number }> {
-  /** Missing switches out of idle that were put in. */
-  inferred = 0;
-  /** Times that a CPU ran another task than it should, and nothing tells since when. */
-  unexplained = 0;
   readonly #cpus: CpuState[] = [];
   #queue: Record[] = [];
   /** Time of the last record that was given out. */
   #given = Number.NEGATIVE_INFINITY;
 
-  /** `infer` makes the record of a missing switch from idle to `tid`; none where it is not wanted. */
-  constructor(readonly infer: (cpu: number, time: number, tid: number) => Record | undefined) {}
+  /**
+   * `infer` makes the record of a missing switch from idle to `tid`; none where it is not wanted. `surprise` is told of a
+   * CPU that runs another task than it should, when nothing tells since when.
+   */
+  constructor(
+    readonly infer: (cpu: number, time: number, tid: number) => Record | undefined,
+    readonly surprise: (expected: number, tid: number) => void,
+  ) {}
 
-  /** A task is seen to run on a CPU; `isExact`: it came just now. */
-  sees(cpu: number, time: number, tid: number, isExact = false): void {
+  /** A task came to a CPU just now, as another source than the trace tells. It matters where the CPU should idle. */
+  came(cpu: number, time: number, tid: number): void {
+    const state = this.#cpu(cpu);
+    if (state.tid !== IDLE || tid === IDLE) return;
+    this.#inferSwitch(state, cpu, time, tid);
+    this.#runs(state, tid);
+  }
+
+  /** A task is seen to run on a CPU. */
+  sees(cpu: number, time: number, tid: number): void {
     const state = this.#cpu(cpu);
     if (state.tid === tid) return;
-    if (state.tid === IDLE) this.#inferSwitch(state, cpu, isExact ? time : (state.queued.get(tid) ?? time), tid);
-    else if (state.tid !== undefined && !isExact) this.unexplained++;
+    if (state.tid === IDLE) this.#inferSwitch(state, cpu, state.queued.get(tid) ?? time, tid);
+    else if (state.tid !== undefined) this.surprise(state.tid, tid);
     this.#runs(state, tid);
   }
 
@@ -102,7 +112,6 @@ export class RunningTasks<Record extends { readonly time: number }> {
   }
 
   #inferSwitch(state: CpuState, cpu: number, time: number, tid: number): void {
-    this.inferred++;
     const record = this.infer(cpu, Math.max(time, this.#given), tid);
     state.heldFrom = Number.POSITIVE_INFINITY;
     if (record !== undefined) this.#queue.splice(this.#position(record.time, true), 0, record);

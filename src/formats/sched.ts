@@ -1,8 +1,8 @@
 import type { EventData } from '../common/datatypes.ts';
-import { errorMessage } from '../common/errors.ts';
+import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Report } from '../common/section.ts';
-import { type EventFormat, numberField, type RawRecord, textField } from './event-format.ts';
+import { type EventFormat, numberField, parseFormat, type RawRecord, textField } from './event-format.ts';
 import { printedPart } from './print-format.ts';
 import type { RunInfo } from './recording.ts';
 import { RunningTasks } from './sched-running.ts';
@@ -64,6 +64,12 @@ export class SchedDecoder {
   readonly #filter: ScopeFilter;
   readonly #running: RunningTasks<EventData>;
   readonly #wakers = new Map<number, Waker>();
+  /** Tasks that left their CPU to sleep and were not woken yet. */
+  readonly #asleep = new Set<number>();
+  /** Counts of what is not as it should be, of tasks in scope. */
+  #inferred = 0;
+  #unexplained = 0;
+  #unwoken = 0;
   /** What a task was called before its last change of name. */
   readonly #formerNames = new Map<number, string>();
   /** Answers of the filter that hold until a task comes, or gets another name. */
@@ -71,22 +77,28 @@ export class SchedDecoder {
 
   /**
    * `formats` has the text of the format file of each event, by `GROUP:NAME`.
-   * @throws Error where one of them lacks a field.
+   * @throws Error where one of them is none, or lacks a field.
    */
   constructor(
     formats: Readonly<Record<string, string>>,
-    parse: (name: string) => EventFormat | undefined,
     run: RunInfo,
     readonly report: Report,
   ) {
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
-    this.#running = new RunningTasks((cpu, time, tid) => this.#inferred(cpu, time, tid));
-    const on = (name: string, handler: (format: EventFormat) => Handler): void => {
-      const format = parse(name);
-      if (format !== undefined) this.#handlers[format.id] = handler(format);
+    this.#running = new RunningTasks(
+      (cpu, time, tid) => this.#infer(cpu, time, tid),
+      (expected, tid) => {
+        if (this.#isInScope(expected) || this.#isInScope(tid)) this.#unexplained++;
+      },
+    );
+    const on = (name: string, handler: (format: EventFormat, text: string) => Handler): void => {
+      const text = formats[name];
+      if (text === undefined) return;
+      const format = parseFormat(text);
+      this.#handlers[format.id] = handler(format, text);
     };
-    on('sched:sched_switch', (format) => this.#onSwitch(format, formats['sched:sched_switch'] ?? ''));
+    on('sched:sched_switch', (format, text) => this.#onSwitch(format, text));
     on('sched:sched_waking', (format) => this.#onWaking(format));
     on('sched:sched_wakeup', (format) => this.#onWakeup(format, 'wakeup'));
     on('sched:sched_wakeup_new', (format) => this.#onWakeup(format, 'wakeup_new'));
@@ -112,9 +124,9 @@ export class SchedDecoder {
     this.#hole('resume', cpu, time);
   }
 
-  /** A task is known to run on a CPU from `time` on, from another source than the trace events. */
+  /** A task came to a CPU, as another source than the trace events tells. */
   cameToRun(cpu: number, time: number, tid: number): void {
-    this.#running.sees(cpu, time, tid, true);
+    this.#running.came(cpu, time, tid);
   }
 
   /** The records that are ready, where they are so many at least. */
@@ -129,18 +141,20 @@ export class SchedDecoder {
 
   /** Says what was inferred, and what is missing. */
   reportCounts(): void {
-    const { inferred, unexplained } = this.#running;
-    if (inferred > 0) {
+    if (this.#inferred > 0) {
       this.report.warn(
-        `${inferred} switches from idle to a task are missing in the kernel's trace; they were inferred from what the CPU did ` +
+        `${this.#inferred} switches from idle to a task are missing in the kernel's trace; they were inferred from what the CPU did ` +
           `next and have the state '${INFERRED}'`,
       );
     }
-    if (unexplained > 0) {
+    if (this.#unexplained > 0) {
       this.report.warn(
-        `${unexplained} times a CPU ran another task than the one that the last switch had put there: some switches are missing, ` +
+        `${this.#unexplained} times a CPU ran another task than the one that the last switch had put there: some switches are missing, ` +
           'and when they happened is not known',
       );
+    }
+    if (this.#unwoken > 0) {
+      this.report.warn(`${this.#unwoken} times a task that slept ran again, and its wakeup is not in the trace`);
     }
   }
 
@@ -157,7 +171,10 @@ export class SchedDecoder {
       this.#learnName(from, fromComm);
       this.#learnName(to, toComm);
       this.#running.switched(e.cpu, e.time, from, to);
-      this.#put(e.time, 'switch', e.cpu, from, fromComm, to, toComm, state(e));
+      const why = state(e);
+      if (this.#asleep.delete(to) && this.#keeps(to, toComm)) this.#unwoken++;
+      if (from !== 0 && !why.startsWith('R')) this.#asleep.add(from);
+      this.#put(e.time, 'switch', e.cpu, from, fromComm, to, toComm, why);
     };
   }
 
@@ -176,6 +193,7 @@ export class SchedDecoder {
       const woken = tid(e);
       const waker = this.#wakers.get(woken) ?? ownWaker(e);
       this.#wakers.delete(woken);
+      this.#asleep.delete(woken);
       const [cpu, name] = [target(e), comm(e)];
       this.#running.queued(cpu, e.time, woken);
       this.#put(e.time, type, waker.cpu, waker.tid, waker.comm, woken, name, `${waker.interrupt}>${cpu}`);
@@ -244,6 +262,7 @@ export class SchedDecoder {
       // clone_flags may have 64 bits; CLONE_THREAD is in the lower half.
       this.#tasks.fork(tid, creator(e), ((flags(e) % 2 ** 32) & CLONE_THREAD) !== 0, comm(e));
       this.#kept.delete(tid);
+      this.#asleep.delete(tid);
     });
   }
 
@@ -277,14 +296,17 @@ export class SchedDecoder {
     };
   }
 
-  #inferred(cpu: number, time: number, tid: number): EventData | undefined {
+  #infer(cpu: number, time: number, tid: number): EventData | undefined {
     const idle = this.#commOf(0, cpu);
-    return this.#record(time, 'switch', cpu, 0, idle, tid, this.#commOf(tid, cpu), INFERRED);
+    const record = this.#record(time, 'switch', cpu, 0, idle, tid, this.#commOf(tid, cpu), INFERRED);
+    if (record !== undefined) this.#inferred++;
+    return record;
   }
 
   #hole(type: 'lost' | 'resume', cpu: number, time: number): void {
     this.#running.forget(cpu);
     this.#wakers.clear();
+    this.#asleep.clear();
     this.#running.add({ time, type, datum: [`${cpu}`, '', '', '', '', ''] });
   }
 
@@ -325,6 +347,10 @@ export class SchedDecoder {
     if (tid !== 0 && this.#tasks.commOf(tid) !== comm) this.#tasks.rename(tid, comm);
   }
 
+  #isInScope(tid: number): boolean {
+    return this.#keeps(tid, this.#tasks.commOf(tid) ?? '');
+  }
+
   #keeps(tid: number, comm: string): boolean {
     const known = this.#kept.get(tid);
     if (known !== undefined && known.comm === comm) return known.keeps;
@@ -355,4 +381,18 @@ function stateReader(format: EventFormat, text: string, report: Report): (e: Tra
     }
     return name;
   };
+}
+
+/** @throws DamagedFileError where the recording's formats are none that can be read. */
+export function schedDecoder(
+  dir: string,
+  formats: Readonly<Record<string, string>>,
+  run: RunInfo,
+  report: Report,
+): SchedDecoder {
+  try {
+    return new SchedDecoder(formats, run, report);
+  } catch (error) {
+    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+  }
 }

@@ -47,3 +47,10 @@ export function recordArgs(plan: RecordPlan, mode: RecordMode): string[] {
     ...['-o', mode.output],
   ];
 }
+
+const PAGE_KB = 4;
+
+/** A buffer of so many KiB in pages, as perf takes them: a power of two, rounded up. */
+export function pagesOf(kb: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, kb / PAGE_KB)));
+}
