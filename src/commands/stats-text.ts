@@ -32,7 +32,9 @@ function sectionText(stats: SectionStats): string {
     ...(stats.ram === undefined ? [] : ramBlocks(stats.ram)),
     ...(stats.scheduling === undefined ? [] : schedulingBlocks(stats.scheduling)),
     ...(stats.connections === undefined ? [] : connectionBlocks(stats.connections)),
-    ...(stats.events === undefined ? [] : eventBlocks(stats.events, stats.seconds)),
+    ...(stats.events === undefined
+      ? []
+      : eventBlocks(stats.events, stats.seconds).slice(0, stats.scheduling === undefined ? undefined : 1)),
   ];
   const notes = stats.notes.flatMap((note) =>
     wrap(note, WIDTH - 4).map((line, i) => `${INDENT}${i === 0 ? '! ' : '  '}${line}`),
@@ -193,8 +195,13 @@ function schedulingBlocks(stats: SchedulingStats): string[][] {
   const hasOther = cpus.some(({ other }) => other > 0);
   const hasUnknown = cpus.some(({ unknown }) => unknown > 0);
   const inWords = [
-    `${INDENT}times are out of ${formatValue(window)} s` +
-      (missed === 0 ? '' : `; ${plural(missed, 'switch')} must have been missed: that time is unknown`),
+    ...wrap(
+      `times are out of ${formatValue(window)} s` +
+        (missed === 0
+          ? ''
+          : `; ${plural(missed, 'time')} another task left a CPU than had come there: switches between MARPLE's own tasks are not kept, others are missing`),
+      WIDTH - INDENT.length,
+    ).map((line) => INDENT + line),
   ];
   return [
     inWords,

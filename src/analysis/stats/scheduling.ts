@@ -16,7 +16,7 @@ export interface SchedulingStats {
   readonly waits: readonly Wait[];
   /** Those with the most CPU time first. */
   readonly processes: readonly (ProcessName & ProcessTimes)[];
-  /** Switches that must have been missed, since another task left the CPU than had come. */
+  /** How often another task left a CPU than the last that had come: switches of MARPLE's own tasks are left out, others are missing. */
   readonly missed: number;
 }
 
@@ -61,6 +61,8 @@ const DEAD = /^[XZ]/;
 
 const RUNNABLE = 'runnable';
 const RUNNING = 'running';
+/** Stands for the task of a CPU where it is not known. */
+const LOST = -1;
 
 class Times {
   cpu = 0;
@@ -81,9 +83,11 @@ interface TaskState {
 }
 
 class Cpu {
-  /** Who runs, 0 where it is idle. */
+  /** Who runs, 0 where it is idle; undefined before the first switch. */
   current: number | undefined;
   since = 0;
+  /** When an event last showed that it still runs. */
+  seen = 0;
   busy = 0;
   idle = 0;
   other = 0;
@@ -166,21 +170,54 @@ export class SchedulingCounter {
         case 'wakeup_new':
           this.#wake(now, other);
           break;
+        case 'lost':
+          this.#lose(now, this.#cpu(cpu!.values[i]!));
+          break;
       }
+      const where = this.#cpu(cpu!.values[i]!);
+      if (where.current === pid!.values[i]!) where.seen = now;
     }
   }
 
   #switch(now: number, cpu: Cpu, leaver: Named, state: string, comer: Named): void {
-    const known = cpu.current === leaver.pid;
-    const sinceFirst = cpu.current === undefined && this.#inScope(leaver.pid);
-    if (cpu.current !== undefined && !known) this.#missed++;
-    const since = cpu.current === undefined ? this.#first! : cpu.since;
-    this.#ran(cpu, known || sinceFirst ? leaver : undefined, since, now);
+    if (cpu.current === undefined) {
+      // It has run since the beginning: had it come later, that switch would be here.
+      this.#ran(cpu, this.#inScope(leaver.pid) ? leaver : undefined, this.#first!, now);
+    } else if (cpu.current === leaver.pid) {
+      this.#ran(cpu, leaver, cpu.since, now);
+    } else {
+      this.#displaced(cpu, now);
+    }
     if (this.#within(now)) cpu.switches++;
     if (leaver.pid !== 0) this.#leave(now, leaver, state);
     if (comer.pid !== 0) this.#come(now, comer);
     cpu.current = comer.pid;
     cpu.since = now;
+    cpu.seen = now;
+  }
+
+  /** Another task leaves than had come: a switch between them is missing, some time after the first was last seen. */
+  #displaced(cpu: Cpu, now: number): void {
+    const gone = cpu.current!;
+    const task = this.#tasks.get(gone);
+    if (gone !== LOST) {
+      this.#missed++;
+      this.#ran(cpu, { pid: gone, comm: task?.comm ?? '' }, cpu.since, cpu.seen);
+    }
+    if (task !== undefined && gone > 0) task.doing = undefined;
+    this.#ran(cpu, undefined, cpu.seen, now);
+  }
+
+  /** From here on events of a CPU are missing: who runs there is unknown until its next switch, and what others do too. */
+  #lose(now: number, cpu: Cpu): void {
+    this.#end(cpu, now);
+    cpu.current = LOST;
+    cpu.since = now;
+    cpu.seen = now;
+    for (const task of this.#tasks.values()) {
+      if (task.doing !== RUNNING) this.#waited(task, now);
+      task.doing = undefined;
+    }
   }
 
   #ran(cpu: Cpu, who: Named | undefined, since: number, until: number): void {
