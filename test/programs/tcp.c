@@ -7,8 +7,8 @@
  *
  * MODE: `plain`; `fork`, a child for each connection; `prefork`, a child accepts them all; `idle`, a connection is closed
  * without a word. ADDRESS is IPv4 or IPv6; PORT 0 is one that the kernel chooses. `serve` writes `ready PORT`, each program
- * `done BYTES_SENT BYTES_RECEIVED` at its end. With COUNT 0 there is one connection, and an exchange for each line of stdin,
- * answered with `done ...`, until that ends.
+ * `done BYTES_SENT BYTES_RECEIVED` at its end. With COUNT -n there are n connections that stay, and an exchange over each of
+ * them for each line of stdin, answered with `done ...`, until that ends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +20,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define MOST 16
 
 static char buffer[1 << 20];
 static long sent, received;
@@ -75,7 +77,11 @@ static void answer(int listener, const char *mode, long in, long out) {
     if (fd < 0) fail("accept");
     if (strcmp(mode, "fork") != 0 || fork() == 0) {
         if (strcmp(mode, "idle") != 0 && receive_all(fd, in)) send_all(fd, out);
-        if (strcmp(mode, "fork") == 0) _exit(0);
+        if (strcmp(mode, "fork") == 0) {
+            /* The parent may still have it open. */
+            shutdown(fd, SHUT_WR);
+            _exit(0);
+        }
     }
     close(fd);
 }
@@ -95,10 +101,11 @@ static void serve(const char *text, int port, const char *mode, long count, long
         wait(NULL);
         return;
     }
-    if (count == 0) {
-        int fd = accept(listener, NULL, NULL);
-        while (receive_all(fd, in)) send_all(fd, out);
-        close(fd);
+    if (count < 0) {
+        int fds[MOST], kept = -count;
+        for (int i = 0; i < kept; i++) fds[i] = accept(listener, NULL, NULL);
+        for (int i = 0; receive_all(fds[i], in); i = (i + 1) % kept) send_all(fds[i], out);
+        for (int i = 0; i < kept; i++) close(fds[i]);
     }
     for (long i = 0; i < count; i++) answer(listener, mode, in, out);
     while (wait(NULL) > 0) continue;
@@ -128,15 +135,16 @@ int main(int argc, char **argv) {
         serve(text, port, argv[5], atol(argv[6]), atol(argv[7]), atol(argv[8]));
     } else {
         long count = atol(argv[5]);
-        if (count == 0) {
+        if (count < 0) {
             char line[64];
-            int fd = connected(text, port);
+            int fds[MOST], kept = -count;
+            for (int i = 0; i < kept; i++) fds[i] = connected(text, port);
             done();
             while (fgets(line, sizeof line, stdin) != NULL) {
-                exchange(fd, atol(argv[6]), atol(argv[7]));
+                for (int i = 0; i < kept; i++) exchange(fds[i], atol(argv[6]), atol(argv[7]));
                 done();
             }
-            close(fd);
+            for (int i = 0; i < kept; i++) close(fds[i]);
         }
         for (long i = 0; i < count; i++) {
             int fd = connected(text, port);
