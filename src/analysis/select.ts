@@ -1,4 +1,4 @@
-import type { StackData } from '../common/datatypes.ts';
+import type { EventData, StackData } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { Column, ColumnRequest, DataFile, EventColumns, PointColumns, SectionReader } from '../common/reader.ts';
@@ -147,6 +147,36 @@ export function checkFilter(group: SectionGroup, section: SectionReader, filter:
   );
 }
 
+/**
+ * Refuses a filter that no section of the groups can answer.
+ * @throws UsageError (2)
+ */
+export function checkAnyFilter(groups: readonly SectionGroup[], filter: Filter): void {
+  let refusal: unknown;
+  for (const group of groups) {
+    for (const section of group.all) {
+      try {
+        checkFilter(group, section, filter);
+        return;
+      } catch (error) {
+        refusal ??= error;
+      }
+    }
+  }
+  if (refusal !== undefined) throw refusal;
+}
+
+/** The part of a filter that the data of `section` can answer. */
+export function answerable(group: SectionGroup, section: SectionReader, filter: Filter): Filter {
+  const flags = new Set(answers(group, section));
+  return {
+    ...(filter.from !== undefined && flags.has('--from') ? { from: filter.from } : {}),
+    ...(filter.to !== undefined && flags.has('--to') ? { to: filter.to } : {}),
+    ...(filter.pids !== undefined && flags.has('--pid') ? { pids: filter.pids } : {}),
+    ...(filter.comm !== undefined && flags.has('--comm') ? { comm: filter.comm } : {}),
+  };
+}
+
 function missing(flag: string): string {
   return flag === '--pid' ? 'pid' : flag === '--comm' ? 'process name' : 'time';
 }
@@ -175,18 +205,24 @@ export function selectPoints(
   filter: Filter,
 ): AsyncGenerator<PointColumns> {
   return filterRows((requests) => section.points(requests), want, filter, {
+    prefixes: PREFIXES.own,
     seconds: ({ x }, row) => x[row]!,
     take: ({ x, y }, rows, columns) => ({ length: rows.length, x: pick(x, rows), y: pick(y, rows), columns }),
   });
 }
 
-/** The events of an event section that pass the filter, with the wanted columns. */
+/**
+ * The events of an event section that pass the filter, with the wanted columns. By `either`, an event of two tasks or
+ * processes also passes where the other one does: a task comes to run by a switch that another one made.
+ */
 export function selectEvents(
   section: Pick<SectionReader, 'events'>,
   want: readonly ColumnRequest[],
   filter: Filter,
+  ends: 'own' | 'either' = 'own',
 ): AsyncGenerator<EventColumns> {
   return filterRows((requests) => section.events(requests), want, filter, {
+    prefixes: PREFIXES[ends],
     seconds: ({ time }, row) => time[row]! / 1e9,
     take: ({ time, type }, rows, columns) => ({
       length: rows.length,
@@ -197,10 +233,38 @@ export function selectEvents(
   });
 }
 
+/**
+ * The same as records. A field may have any number of values here, and memory stays bounded: columns keep each text once.
+ */
+export async function* selectEventRecords(
+  section: SectionReader,
+  filter: Filter,
+  ends: 'own' | 'either' = 'own',
+): AsyncGenerator<readonly EventData[]> {
+  const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = filter;
+  const { fields = [] } = section.header;
+  const placesOf = (field: string): number[] => PREFIXES[ends].map((prefix) => fields.indexOf(prefix + field));
+  const pids = filter.pids === undefined ? undefined : new Set(filter.pids.map(String));
+  const matches = filter.comm === undefined ? undefined : remember(filter.comm);
+  const [pidPlaces, commPlaces] = [placesOf('pid'), placesOf('comm')];
+  const passes = ({ time, datum }: EventData): boolean =>
+    time / 1e9 >= from &&
+    time / 1e9 <= to &&
+    (pids === undefined || pidPlaces.some((place) => pids.has(datum[place] ?? ''))) &&
+    (matches === undefined || commPlaces.some((place) => isNamed(datum[place] ?? '', matches)));
+  const isWide = Object.values(filter).every((value) => value === undefined);
+  for await (const events of section.batches('event')) yield isWide ? events : events.filter(passes);
+}
+
+/** Before the fields pid and comm: those that may match. */
+const PREFIXES = { own: [''], either: ['', 'other_'] } as const;
+
 type Rows = Pick<PointColumns, 'length' | 'columns'>;
 
 /** When a row of one kind of chunk was, and the chunk that has only some of its rows. */
 interface RowAccess<Chunk extends Rows> {
+  /** Of the fields pid and comm: one of them must match. */
+  readonly prefixes: readonly string[];
   seconds(chunk: Chunk, row: number): number;
   take(chunk: Chunk, rows: readonly number[], columns: readonly Column[]): Chunk;
 }
@@ -212,20 +276,27 @@ async function* filterRows<Chunk extends Rows>(
   access: RowAccess<Chunk>,
 ): AsyncGenerator<Chunk> {
   const requests: ColumnRequest[] = [...want];
-  if (filter.pids !== undefined) requests.push({ field: 'pid', as: 'number' });
-  if (filter.comm !== undefined) requests.push({ field: 'comm', as: 'text' });
+  const request = (field: string, as: ColumnRequest['as']): number[] =>
+    access.prefixes.map((prefix) => requests.push({ field: prefix + field, as }) - 1);
+  const pidPlaces = filter.pids === undefined ? [] : request('pid', 'number');
+  const commPlaces = filter.comm === undefined ? [] : request('comm', 'text');
   const pids = filter.pids === undefined ? undefined : new Set(filter.pids);
   const matches = filter.comm === undefined ? undefined : remember(filter.comm);
   const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = filter;
   for await (const chunk of read(requests)) {
-    const pid = pids === undefined ? undefined : chunk.columns[want.length];
-    const comm = matches === undefined ? undefined : chunk.columns[requests.length - 1];
+    const pidColumns = pidPlaces.map((place) => chunk.columns[place]!);
+    const commColumns = commPlaces.map((place) => chunk.columns[place]!);
     const kept: number[] = [];
     for (let i = 0; i < chunk.length; i++) {
       const seconds = access.seconds(chunk, i);
       if (seconds < from || seconds > to) continue;
-      if (pid !== undefined && !pids!.has(pid.values[i]!)) continue;
-      if (comm !== undefined && !isNamed(comm.dictionary[comm.values[i]!] ?? '', matches!)) continue;
+      if (pids !== undefined && !pidColumns.some(({ values }) => pids.has(values[i]!))) continue;
+      if (
+        matches !== undefined &&
+        !commColumns.some(({ values, dictionary }) => isNamed(dictionary[values[i]!] ?? '', matches))
+      ) {
+        continue;
+      }
       kept.push(i);
     }
     const columns = chunk.columns.slice(0, want.length);

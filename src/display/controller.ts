@@ -1,5 +1,6 @@
 import { dirname, extname, join, parse } from 'node:path';
 import {
+  checkAnyFilter,
   checkFilter,
   type Filter,
   groupSections,
@@ -17,11 +18,13 @@ import { checkTarget, type GenericDisplay, type Replace, type ViewDescription } 
 import { sectionNotes, sectionSeconds } from './notes.ts';
 import { hasDesktop } from './opener.ts';
 import { displayChoices, findDisplay, VIEWS, type ViewName } from './registry.ts';
+import type { TrackKind } from './shape/track-choice.ts';
+import { screenOf } from './text/screen.ts';
 
 export interface DisplayOptions {
   /** A data file or partial directory, or `-` for stdin; the last data file where it is left out. */
   readonly input?: string;
-  /** Taken literally; its extension chooses the format. `-` is stdout. */
+  /** Taken literally; its extension chooses the format. `-` is stdout, as text; `-.svg` is stdout in another format. */
   readonly output?: string;
   readonly list?: boolean;
   /** Numbers of the sections to show, from 1. */
@@ -41,6 +44,8 @@ export interface DisplayOptions {
   readonly open: boolean | undefined;
   readonly force: boolean;
   readonly showIdle?: boolean;
+  /** What the tracks of event views are. */
+  readonly track?: TrackKind;
 }
 
 export interface SectionListing {
@@ -71,6 +76,12 @@ export interface DisplayResult {
 }
 
 type View = ViewDescription<ViewName, unknown>;
+
+/** The format of what a terminal shows. */
+const TEXT = 'txt';
+
+/** The views of one interface. */
+const SINGLE_VIEWS = VIEWS.filter((view) => view.showsAll !== true);
 
 /** One picture to be drawn. */
 interface Drawing {
@@ -117,14 +128,17 @@ async function drawFile(
   const chosen = chooseViews(groups, options.view, config, warnings);
   const drawings = nameOutputs(chosen, input, options.output);
   const replace: Replace = options.force ? 'any' : options.output === undefined ? 'own' : 'nothing';
+  checkTrack(options.track, drawings);
   // Everything that can be refused is refused before the first picture is drawn.
-  for (const { group, section, path } of drawings) {
-    checkFilter(group, section, filter);
-    if (path !== '-') await checkTarget(path, replace);
+  for (const { view, group, section, path, format } of drawings) {
+    if (view.showsAll === true) checkAnyFilter(groups, filter);
+    else checkFilter(group, section, filter);
+    if (path === '-') checkTerminal(view, format);
+    else await checkTarget(path, replace);
   }
   const outputs: DisplayOutput[] = [];
   for (const drawing of drawings) {
-    const display = makeDisplay(drawing, options, filter, config);
+    const display = makeDisplay(drawing, groups, options, filter, config);
     const open = (options.open ?? hasDesktop()) && drawing.path !== '-';
     const opened = await display.show({ path: drawing.path, replace, open });
     outputs.push({
@@ -135,7 +149,9 @@ async function drawFile(
       notes: display.notes,
       opened,
     });
-    for (const { header } of drawing.group.all) {
+    // A text on stdout says them itself.
+    if (drawing.path === '-' && drawing.format === TEXT) continue;
+    for (const { header } of drawing.view.showsAll === true ? groups.flatMap(({ all }) => all) : drawing.group.all) {
       for (const note of sectionNotes(header)) warnings.push(`${header.interface}: ${note}`);
     }
   }
@@ -161,11 +177,16 @@ function chooseViews(
   config: Config,
   warnings: string[],
 ): { view: View; group: SectionGroup; section: SectionReader }[] {
+  const whole = VIEWS.find(
+    (view) => view.showsAll === true && (view.name === asked || (asked === undefined && groups.length > 1)),
+  );
+  const [first] = groups;
+  if (whole !== undefined && first !== undefined) return [{ view: whole, group: first, section: first.shown[0]! }];
   const choices = config.get('Display', displayChoices);
   const chosen: { view: View; group: SectionGroup; section: SectionReader }[] = [];
   const unshown: string[] = [];
   for (const group of groups) {
-    const fitting = VIEWS.flatMap((view) => {
+    const fitting = SINGLE_VIEWS.flatMap((view) => {
       const section = group.shown.find(({ header }) => view.fits(header));
       return section === undefined ? [] : [{ view, group, section }];
     });
@@ -210,22 +231,43 @@ function nameOutputs(
   input: string,
   output: string | undefined,
 ): Drawing[] {
-  if (output === '-' && chosen.length > 1) {
+  const isStdout = output !== undefined && /^-(\.\w+)?$/.test(output);
+  if (isStdout && chosen.length > 1) {
     throw new UsageError(
       `only one picture goes to stdout, not ${chosen.length}`,
-      `choose one with -e, for example: marple display -e ${chosen[0]?.section.number} -o -`,
+      `choose one with -e, for example: marple display -e ${chosen[0]?.section.number} -o ${output}`,
     );
   }
   const used = new Set<string>();
   return chosen.map((choice) => {
     const { view, group } = choice;
-    const format = output === undefined || output === '-' ? view.formats[0] : formatOf(output, view, chosen);
-    const wanted =
-      output ?? join(outputDir(input), `${outputStem(input)}.${fileNamePart(group.interface)}.${view.name}.${format}`);
-    const path = wanted === '-' ? wanted : unusedName(wanted, used);
+    const format = chosenFormat(output, view, chosen);
+    const of = view.showsAll === true ? '' : `${fileNamePart(group.interface)}.`;
+    const wanted = output ?? join(outputDir(input), `${outputStem(input)}.${of}${view.name}.${format}`);
+    const path = isStdout ? '-' : unusedName(wanted, used);
     used.add(path);
     return { ...choice, format, path };
   });
+}
+
+/** By the extension of -o. A bare `-` is a person at a terminal: text, where the view can be text. */
+function chosenFormat(
+  output: string | undefined,
+  view: View,
+  chosen: readonly { view: View; section: SectionReader }[],
+): string {
+  if (output === undefined) return view.formats[0];
+  if (output === '-') return view.formats.includes(TEXT) ? TEXT : view.formats[0];
+  return formatOf(output.startsWith('-.') ? `x${output.slice(1)}` : output, view, chosen);
+}
+
+/** @throws UsageError (2) where a picture that is no text would go to a terminal. */
+function checkTerminal(view: View, format: string): void {
+  if (format === TEXT || process.stdout.isTTY !== true) return;
+  throw new UsageError(
+    `a ${view.name} in ${format} is nothing that a terminal shows`,
+    view.formats.includes(TEXT) ? 'as text: -o -' : `write it to a file: -o FILE.${format}`,
+  );
 }
 
 function formatOf(output: string, view: View, chosen: readonly { view: View; section: SectionReader }[]): string {
@@ -239,6 +281,16 @@ function formatOf(output: string, view: View, chosen: readonly { view: View; sec
     several
       ? 'the file needs several views: name one (-fg, -hm, -sp), or choose sections with -e'
       : `marple display ${view.flag} -o ${parse(output).name}.${view.formats[0]}`,
+  );
+}
+
+/** @throws UsageError (2) where no view has tracks. */
+function checkTrack(track: TrackKind | undefined, drawings: readonly Drawing[]): void {
+  if (track === undefined || drawings.some(({ view }) => view.hasTracks === true)) return;
+  const names = VIEWS.filter((view) => view.hasTracks === true).map((view) => view.flag);
+  throw new UsageError(
+    `--track is for views with tracks, ${joinWords(names)}`,
+    `marple display ${names[0]} --track ${track}`,
   );
 }
 
@@ -266,7 +318,8 @@ function unusedName(path: string, used: ReadonlySet<string>): string {
 }
 
 function makeDisplay(
-  { view, group, section, format }: Drawing,
+  { view, group, section, format, path }: Drawing,
+  groups: readonly SectionGroup[],
   options: DisplayOptions,
   filter: Filter,
   config: Config,
@@ -275,6 +328,7 @@ function makeDisplay(
   return new Display({
     section,
     group,
+    groups,
     filter,
     options: config.get(view.name, view.options),
     format,
@@ -282,5 +336,7 @@ function makeDisplay(
     width: options.width,
     height: options.height,
     showIdle: options.showIdle === true,
+    screen: screenOf(path === '-' ? process.stdout : undefined, options),
+    ...(options.track === undefined ? {} : { track: options.track }),
   });
 }

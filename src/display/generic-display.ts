@@ -12,6 +12,8 @@ import type { SectionReader } from '../common/reader.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { giveToUser } from '../common/user.ts';
 import { openInViewer } from './opener.ts';
+import type { TrackKind } from './shape/track-choice.ts';
+import type { Screen } from './text/screen.ts';
 
 /** The static description of a view: flags, help and config derive from it. */
 export interface ViewDescription<Name extends string, Options> {
@@ -26,8 +28,12 @@ export interface ViewDescription<Name extends string, Options> {
   readonly formats: readonly [string, ...string[]];
   /** Options of the config section that has the view's name; every key has a default. */
   readonly options: z.ZodType<Options>;
+  /** Whether it has tracks, which --track chooses. */
+  readonly hasTracks?: boolean;
   /** Whether it can show a section. */
   fits(header: SectionHeader): boolean;
+  /** One picture of everything in the file, and not one for each interface. */
+  readonly showsAll?: boolean;
 }
 
 /** Everything that a display is given for one picture. */
@@ -36,6 +42,8 @@ export interface DisplayJob<Options> {
   readonly section: SectionReader;
   /** The section and those that belong to it. */
   readonly group: SectionGroup;
+  /** All groups that are to be shown, for a view that shows everything. */
+  readonly groups: readonly SectionGroup[];
   readonly filter: Filter;
   readonly options: Options;
   /** One of the view's formats. */
@@ -46,6 +54,10 @@ export interface DisplayJob<Options> {
   readonly width: number | undefined;
   readonly height: number | undefined;
   readonly showIdle: boolean;
+  /** What tracks are, where it was asked for; else as the view's options say. */
+  readonly track?: TrackKind;
+  /** What a text is laid out for. */
+  readonly screen: Screen;
 }
 
 export type Rendered = Uint8Array | AsyncIterable<Uint8Array>;
@@ -88,9 +100,17 @@ export abstract class GenericDisplay<Options> {
     }
     await save(bytes, target.path, target.replace);
     if (!target.open) return false;
-    const failure = await openInViewer(target.path);
+    const failure = await this.open(target.path);
     if (failure !== undefined) this.notes.push(failure);
     return failure === undefined;
+  }
+
+  /**
+   * Opens the picture where a person looks at it, and does not wait for that.
+   * @returns undefined, or a sentence that says why it could not be opened.
+   */
+  protected open(path: string): Promise<string | undefined> {
+    return openInViewer(path);
   }
 }
 
@@ -104,7 +124,9 @@ export async function checkTarget(path: string, replace: Replace): Promise<void>
   if (!found.isFile()) {
     throw new UsageError(
       `${path} is no regular file`,
-      found.isDirectory() ? `name a file in it: -o ${join(path, 'FILE')}` : 'write to it by way of stdout: -o -',
+      found.isDirectory()
+        ? `name a file in it: -o ${join(path, 'FILE')}`
+        : 'write to it by way of stdout: -o -.svg (or another format)',
     );
   }
   if (replace === 'any' || (replace === 'own' && (await isOwn(path)))) return;

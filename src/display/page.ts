@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
-import { type Filter, type SectionGroup, selectEvents, selectPoints, selectStacks } from '../analysis/select.ts';
+import {
+  answerable,
+  type Filter,
+  type SectionGroup,
+  selectEvents,
+  selectPoints,
+  selectStacks,
+} from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import type { Column, SectionReader } from '../common/reader.ts';
 import { type DisplayJob, SIGNATURE } from './generic-display.ts';
@@ -23,7 +30,9 @@ export async function renderPage(
   const packer = new Packer();
   const sections: PageSection[] = [];
   for (const group of groups) {
-    for (const section of group.all) sections.push(await packSection(group, section, filter, packer));
+    for (const section of group.all) {
+      sections.push(await packSection(group, section, answerable(group, section, filter), packer));
+    }
   }
   const { from, to } = filter;
   const manifest: PageManifest = {

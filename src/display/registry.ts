@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { FlameGraph } from './flamegraph.ts';
+import { G2 } from './g2.ts';
 import type { DisplayJob, GenericDisplay, ViewDescription } from './generic-display.ts';
 import { HeatMap } from './heatmap.ts';
+import { Report } from './report.ts';
 import { StackPlot } from './stackplot.ts';
 import { TreeMap } from './treemap.ts';
 
@@ -12,7 +14,7 @@ export interface DisplayClass<Name extends string = string, Options = unknown> {
 }
 
 /** Every view. The first that fits shows an interface that config names no view for. */
-const DISPLAYS = [FlameGraph, HeatMap, StackPlot, TreeMap] as const;
+const DISPLAYS = [FlameGraph, HeatMap, StackPlot, TreeMap, G2, Report] as const;
 
 export type ViewName = (typeof DISPLAYS)[number]['description']['name'];
 
@@ -25,7 +27,10 @@ export function findDisplay(name: ViewName): DisplayClass<ViewName> {
 }
 
 /** Config section `[Display]`: interface = view. */
-export const displayChoices = z.record(z.string(), z.enum(VIEWS.map((view) => view.name)));
+export const displayChoices = z.record(
+  z.string(),
+  z.enum(VIEWS.filter((view) => view.showsAll !== true).map((view) => view.name)),
+);
 
 /** Config sections that displaying reads, by name: `Display`, and one per view. */
 export function displayConfigSections(): Record<string, z.ZodType> {

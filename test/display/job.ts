@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import { groupSections } from '../../src/analysis/select.ts';
 import { openDataFile } from '../../src/common/reader.ts';
 import type { DisplayJob, ViewDescription } from '../../src/display/generic-display.ts';
+import { PAPER } from '../../src/display/text/screen.ts';
 import { type TestSection, tempFolder, writeFile } from '../support/data-files.ts';
 
 /** What a view is given to draw the first section of a file with these sections. */
@@ -20,6 +21,7 @@ export async function jobOf<Options>(
   return {
     section: group.shown[0]!,
     group,
+    groups: [group],
     filter: {},
     options: view.options.parse(options),
     format: view.formats[0],
@@ -27,6 +29,7 @@ export async function jobOf<Options>(
     width: undefined,
     height: undefined,
     showIdle: false,
+    screen: PAPER,
     ...more,
   };
 }

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { visible } from '../common/text.ts';
+import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
+import { sectionOrigin } from './notes.ts';
+import { renderPage } from './page.ts';
+
+const optionsSchema = z.strictObject({
+  /** Empty: chosen from what is shown. */
+  title: z.string().default(''),
+});
+
+export type ReportOptions = z.infer<typeof optionsSchema>;
+
+/** One page of everything in the file: all sections on one clock, and one selection for all of them. */
+export class Report extends GenericDisplay<ReportOptions> {
+  static readonly description: ViewDescription<'report', ReportOptions> = {
+    name: 'report',
+    flag: '-r',
+    long: '--report',
+    summary: 'everything in the file on one page (HTML)',
+    formats: ['html'],
+    options: optionsSchema,
+    fits: () => true,
+    showsAll: true,
+  };
+
+  override async render(): Promise<Rendered> {
+    const { section, groups, filter, title, options, showIdle } = this.job;
+    return renderPage(groups, filter, {
+      title: visible(
+        title ||
+          options.title ||
+          groups
+            .map((group) => group.interface)
+            .filter(isFirst)
+            .join(', '),
+      ),
+      origin: sectionOrigin(section.header, filter).join(' · '),
+      view: 'report',
+      section: section.number,
+      options: { ...options },
+      showIdle,
+    });
+  }
+}
+
+function isFirst(name: string, at: number, all: readonly string[]): boolean {
+  return all.indexOf(name) === at;
+}
