@@ -5,6 +5,7 @@ import type { Output } from '../common/output.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { type DisplayOptions, type DisplayResult, runDisplay, type SectionListing } from '../display/controller.ts';
 import { VIEWS } from '../display/registry.ts';
+import type { TrackKind } from '../display/shape/track-choice.ts';
 import type { Context, ProgramCommand } from './context.ts';
 import { declareEntries, declareFilter, declareInput, defined, parseSelection, selectionFlags } from './selection.ts';
 import { loadSettings } from './settings.ts';
@@ -21,6 +22,7 @@ const optionsSchema = z.object({
   open: z.boolean().optional(),
   idle: z.boolean().optional(),
   force: z.boolean().optional(),
+  track: z.string().optional(),
   json: z.string().optional(),
 });
 
@@ -38,15 +40,19 @@ function declare(command: Command): void {
     .description('Shows a data file: the last one that was collected where none is named, in the view that fits it.')
     .usage('[-i FILE] [-o FILE] [VIEW] [options]');
   declareInput(command)
-    .option('-o, --output <file>', 'where to write the picture; the extension chooses the format')
+    .option(
+      '-o, --output <file>',
+      'where to write the picture; the extension chooses the format, .txt is text; - is stdout, as text, -.svg as SVG, and so on',
+    )
     .option('-l, --list', 'list the sections of the file');
   declareEntries(command);
   for (const view of VIEWS) command.option(view.long, `${view.flag}: ${view.summary}`);
   declareFilter(command)
     .option('--idle', 'show idle time too')
+    .option('--track <what>', 'the tracks of events: pid (tasks) or cpu')
     .option('--title <text>', 'title of the picture')
-    .option('--width <pixels>', 'width of the picture')
-    .option('--height <pixels>', 'height of the picture')
+    .option('--width <pixels>', 'width of the picture; of text, 8 are a character')
+    .option('--height <pixels>', 'height of the picture; of text, 16 are a line')
     .option('--open', 'open what was drawn')
     .option('--no-open', 'do not open it')
     .option('--force', 'overwrite an existing file');
@@ -84,9 +90,15 @@ function displayOptions(flags: Flags, rawFlags: Record<string, unknown>): Displa
     ...defined('width', flags.width === undefined ? undefined : parseCount('--width', flags.width, 200, 20_000)),
     ...defined('height', flags.height === undefined ? undefined : parseCount('--height', flags.height, 100, 20_000)),
     ...defined('showIdle', flags.idle),
+    ...defined('track', flags.track === undefined ? undefined : parseTrack(flags.track)),
     open: flags.open,
     force: flags.force === true,
   };
+}
+
+function parseTrack(text: string): TrackKind {
+  if (text === 'pid' || text === 'cpu') return text;
+  throw new UsageError(`--track ${text}: tracks are tasks (pid) or CPUs (cpu)`, 'marple display -g2 --track cpu');
 }
 
 function say(result: DisplayResult, output: Output): void {

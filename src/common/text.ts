@@ -37,6 +37,37 @@ export function shorten(text: string, length: number): string {
   return length < 1 ? '' : `${characters.slice(0, length - 1).join('')}…`;
 }
 
+/** Characters that take no place of their own, and those that take two, on a terminal (Unicode TR 11, wide and fullwidth). */
+const NARROWEST = /^[\p{Mn}\p{Me}]$/u;
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}\p{Emoji_Presentation}]$/u;
+
+/** How many columns of a terminal a character takes. */
+export function characterWidth(character: string): number {
+  return NARROWEST.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+}
+
+/** How many columns of a terminal a text takes. */
+export function textWidth(text: string): number {
+  let width = 0;
+  for (const character of text) width += characterWidth(character);
+  return width;
+}
+
+/** The text in exactly `width` columns of a terminal: padded, or cut with an ellipsis. */
+export function fitted(text: string, width: number, align: 'left' | 'right' = 'left'): string {
+  const excess = textWidth(text) - width;
+  if (excess <= 0) return align === 'left' ? text + ' '.repeat(-excess) : ' '.repeat(-excess) + text;
+  let kept = '';
+  let used = 0;
+  for (const character of text) {
+    used += characterWidth(character);
+    if (used > width - 1) break;
+    kept += character;
+  }
+  return width < 1 ? '' : `${kept}…${' '.repeat(width - 1 - textWidth(kept))}`;
+}
+
 /** Breaks a text into lines of at most `length` characters, at spaces where there are any. */
 export function wrap(text: string, length: number): string[] {
   const lines: string[] = [];

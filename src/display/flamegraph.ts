@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { isIdleStack, selectStacks } from '../analysis/select.ts';
+import { StackCounter } from '../analysis/stats/stacks.ts';
+import type { StackData } from '../common/datatypes.ts';
 import { UnavailableError } from '../common/errors.ts';
 import { formatCount, formatShare, visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
@@ -9,6 +11,8 @@ import { drawWithScript, findScript } from './perl-flamegraph.ts';
 import { THEMES, type Theme } from './shape/frame-colour.ts';
 import { layoutFlame, StackTree } from './shape/tree.ts';
 import { drawFlame } from './svg-flamegraph.ts';
+import { flameText } from './text/flame.ts';
+import { textPage } from './text/page.ts';
 
 const optionsSchema = z.strictObject({
   /** Empty: chosen from what is shown. */
@@ -47,15 +51,19 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     name: 'flamegraph',
     flag: '-fg',
     long: '--flamegraph',
-    summary: 'flame graph of stacks (SVG, HTML)',
-    formats: ['svg', 'html'],
+    summary: 'flame graph of stacks (SVG, HTML, text)',
+    formats: ['svg', 'html', 'txt'],
     options: optionsSchema,
     fits: (header) => header.datatype === 'stack',
   };
 
   override async render(): Promise<Rendered> {
     if (this.job.format === 'html') return renderView('flamegraph', this.job, this.#title());
+    if (this.job.format === 'txt') return this.#text();
     const picture = await this.#picture();
+    if (this.job.height !== undefined) {
+      this.notes.push('--height is not used: the stacks set how high a flame graph is');
+    }
     // The script refuses an input without a single sample.
     if (this.job.options.engine === 'flamegraph.pl' && picture.tree.total > 0) {
       try {
@@ -74,19 +82,29 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     return visible(title || options.title || `${header.interface}: ${header.weight?.label ?? 'stacks'}`);
   }
 
-  async #picture(): Promise<FlamePicture> {
+  async #text(): Promise<Buffer> {
+    const { section, screen } = this.job;
+    const counter = new StackCounter(section.header);
+    const { tree, title, subtitle, footer, countname } = await this.#picture((stack) => counter.add(stack));
+    const { processes, by_self: functions } = counter.stats(screen.rows);
+    return textPage(title, [subtitle], footer, screen, (area) =>
+      flameText(tree, { processes, functions }, countname, area),
+    );
+  }
+
+  async #picture(visit: (stack: StackData) => void = () => undefined): Promise<FlamePicture> {
     const { section, group, filter, options } = this.job;
     const { header } = section;
     const tree = new StackTree();
     let idle = 0;
-    for await (const { stack, weight } of selectStacks(group, section, filter)) {
+    for await (const record of selectStacks(group, section, filter)) {
+      visit(record);
+      const { stack, weight } = record;
       if (!this.job.showIdle && isIdleStack(stack)) idle += weight;
       else tree.add(options.reversed ? stack.toReversed() : stack, weight);
     }
     const unit = visible(options.countname || header.weight?.unit || 'samples');
     const total = tree.total;
-    if (this.job.height !== undefined)
-      this.notes.push('--height is not used: the stacks set how high a flame graph is');
     const hidden = `${formatCount(idle)} idle ${unit} hidden (${formatShare(idle, idle + total)})`;
     if (idle > 0) this.notes.push(`${hidden}; --idle shows them`);
     return {

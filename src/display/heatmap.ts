@@ -1,6 +1,6 @@
 import type { ChartConfiguration, Plugin, Scale } from 'chart.js';
 import { z } from 'zod';
-import { selectPoints } from '../analysis/select.ts';
+import { selectEvents, selectPoints } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import { formatCount, formatShare, formatTick, formatValue, plural, visible } from '../common/text.ts';
 import {
@@ -18,9 +18,23 @@ import {
 } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
-import { heatColour } from './palette.ts';
-import { BinGrid, chooseViewport, niceStep, PointSummary, spansDecades, type Viewport } from './shape/bins.ts';
-import { shownRange } from './shape/range.ts';
+import { renderView } from './page.ts';
+import { colourShare, colourTicks, logTicks, roundTicks } from './shape/axes.ts';
+import { type BinGrid, PointSummary, spansDecades } from './shape/bins.ts';
+import {
+  type BinOptions,
+  beyondTexts,
+  colourLabel,
+  hasHeat,
+  hasSamples,
+  heatAxes,
+  heatNumbers,
+  homeGrid,
+  secondAndOffset,
+} from './shape/heat.ts';
+import { heatColour } from './shape/palette.ts';
+import { heatBins, heatText } from './text/heat.ts';
+import { textPage } from './text/page.ts';
 
 const SCALES = ['auto', 'linear', 'log'] as const;
 
@@ -56,6 +70,8 @@ export interface GraphParameters {
 export interface HeatLayout {
   readonly summary: PointSummary;
   readonly grid: BinGrid;
+  /** Samples of idle CPUs that are not shown. */
+  readonly idle: number;
 }
 
 /** A heat map that cannot be drawn with the parameters given: exit 2. */
@@ -67,20 +83,112 @@ export class HeatmapException extends MarpleError {
   }
 }
 
-/** Points counted in bins of x (mostly time) and y: the darker a bin, the more points lie in it. */
+/**
+ * Points counted in bins of x (mostly time) and y: the darker a bin, the more points lie in it. Samples are shown by second
+ * and offset within the second, so that what comes and goes within seconds can be seen.
+ */
 export class HeatMap extends GenericDisplay<HeatMapOptions> {
   static readonly description: ViewDescription<'heatmap', HeatMapOptions> = {
     name: 'heatmap',
     flag: '-hm',
     long: '--heatmap',
-    summary: 'heat map of points over time (PNG)',
-    formats: ['png'],
+    summary: 'heat map of points over time, or of samples by second and offset within it (PNG, HTML, text)',
+    formats: ['png', 'html', 'txt'],
     options: optionsSchema,
-    fits: (header) => header.datatype === 'datapoint',
+    fits: hasHeat,
   };
 
   override async render(): Promise<Rendered> {
-    const { options } = this.job;
+    switch (this.job.format) {
+      case 'html':
+        return renderView('heatmap', this.job, this.#title());
+      case 'txt':
+        return this.#text();
+      default:
+        return this.#picture();
+    }
+  }
+
+  /** Counts the points in bins, in two passes over them. */
+  async layout(bins: BinOptions = this.job.options): Promise<HeatLayout> {
+    const { section, filter } = this.job;
+    const summary = new PointSummary();
+    const idle = await this.#eachPoint((x, y) => summary.add(x, y));
+    const grid = homeGrid(section.header, filter, summary, bins);
+    await this.#eachPoint((x, y) => grid.add(x, y));
+    return { summary, grid, idle };
+  }
+
+  /** Gives the number of samples that were left out since their CPU was idle. */
+  async #eachPoint(visit: (x: number, y: number) => void): Promise<number> {
+    const { section, filter, showIdle } = this.job;
+    if (section.header.datatype === 'datapoint') {
+      for await (const { length, x, y } of selectPoints(section, [], filter)) {
+        for (let i = 0; i < length; i++) visit(x[i]!, y[i]!);
+      }
+      return 0;
+    }
+    const hasPid = section.header.fields?.includes('pid') === true;
+    let idle = 0;
+    for await (const events of selectEvents(section, hasPid ? [{ field: 'pid', as: 'number' }] : [], filter)) {
+      const pids = showIdle ? undefined : events.columns[0]?.values;
+      for (let i = 0; i < events.length; i++) {
+        if (pids?.[i] === IDLE_PID) idle++;
+        else visit(...secondAndOffset(events.time[i]!));
+      }
+    }
+    return idle;
+  }
+
+  #title(): string {
+    const { section, title, options } = this.job;
+    const { header } = section;
+    const what = hasSamples(header) ? 'samples within each second' : (header.y?.label ?? 'y');
+    return visible(title || options.title || `${header.interface}: ${what}`);
+  }
+
+  /** What is taken off x for the labels: they begin at 0 unless a range of time was asked for. */
+  #xShift([from]: readonly [number, number]): number {
+    const { options, filter, section } = this.job;
+    return options.normalise && filter.from === undefined && !hasSamples(section.header) ? from : 0;
+  }
+
+  #logColours(grid: BinGrid): boolean {
+    const { colours } = this.job.options;
+    return colours === 'log' || (colours === 'auto' && spansDecades(grid));
+  }
+
+  /** What the picture shows, in words; what it does not show is noted. */
+  #lines({ summary, grid, idle }: HeatLayout): string[] {
+    const { section, filter } = this.job;
+    const { header } = section;
+    const value = valueIn(heatAxes(header).y.unit);
+    const beyond = beyondTexts(grid, value);
+    if (beyond.length > 0) this.notes.push(`outliers are in rows of their own: ${beyond.join(', ')}`);
+    const hidden = `${plural(idle, 'idle sample')} hidden (${formatShare(idle, idle + summary.count)})`;
+    if (idle > 0) this.notes.push(`${hidden}; --idle shows them`);
+    return [
+      sectionOrigin(header, filter).join(' · '),
+      [...heatNumbers(header, summary, value), ...beyond, ...(idle > 0 ? [hidden] : [])].join(' · '),
+    ];
+  }
+
+  #labels(grid: BinGrid): AxesLabels {
+    const { header } = this.job.section;
+    const { x, y } = heatAxes(header);
+    return {
+      x: visible(axisTitle(x, 'x')),
+      y: visible(axisTitle(y, 'y')),
+      colour: visible(colourLabel(header, grid)),
+    };
+  }
+
+  #footer(): string[] {
+    return [...new Set(this.job.group.all.flatMap((other) => sectionNotes(other.header)))];
+  }
+
+  async #picture(): Promise<Buffer> {
+    const { options, section } = this.job;
     const parameters: GraphParameters = {
       width: this.job.width ?? options.width,
       height: this.job.height ?? options.height,
@@ -91,76 +199,42 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
         'marple display -hm --width 1200 --height 700',
       );
     }
-    return this.#draw(await this.layout(), parameters);
-  }
-
-  /** Counts the points in bins, in two passes over them. */
-  async layout(): Promise<HeatLayout> {
-    const { options, section, filter } = this.job;
-    const summary = await this.#summarise();
-    const viewport = chooseViewport(summary, options.rows, options.scale);
-    const grid = new BinGrid(options.columns, options.rows, shownRange(section.header, filter, summary), viewport);
-    for await (const { length, x, y } of selectPoints(section, [], filter)) {
-      for (let i = 0; i < length; i++) grid.add(x[i]!, y[i]!);
-    }
-    return { summary, grid };
-  }
-
-  async #summarise(): Promise<PointSummary> {
-    const summary = new PointSummary();
-    for await (const { length, x, y } of selectPoints(this.job.section, [], this.job.filter)) {
-      for (let i = 0; i < length; i++) summary.add(x[i]!, y[i]!);
-    }
-    return summary;
-  }
-
-  /** What is taken off x for the labels: they begin at 0 unless a range of time was asked for. */
-  #xShift([from]: readonly [number, number]): number {
-    return this.job.options.normalise && this.job.filter.from === undefined ? from : 0;
-  }
-
-  async #draw({ summary, grid }: HeatLayout, parameters: GraphParameters): Promise<Buffer> {
-    const { section, group, options, filter } = this.job;
-    const { header } = section;
-    const unit = visible(header.y?.unit ?? '');
-    const value = (y: number) => `${formatValue(y)} ${unit}`.trim();
-    const { y } = summary;
-    const beyond = [
-      ...(grid.overTotal > 0
-        ? [`${formatCount(grid.overTotal)} above ${value(grid.viewport.top)} (${formatShare(grid.overTotal, y.count)})`]
-        : []),
-      ...(grid.underTotal > 0
-        ? [
-            `${formatCount(grid.underTotal)} below ${value(grid.viewport.bottom)} (${formatShare(grid.underTotal, y.count)})`,
-          ]
-        : []),
-    ];
-    if (beyond.length > 0) this.notes.push(`outliers are in rows of their own: ${beyond.join(', ')}`);
-    const numbers = [
-      plural(y.count, 'record'),
-      ...(y.count === 0
-        ? []
-        : [`p50 ${value(y.at(0.5))}`, `p99 ${value(y.at(0.99))}`, `max ${value(y.max)}`, ...beyond]),
-    ];
+    const layout = await this.layout();
+    const { grid } = layout;
     const frame: Frame = {
-      width: parameters.width,
-      height: parameters.height,
-      title: visible(this.job.title || options.title || `${header.interface}: ${header.y?.label ?? 'y'}`),
-      subtitle: [sectionOrigin(header, filter).join(' · '), numbers.join(' · ')],
-      footer: [...new Set(group.all.flatMap((other) => sectionNotes(other.header)))],
+      ...parameters,
+      title: this.#title(),
+      subtitle: this.#lines(layout),
+      footer: this.#footer(),
     };
-    const labels: AxesLabels = {
-      x: visible(axisTitle(header.x, 'x')),
-      y: visible(axisTitle(header.y, 'y')),
-      colour: `records per bin (${formatValue((grid.xRange[1] - grid.xRange[0]) / grid.columns)} ${visible(header.x?.unit ?? '')}${
-        grid.viewport.scale === 'linear' ? ` × ${value((grid.viewport.top - grid.viewport.bottom) / grid.rows)}` : ''
-      })`,
-    };
-    const logColours = options.colours === 'log' || (options.colours === 'auto' && spansDecades(grid));
-    const drawn = await drawChart(frame, heatChart(frame, labels, grid, logColours, this.#xShift(grid.xRange), unit));
+    const unit = visible(heatAxes(section.header).y.unit);
+    const chart = heatChart(frame, this.#labels(grid), grid, this.#logColours(grid), this.#xShift(grid.xRange), unit);
+    const drawn = await drawChart(frame, chart);
     if (!drawn.hasFonts) this.notes.push(NO_FONTS);
     return drawn.png;
   }
+
+  async #text(): Promise<Buffer> {
+    const { options, section, screen } = this.job;
+    const { y } = heatAxes(section.header);
+    const layout = await this.layout(heatBins(screen, options.scale));
+    const { grid } = layout;
+    return textPage(this.#title(), this.#lines(layout), this.#footer(), screen, (area) =>
+      heatText(grid, area, {
+        ...this.#labels(grid),
+        unit: visible(y.unit),
+        xShift: this.#xShift(grid.xRange),
+        logColours: this.#logColours(grid),
+      }),
+    );
+  }
+}
+
+/** The task that runs where there is nothing to run. */
+const IDLE_PID = 0;
+
+function valueIn(unit: string): (y: number) => string {
+  return (y) => `${formatValue(y)} ${visible(unit)}`.trim();
 }
 
 const BAR_WIDTH = 16;
@@ -181,7 +255,7 @@ function heatChart(
   const base = frameOptions(frame);
   const hasOver = grid.overTotal > 0;
   const hasUnder = grid.underTotal > 0;
-  const ticks = xTicks(xRange, xShift);
+  const ticks = roundTicks(xRange, 12, xShift);
   // `middle`: where the middle of the strip is on its axis, since a gap is part of it.
   // Chart.js stacks axes of the same `stack` from the bottom up: the values' axis between those of the outliers.
   const outlierAxis = (text: string, middle: number) => ({
@@ -195,9 +269,7 @@ function heatChart(
     border: { color: '#888888' },
     grid: { display: false },
     ticks: { ...TICK_STYLE, callback: () => text },
-    afterBuildTicks(axis: Scale) {
-      axis.ticks = [{ value: middle }];
-    },
+    afterBuildTicks: (axis: Scale) => setTicks(axis, [middle]),
   });
   return {
     type: 'scatter',
@@ -212,9 +284,7 @@ function heatChart(
           min: xRange[0],
           max: xRange[1],
           ticks: { ...TICK_STYLE, callback: (tick) => formatTick(Number(tick) - xShift) },
-          afterBuildTicks(axis) {
-            axis.ticks = ticks.map((tick) => ({ value: tick }));
-          },
+          afterBuildTicks: (axis: Scale) => setTicks(axis, ticks),
         },
         ...(hasUnder ? { below: outlierAxis(`< ${formatTick(viewport.bottom)} ${unit}`.trim(), 0.38) } : {}),
         y: {
@@ -225,7 +295,7 @@ function heatChart(
           stack: 'y',
           stackWeight: 17,
           ticks: { ...TICK_STYLE, callback: (tick) => formatTick(Number(tick)) },
-          ...(viewport.scale === 'log' ? { afterBuildTicks: (axis: Scale) => setLogTicks(axis, viewport) } : {}),
+          ...(viewport.scale === 'log' ? { afterBuildTicks: (axis: Scale) => setTicks(axis, logTicks(viewport)) } : {}),
         },
         ...(hasOver ? { above: outlierAxis(`> ${formatTick(viewport.top)} ${unit}`.trim(), 0.62) } : {}),
       },
@@ -234,30 +304,8 @@ function heatChart(
   } as ChartConfiguration;
 }
 
-/** Round positions, counted from the shift, so that a shifted axis begins at 0. */
-function xTicks([from, to]: readonly [number, number], shift: number): number[] {
-  const step = niceStep((to - from) / 12);
-  const first = Math.ceil((from - shift) / step - 1e-9);
-  const count = Math.floor((to - shift) / step + 1e-9) - first + 1;
-  return Array.from({ length: count }, (_, i) => shift + (first + i) * step);
-}
-
-/** On a logarithmic axis only 1, 2 and 5 of each decade have room, and over many decades only 1. */
-function setLogTicks(axis: Scale, { bottom, top }: Viewport): void {
-  const decades = Math.log10(top / bottom);
-  const leads = decades > 6 ? [1] : decades > 4 ? [1, 3] : [1, 2, 5];
-  axis.ticks = [];
-  for (let power = Math.floor(Math.log10(bottom)); 10 ** power <= top; power++) {
-    for (const lead of leads) {
-      const value = Number(`${lead}e${power}`);
-      if (value >= bottom && value <= top) axis.ticks.push({ value });
-    }
-  }
-}
-
-function shareOf(count: number, max: number, logColours: boolean): number {
-  if (max <= 1) return 0.5;
-  return logColours ? Math.log(count) / Math.log(max) : (count - 1) / (max - 1);
+function setTicks(axis: Scale, ticks: readonly number[]): void {
+  axis.ticks = ticks.map((value) => ({ value }));
 }
 
 function binPlugin(grid: BinGrid, logColours: boolean): Plugin {
@@ -270,7 +318,7 @@ function binPlugin(grid: BinGrid, logColours: boolean): Plugin {
       const edge = (column: number) => Math.round(left + ((right - left) * column) / grid.columns);
       const cell = (count: number, column: number, top: number, bottom: number) => {
         if (count === 0) return;
-        context.fillStyle = heatColour(shareOf(count, max, logColours));
+        context.fillStyle = heatColour(colourShare(count, max, logColours));
         context.fillRect(edge(column), top, Math.max(1, edge(column + 1) - edge(column)), Math.max(1, bottom - top));
       };
       context.save();
@@ -329,8 +377,8 @@ function colourBarPlugin(grid: BinGrid, label: string, logColours: boolean): Plu
       context.fillStyle = INK;
       context.textAlign = 'left';
       context.textBaseline = 'middle';
-      for (const count of barTicks(max, logColours)) {
-        const y = max <= 1 ? (top + bottom) / 2 : bottom - shareOf(count, max, logColours) * height;
+      for (const count of colourTicks(max, logColours)) {
+        const y = max <= 1 ? (top + bottom) / 2 : bottom - colourShare(count, max, logColours) * height;
         context.fillRect(left + BAR_WIDTH, y - 0.5, 4, 1);
         context.fillText(formatCount(count), left + BAR_WIDTH + 7, y);
       }
@@ -341,23 +389,4 @@ function colourBarPlugin(grid: BinGrid, label: string, logColours: boolean): Plu
       context.restore();
     },
   };
-}
-
-/** Counts to label: 1, the maximum, and round ones between that keep a distance. */
-function barTicks(max: number, logColours: boolean): number[] {
-  if (max <= 1) return [1];
-  const inner: number[] = [];
-  if (logColours) {
-    for (let decade = 1; decade < max; decade *= 10) inner.push(decade, 2 * decade, 5 * decade);
-  } else {
-    const step = Math.max(1, niceStep(max / 6));
-    for (let count = step; count < max; count += step) inner.push(Math.round(count));
-  }
-  const ticks = [1];
-  for (const count of inner) {
-    const share = shareOf(count, max, logColours);
-    const last = shareOf(ticks.at(-1) ?? 1, max, logColours);
-    if (count > 1 && share - last > 0.05 && 1 - share > 0.05) ticks.push(count);
-  }
-  return [...ticks, max];
 }

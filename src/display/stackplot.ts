@@ -1,8 +1,7 @@
 import type { ChartConfiguration } from 'chart.js';
 import { z } from 'zod';
 import { selectPoints } from '../analysis/select.ts';
-import type { SectionHeader } from '../common/header.ts';
-import type { ColumnRequest, PointColumns } from '../common/reader.ts';
+import type { ColumnRequest } from '../common/reader.ts';
 import { formatTick, formatValue, plural, shorten, visible } from '../common/text.ts';
 import {
   axisOptions,
@@ -18,11 +17,15 @@ import {
 } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
-import { layerColours, OTHER_COLOUR } from './palette.ts';
-import { niceStep } from './shape/bins.ts';
+import { renderView } from './page.ts';
+import { roundTicks } from './shape/axes.ts';
 import { hashText } from './shape/frame-colour.ts';
+import { hasPid, Labels, labelField } from './shape/labels.ts';
+import { layerColours, OTHER_COLOUR } from './shape/palette.ts';
 import { shownRange } from './shape/range.ts';
 import { SeriesBuilder, SeriesSummary } from './shape/series.ts';
+import { textPage } from './text/page.ts';
+import { stackText } from './text/stack.ts';
 
 const optionsSchema = z.strictObject({
   title: z.string().default(''),
@@ -54,19 +57,25 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
     name: 'stackplot',
     flag: '-sp',
     long: '--stackplot',
-    summary: 'stack plot of the largest contributors over time (PNG)',
-    formats: ['png'],
+    summary: 'stack plot of the largest contributors over time (PNG, HTML, text)',
+    formats: ['png', 'html', 'txt'],
     options: optionsSchema,
     fits: (header) => header.datatype === 'datapoint',
   };
 
   override async render(): Promise<Rendered> {
+    const { format, screen, section } = this.job;
+    if (format === 'html') return renderView('stackplot', this.job, this.#title());
     const layout = await this.layout();
     if (layout.averaged) {
       this.notes.push(`each of the ${layout.x.length} columns is the mean over the samples that fall into it`);
       if (layout.unsorted) this.notes.push('the points are not in the order of x, so that the means are approximate');
     }
-    return this.#draw(layout);
+    if (format !== 'txt') return this.#draw(layout);
+    const texts = { ...this.#axes(), unit: visible(section.header.y?.unit ?? '') };
+    return textPage(this.#title(), this.#lines(layout), this.#footer(), screen, (area) =>
+      stackText(layout.x, layout.xRange, layout.layers, area, texts),
+    );
   }
 
   /** Adds the points up, in two passes over them. */
@@ -80,7 +89,10 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
     await this.#eachPoint(labels, (x, y, label) => builder.add(x, y, label));
     const { x, layers, other, averaged } = builder.finish();
     const names = chosen.map((label) => labels.text(label));
-    const colours = layerColours(names, hashText);
+    const colours = layerColours(
+      chosen.map((label) => labels.key(label)),
+      hashText,
+    );
     return {
       x,
       xRange: shownRange(section.header, filter, summary),
@@ -98,77 +110,59 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
   }
 
   async #eachPoint(labels: Labels, visit: (x: number, y: number, label: number) => void): Promise<void> {
-    for await (const points of selectPoints(this.job.section, labels.columns, this.job.filter)) {
-      for (let i = 0; i < points.length; i++) visit(points.x[i]!, points.y[i]!, labels.of(points, i));
+    const { header } = this.job.section;
+    const want: ColumnRequest[] = [{ field: labelField(header), as: 'text' }];
+    if (hasPid(header)) want.push({ field: 'pid', as: 'number' });
+    for await (const { length, x, y, columns } of selectPoints(this.job.section, want, this.job.filter)) {
+      const [name, pid] = columns;
+      for (let i = 0; i < length; i++) {
+        visit(x[i]!, y[i]!, labels.of(name!.dictionary[name!.values[i]!] ?? '', pid?.values[i]));
+      }
     }
+  }
+
+  #title(): string {
+    const { section, title, options } = this.job;
+    const { header } = section;
+    return visible(title || options.title || `${header.interface}: ${header.y?.label ?? 'y'}`);
+  }
+
+  #axes(): { x: string; y: string } {
+    const { x, y } = this.job.section.header;
+    return { x: visible(axisTitle(x, 'x')), y: visible(axisTitle(y, 'y')) };
+  }
+
+  /** What the picture shows, in words. */
+  #lines({ x, layers, records, contributors }: StackLayout): string[] {
+    const { section, filter } = this.job;
+    const { header } = section;
+    const totals = x.map((_, i) => layers.reduce((sum, { values }) => sum + values[i]!, 0));
+    const value = (y: number) => `${formatValue(y)} ${visible(header.y?.unit ?? '')}`.trim();
+    const highest = totals.reduce((a, b) => Math.max(a, b), 0);
+    const ends =
+      totals.length === 0 ? [] : [`total ${value(totals.at(-1) ?? 0)} at the end, at most ${value(highest)}`];
+    return [
+      sectionOrigin(header, filter).join(' · '),
+      [plural(records, 'record'), plural(contributors, 'contributor'), ...ends].join(' · '),
+    ];
+  }
+
+  #footer(): string[] {
+    return [...new Set([...this.job.group.all.flatMap((other) => sectionNotes(other.header)), ...this.notes])];
   }
 
   async #draw(layout: StackLayout): Promise<Buffer> {
-    const { section, group, options, filter } = this.job;
-    const { header } = section;
-    const totals = layout.x.map((_, i) => layout.layers.reduce((sum, { values }) => sum + values[i]!, 0));
-    const value = (y: number) => `${formatValue(y)} ${visible(header.y?.unit ?? '')}`.trim();
-    const highest = totals.reduce((a, b) => Math.max(a, b), 0);
+    const { options } = this.job;
     const frame: Frame = {
       width: this.job.width ?? options.width,
       height: this.job.height ?? options.height,
-      title: visible(this.job.title || options.title || `${header.interface}: ${header.y?.label ?? 'y'}`),
-      subtitle: [
-        sectionOrigin(header, filter).join(' · '),
-        [
-          plural(layout.records, 'record'),
-          plural(layout.contributors, 'contributor'),
-          ...(totals.length === 0 ? [] : [`total ${value(totals.at(-1) ?? 0)} at the end, at most ${value(highest)}`]),
-        ].join(' · '),
-      ],
-      footer: [...new Set([...group.all.flatMap((other) => sectionNotes(other.header)), ...this.notes])],
+      title: this.#title(),
+      subtitle: this.#lines(layout),
+      footer: this.#footer(),
     };
-    const drawn = await drawChart(
-      frame,
-      stackChart(frame, layout, { x: visible(axisTitle(header.x, 'x')), y: visible(axisTitle(header.y, 'y')) }),
-    );
+    const drawn = await drawChart(frame, stackChart(frame, layout, this.#axes()));
     if (!drawn.hasFonts) this.notes.push(NO_FONTS);
     return drawn.png;
-  }
-}
-
-/** Gives each point's contributor a number, and each number a text. */
-class Labels {
-  readonly columns: readonly ColumnRequest[];
-  readonly #numbers = new Map<string, number>();
-  readonly #texts: { text: string; pids: Set<number> | undefined }[] = [];
-  readonly #byPid: boolean;
-  readonly #hasPid: boolean;
-
-  constructor(header: SectionHeader, by: 'comm' | 'pid') {
-    const fields = header.fields ?? [];
-    this.#hasPid = fields.includes('pid');
-    this.#byPid = by === 'pid' && this.#hasPid;
-    const field = fields.includes('comm') ? 'comm' : (fields[0] ?? 'info');
-    this.columns = [{ field, as: 'text' }, ...(this.#hasPid ? [{ field: 'pid', as: 'number' as const }] : [])];
-  }
-
-  of(points: PointColumns, i: number): number {
-    const [name, pids] = points.columns;
-    const text = name?.dictionary[name.values[i]!] ?? '';
-    const pid = this.#hasPid ? pids?.values[i] : undefined;
-    const key = this.#byPid ? `${pid} ${text}` : text;
-    let number = this.#numbers.get(key);
-    if (number === undefined) {
-      number = this.#texts.length;
-      this.#numbers.set(key, number);
-      this.#texts.push({ text, pids: this.#hasPid ? new Set() : undefined });
-    }
-    if (pid !== undefined) this.#texts[number]?.pids?.add(pid);
-    return number;
-  }
-
-  /** `postgres`, `postgres ×12` for twelve processes of that name together, `postgres (812)` where each is by itself. */
-  text(number: number): string {
-    const { text, pids } = this.#texts[number] ?? { text: '', pids: undefined };
-    const name = visible(text) || '(no name)';
-    if (this.#byPid) return `${name} (${[...(pids ?? [])].join(', ')})`;
-    return pids !== undefined && pids.size > 1 ? `${name} ×${pids.size}` : name;
   }
 }
 
@@ -215,10 +209,7 @@ function stackChart(
           max: to,
           ticks: { ...TICK_STYLE, callback: (tick) => formatTick(Number(tick)) },
           afterBuildTicks(axis) {
-            const step = niceStep((to - from) / 12);
-            const start = Math.ceil(from / step - 1e-9);
-            const count = Math.floor(to / step + 1e-9) - start + 1;
-            axis.ticks = Array.from({ length: count }, (_, i) => ({ value: (start + i) * step }));
+            axis.ticks = roundTicks([from, to]).map((value) => ({ value }));
           },
         },
         y: {

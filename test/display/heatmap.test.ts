@@ -4,7 +4,7 @@ import type { Datapoint } from '../../src/common/datatypes.ts';
 import { EXIT } from '../../src/common/errors.ts';
 import { type DisplayJob, SIGNATURE } from '../../src/display/generic-display.ts';
 import { HeatMap, type HeatMapOptions, HeatmapException } from '../../src/display/heatmap.ts';
-import { heatColour } from '../../src/display/palette.ts';
+import { heatColour } from '../../src/display/shape/palette.ts';
 import { headerOf, type TestSection } from '../support/data-files.ts';
 import { jobOf } from './job.ts';
 import { readPng } from './png.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Datapoint } from '../../src/common/datatypes.ts';
 import { type DisplayJob, SIGNATURE } from '../../src/display/generic-display.ts';
-import { OTHER_COLOUR } from '../../src/display/palette.ts';
+import { OTHER_COLOUR } from '../../src/display/shape/palette.ts';
 import { StackPlot, type StackPlotOptions } from '../../src/display/stackplot.ts';
 import { headerOf, type TestSection } from '../support/data-files.ts';
 import { jobOf } from './job.ts';

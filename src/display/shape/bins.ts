@@ -148,6 +148,24 @@ export class BinGrid {
     }
   }
 
+  /** From which x to which the bins of a column reach. */
+  columnRange(column: number): [from: number, to: number] {
+    const [from, to] = this.xRange;
+    const edge = (i: number) => (i === this.columns ? to : from + (i * (to - from)) / this.columns);
+    return [edge(column), edge(column + 1)];
+  }
+
+  /** From which y to which the bins of a row reach. */
+  rowRange(row: number): [from: number, to: number] {
+    const { bottom, top } = this.viewport;
+    const edge = (i: number) => {
+      if (i === 0 || i === this.rows) return i === 0 ? bottom : top;
+      const position = this.#yFrom + i / this.#yScale;
+      return this.#log ? Math.exp(position) : position;
+    };
+    return [edge(row), edge(row + 1)];
+  }
+
   get overTotal(): number {
     return sum(this.over);
   }

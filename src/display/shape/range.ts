@@ -13,7 +13,8 @@ export function shownRange(
 ): [from: number, to: number] {
   const [first, last] = count === 0 ? [0, 0] : [xMin, xMax];
   const duration = sectionSeconds(header) ?? 0;
-  const coversRun = xIsTime(header) && first >= 0 && last <= 1.1 * duration + 1;
+  const isTime = header.datatype === 'event' || xIsTime(header);
+  const coversRun = isTime && first >= 0 && last <= 1.1 * duration + 1;
   const from = filter.from ?? (coversRun ? 0 : first);
   const to = filter.to ?? (coversRun ? Math.max(last, duration) : last);
   return to > from ? [from, to] : [from, from + 1];

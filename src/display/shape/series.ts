@@ -112,3 +112,35 @@ export class SeriesBuilder {
     return Math.min(this.#columns - 1, Math.floor(((x - xMin) / (xMax - xMin)) * this.#columns));
   }
 }
+
+/** What is stacked on the layers below it: a value per x. */
+export interface Layer {
+  readonly values: Float64Array;
+}
+
+/**
+ * The values at the middles of `count` equal columns of a range: between two x by the line that joins them, beyond the first
+ * and last 0 (a single one fills its column).
+ */
+export function columnValues(
+  x: readonly number[],
+  values: Float64Array,
+  [from, to]: readonly [number, number],
+  count: number,
+): Float64Array {
+  const columns = new Float64Array(count);
+  const [first, last] = [x[0], x.at(-1)];
+  if (first === undefined || last === undefined) return columns;
+  const width = (to - from) / count;
+  let next = 0;
+  for (let column = 0; column < count; column++) {
+    const [start, middle, end] = [0, 0.5, 1].map((part) => from + (column + part) * width) as [number, number, number];
+    if (end < first || start > last) continue;
+    const at = Math.max(first, Math.min(last, middle));
+    while (next < x.length - 1 && x[next]! < at) next++;
+    const [left, right] = [x[Math.max(0, next - 1)]!, x[next]!];
+    const share = right > left ? (at - left) / (right - left) : 1;
+    columns[column] = (1 - share) * values[Math.max(0, next - 1)]! + share * values[next]!;
+  }
+  return columns;
+}

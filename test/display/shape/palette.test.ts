@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { heatColour, LAYER_COLOURS, layerColours } from '../../src/display/palette.ts';
-import { hashText } from '../../src/display/shape/frame-colour.ts';
+import { hashText } from '../../../src/display/shape/frame-colour.ts';
+import { heatColour, LAYER_COLOURS, layerColours } from '../../../src/display/shape/palette.ts';
 
 /** Perceived lightness of a colour, 0 .. 1 (relative luminance, WCAG 2). */
 function luminance(colour: string): number {

@@ -1,0 +1,109 @@
+import type { FunctionWeight, Share } from '../../analysis/stats/stacks.ts';
+import { fitted, formatCount, formatShare, textWidth, visible } from '../../common/text.ts';
+import type { StackTree } from '../shape/tree.ts';
+import { heading } from './page.ts';
+import { bar, type Screen } from './screen.ts';
+
+const BAR = 16;
+const SHARE = 7;
+/** Processes and functions that are listed: of each a sixth of the lines. */
+const LISTED = { least: 4, most: 10, share: 1 / 6 } as const;
+const BAR_COLOUR = '38;5;208';
+
+/** A line of the tree: frames that all weight passes through, one on the other. */
+interface Line {
+  readonly frames: string[];
+  readonly level: number;
+  readonly total: number;
+  readonly self: number;
+}
+
+/** The heaviest stacks as an indented tree with bars, the top processes, and the top functions. */
+export function flameText(
+  tree: StackTree,
+  lists: { readonly processes: readonly Share[]; readonly functions: readonly FunctionWeight[] },
+  unit: string,
+  screen: Screen,
+): string[] {
+  if (tree.total === 0) return [`no ${unit}`];
+  const length = Math.max(LISTED.least, Math.min(LISTED.most, Math.floor(screen.rows * LISTED.share)));
+  const processes = lists.processes.slice(0, length);
+  const functions = lists.functions.slice(0, length);
+  const listed = processes.length + functions.length + 6;
+  const { lines, hidden } = treeLines(tree, Math.max(10, screen.rows - listed));
+  const share = (weight: number) => fitted(formatShare(weight, tree.total), SHARE, 'right');
+  const drawnBar = (weight: number) => {
+    const text = fitted(bar(weight / tree.total, BAR), BAR);
+    return screen.hasColours ? `\x1b[${BAR_COLOUR}m${text}\x1b[0m` : text;
+  };
+  const room = screen.columns - 2 * SHARE - BAR - 4;
+  const row = (total: number, self: number | undefined, text: string) =>
+    `${share(total)} ${self === undefined ? ' '.repeat(SHARE) : share(self)}  ${drawnBar(total)}  ${text}`.trimEnd();
+  const head = (first: string, what: string) =>
+    heading(`${fitted('total', SHARE, 'right')} ${fitted(first, SHARE, 'right')}  ${' '.repeat(BAR)}  ${what}`, screen);
+  return [
+    head('self', 'stacks'),
+    ...lines.map(({ frames, level, total, self }) => {
+      const indent = '  '.repeat(Math.min(level, Math.floor(room / 4)));
+      return row(total, self, indent + chain(frames, room - indent.length));
+    }),
+    ...(hidden > 0 ? [fitted(`and ${formatCount(hidden)} lighter frames`, screen.columns).trimEnd()] : []),
+    '',
+    head('', 'processes'),
+    ...processes.map(({ name, weight }) => row(weight, undefined, fitted(visible(name), room).trimEnd())),
+    '',
+    head('self', 'functions, by what they use themselves'),
+    ...functions.map(({ name, self, total }) => row(total, self, fitted(visible(name), room).trimEnd())),
+  ];
+}
+
+/** The heaviest frames in `count` lines, in the order of the tree, the heavier first. */
+function treeLines(tree: StackTree, count: number): { lines: Line[]; hidden: number } {
+  const { parents, frames, names } = tree.trie;
+  const { total, self } = tree.weights();
+  const continues = (node: number): boolean => parents[node] !== 0 && total[node] === total[parents[node]!];
+  const byWeight = Array.from({ length: parents.length - 1 }, (_, i) => i + 1);
+  // A parent weighs as much as its child, or more, and has a lower number.
+  byWeight.sort((a, b) => total[b]! - total[a]! || a - b);
+  const children = new Map<number, number[]>();
+  let begun = 0;
+  let shown = 0;
+  for (const node of byWeight) {
+    if (!continues(node) && ++begun > count) break;
+    const parent = parents[node]!;
+    const siblings = children.get(parent);
+    if (siblings === undefined) children.set(parent, [node]);
+    else siblings.push(node);
+    shown++;
+  }
+  const lines: Line[] = [];
+  const pending = (children.get(0) ?? []).toReversed().map((node) => ({ node, level: 0 }));
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const own: string[] = [];
+    let node = next.node;
+    for (;;) {
+      own.push(visible(names[frames[node]!]!));
+      const [only] = children.get(node) ?? [];
+      if (only === undefined || !continues(only)) break;
+      node = only;
+    }
+    lines.push({ frames: own, level: next.level, total: total[node]!, self: self[node]! });
+    for (const child of (children.get(node) ?? []).toReversed()) pending.push({ node: child, level: next.level + 1 });
+  }
+  return { lines, hidden: parents.length - 1 - shown };
+}
+
+/** Frames in `width` columns: the first and the last ones, and how many there are between. */
+function chain(frames: readonly string[], width: number): string {
+  const whole = frames.join(' › ');
+  if (textWidth(whole) <= width || frames.length < 3) return fitted(whole, width).trimEnd();
+  for (let kept = frames.length - 1; kept >= 2; kept--) {
+    const first = frames.slice(0, Math.floor(kept / 2));
+    const last = frames.slice(frames.length - Math.ceil(kept / 2));
+    const text = [...first, `… ${frames.length - kept} …`, ...last].join(' › ');
+    if (textWidth(text) <= width) return text;
+  }
+  const [first, last] = [frames[0]!, frames.at(-1)!];
+  const text = `${first} › … ${frames.length - 2} … › `;
+  return text.length < width - 8 ? text + fitted(last, width - textWidth(text)).trimEnd() : fitted(whole, width);
+}
