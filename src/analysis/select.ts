@@ -233,16 +233,31 @@ export function selectEvents(
   });
 }
 
+/** The fields of the records of selectEventRecords(): those of the header, and the name of a stack's process. */
+export function recordFields(group: SectionGroup, section: SectionReader): string[] {
+  const { fields = [] } = section.header;
+  const hasNames = isNamedByStack(section) && group.all.some(({ header }) => header.datatype === 'stack');
+  return hasNames ? [...fields, 'comm'] : [...fields];
+}
+
 /**
- * The same as records. A field may have any number of values here, and memory stays bounded: columns keep each text once.
+ * The same as records with the fields of recordFields(). A field may have any number of values here and memory stays
+ * bounded, while columns keep each text once.
  */
 export async function* selectEventRecords(
+  group: SectionGroup,
   section: SectionReader,
   filter: Filter,
   ends: 'own' | 'either' = 'own',
 ): AsyncGenerator<readonly EventData[]> {
+  const fields = recordFields(group, section);
+  if (fields.length !== (section.header.fields ?? []).length) {
+    // Stacks are few, and so is all that is recorded with them.
+    const want = fields.map((field): ColumnRequest => ({ field, as: 'text' }));
+    for await (const chunk of selectEvents(section, want, filter, ends)) yield recordsOf(chunk);
+    return;
+  }
   const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = filter;
-  const { fields = [] } = section.header;
   const placesOf = (field: string): number[] => PREFIXES[ends].map((prefix) => fields.indexOf(prefix + field));
   const pids = filter.pids === undefined ? undefined : new Set(filter.pids.map(String));
   const matches = filter.comm === undefined ? undefined : remember(filter.comm);
@@ -254,6 +269,14 @@ export async function* selectEventRecords(
     (matches === undefined || commPlaces.some((place) => isNamed(datum[place] ?? '', matches)));
   const isWide = Object.values(filter).every((value) => value === undefined);
   for await (const events of section.batches('event')) yield isWide ? events : events.filter(passes);
+}
+
+function recordsOf({ length, time, type, columns }: EventColumns): EventData[] {
+  return Array.from({ length }, (_, row) => ({
+    time: time[row]!,
+    type: type.dictionary[type.values[row]!]!,
+    datum: columns.map(({ values, dictionary }) => dictionary[values[row]!]!),
+  }));
 }
 
 /** Before the fields pid and comm: those that may match. */
@@ -320,7 +343,7 @@ export function isIdleStack(stack: readonly string[]): boolean {
   return /^swapper(\/\d+)?(-\d+(\/\d+)?)?$/.test(stack[0] ?? '');
 }
 
-/** The stacks of a stack section, weighed by the records that pass the filter; stacks without any weigh 0. */
+/** All stacks of a stack section in their order, weighed by the records that pass the filter; those without any weigh 0. */
 export async function* selectStacks(
   group: SectionGroup,
   section: SectionReader,
@@ -333,9 +356,9 @@ export async function* selectStacks(
   let line = 0;
   for await (const stacks of section.batches('stack')) {
     for (const stack of stacks) {
-      const weight = weights === undefined ? stack.weight : (weights[line] ?? 0);
+      const isShown = matches === undefined || isNamed(stack.stack[0] ?? '', matches);
+      const weight = !isShown ? 0 : weights === undefined ? stack.weight : (weights[line] ?? 0);
       line++;
-      if (matches !== undefined && !isNamed(stack.stack[0] ?? '', matches)) continue;
       yield weight === stack.weight ? stack : { ...stack, weight };
     }
   }

@@ -4,6 +4,8 @@ import {
   checkFilter,
   type Filter,
   groupSections,
+  recordFields,
+  selectEventRecords,
   selectEvents,
   selectPoints,
   selectStacks,
@@ -157,6 +159,53 @@ describe('process names of records that have only a stack', () => {
 
   it('are not there without stacks', async () => {
     await expect(stacksOf({ comm: /fio/u }, [SAMPLES])).rejects.toThrow(/cannot answer --comm/);
+  });
+});
+
+describe('selectEventRecords', () => {
+  const SCHED: TestSection = {
+    header: headerOf('event', { interface: 'cpusched', fields: ['pid', 'comm', 'other_pid', 'other_comm'] }),
+    records: [
+      { time: 1e9, type: 'switch', datum: ['0', 'swapper/0', '10', 'fio'] },
+      { time: 2e9, type: 'switch', datum: ['10', 'fio', '11', 'cat'] },
+      { time: 3e9, type: 'wakeup', datum: ['11', 'cat', '12', 'my_tool'] },
+    ],
+  };
+  /** The seconds of the events that pass, as records and as columns. */
+  const passing = async (filter: Filter, ends: 'own' | 'either', sections = [SCHED]): Promise<number[]> => {
+    const file = await open(sections);
+    const group = groupSections(file.sections)[0]!;
+    const events = group.all.find(({ header }) => header.datatype === 'event')!;
+    const byRecord: number[] = [];
+    const byColumn: number[] = [];
+    for await (const records of selectEventRecords(group, events, filter, ends)) {
+      for (const { time, datum } of records) {
+        expect(datum.length).toBe(recordFields(group, events).length);
+        byRecord.push(time / 1e9);
+      }
+    }
+    for await (const { time } of selectEvents(events, [], filter, ends)) for (const ns of time) byColumn.push(ns / 1e9);
+    expect(byRecord).toEqual(byColumn);
+    return byRecord;
+  };
+
+  it('go by their own task, or by either of the two', async () => {
+    expect(await passing({}, 'own')).toEqual([1, 2, 3]);
+    expect(await passing({ pids: [10] }, 'own')).toEqual([2]);
+    expect(await passing({ pids: [10] }, 'either')).toEqual([1, 2]);
+    expect(await passing({ comm: /^cat$/u }, 'own')).toEqual([3]);
+    expect(await passing({ comm: /^cat$/u }, 'either')).toEqual([2, 3]);
+    expect(await passing({ comm: /^my tool$/u }, 'either')).toEqual([3]);
+    expect(await passing({ comm: /^cat$/u, pids: [10], from: 1, to: 2 }, 'either')).toEqual([2]);
+    expect(await passing({ from: 1.5, to: 2.5 }, 'own')).toEqual([2]);
+  });
+
+  it('have the name of the process where only their stack tells it', async () => {
+    const file = await open([STACKS, SAMPLES]);
+    const group = groupSections(file.sections)[0]!;
+    expect(recordFields(group, group.all[1]!)).toEqual(['stack', 'cpu', 'pid', 'tid', 'weight', 'comm']);
+    expect(await passing({ comm: /^fio$/u }, 'own', [STACKS, SAMPLES])).toEqual([1, 2]);
+    expect(await passing({}, 'own', [SAMPLES])).toEqual([1, 2, 3, 4, 5]);
   });
 });
 
