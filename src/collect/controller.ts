@@ -10,10 +10,11 @@ import { FORMAT_VERSION, type SectionHeader } from '../common/header.ts';
 import { log } from '../common/log.ts';
 import { startCommand, type UserCommand } from '../common/process.ts';
 import { HeaderReport } from '../common/report.ts';
-import type { Scope } from '../common/scope.ts';
+import { isSystemWide, type Scope } from '../common/scope.ts';
 import type { SectionSpec } from '../common/section.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
 import type { RunInfo } from '../formats/recording.ts';
+import { cgroupMembers } from './cgroup.ts';
 import { type Choice, chooseTool, distrust, ProbeMemory } from './choose.ts';
 import type { CollecterClass, CollectRun, ProbeRequest } from './collecter.ts';
 import { clearLeftovers } from './leftovers.ts';
@@ -35,6 +36,8 @@ export interface CollectOptions {
   readonly systemWide: boolean;
   readonly pids: readonly number[] | undefined;
   readonly comm: string | undefined;
+  /** Folder of a cgroup. */
+  readonly cgroup: string | undefined;
   /** Interface to tool, from --tool. */
   readonly tools: ReadonlyMap<string, string>;
   /** Option values from flags, by interface; they go before those of config. */
@@ -104,6 +107,9 @@ type StopSignal = keyof typeof SIGNAL_EXIT;
 /** One Ctrl-C can arrive twice (from the terminal and from a wrapper such as sudo); later than this it is a second one. */
 const REPEAT_MS = 500;
 
+/** How often the members of a cgroup are read. One that lives shorter is seen where its parent is a member. */
+const CGROUP_POLL_MS = 100;
+
 /** Finds for each interface the tool that works here. The interfaces are probed side by side. */
 export async function chooseTools(
   collecters: readonly CollecterClass[],
@@ -167,6 +173,8 @@ class Run {
   /** Rejects when the user asks a second time to stop: the file is not completed then. */
   readonly #quit = defer<never>();
   #stopped = 0;
+  #members: Members | undefined;
+  #writing: Promise<void> = Promise.resolve();
   readonly #onSignal = (signal: NodeJS.Signals): void => this.#interrupt(signal as StopSignal);
 
   constructor(
@@ -182,15 +190,18 @@ class Run {
       return choice.tool === undefined ? [] : [this.#job(collecter, choice, choice.tool, index)];
     });
     for (const signal of Object.keys(SIGNAL_EXIT)) process.on(signal, this.#onSignal);
+    if (options.cgroup !== undefined) this.#members = new Members(options.cgroup, scope.members ?? []);
   }
 
   release(): void {
     for (const signal of Object.keys(SIGNAL_EXIT)) process.off(signal, this.#onSignal);
+    this.#members?.close();
   }
 
   /** Starts the collecters, then the command; returns when all records are in their sections. */
   async record(): Promise<void> {
     await this.#writeInfo();
+    this.#members?.onChange(() => void this.#writeInfo().catch(() => undefined));
     for (const job of this.#jobs) this.#drains.push(this.#drain(job));
     await Promise.all(this.#jobs.map((job) => job.started.promise));
     const working = this.#jobs.filter((job) => job.failure === undefined);
@@ -374,11 +385,12 @@ class Run {
   }
 
   #headerScope(): Record<string, unknown> {
-    const { command, systemWide, pids, comm } = this.options;
+    const { command, pids, comm, cgroup } = this.options;
     return {
-      system_wide: (command === undefined || systemWide) && pids === undefined && comm === undefined,
+      system_wide: isSystemWide(this.#info.scope),
       ...(pids === undefined ? {} : { pids }),
       ...(comm === undefined ? {} : { comm }),
+      ...(cgroup === undefined ? {} : { cgroup }),
       ...(command === undefined ? {} : { command }),
     };
   }
@@ -397,9 +409,10 @@ class Run {
       },
       clock: this.#clock,
       get scope() {
-        return run.#info.scope;
+        const { scope } = run.#info;
+        return run.#members === undefined ? scope : { ...scope, members: run.#members.now };
       },
-      info: () => this.#info,
+      info: () => this.#currentInfo(),
       seconds: this.options.seconds,
       stop: this.#stop.signal,
       recordingDir: () => {
@@ -412,8 +425,21 @@ class Run {
     };
   }
 
-  async #writeInfo(): Promise<void> {
-    await writeFile(join(this.writer.partialDir, 'run.json'), `${JSON.stringify(this.#info)}\n`, { mode: 0o600 });
+  /** With all members that the cgroup has had until now. */
+  #currentInfo(): RunInfo {
+    const seen = this.#members?.seen;
+    if (seen !== undefined && seen !== this.#info.scope.members) {
+      this.#info = { ...this.#info, scope: { ...this.#info.scope, members: seen } };
+    }
+    return this.#info;
+  }
+
+  /** One after the other: it is asked for when the command starts, and when the cgroup has new members. */
+  #writeInfo(): Promise<void> {
+    const path = join(this.writer.partialDir, 'run.json');
+    const write = () => writeFile(path, `${JSON.stringify(this.#currentInfo())}\n`, { mode: 0o600 });
+    this.#writing = this.#writing.then(write, write);
+    return this.#writing;
   }
 }
 
@@ -431,7 +457,43 @@ function initialScope(options: CollectOptions): Scope {
     ...(options.command === undefined || options.systemWide ? {} : { root: 0 }),
     ...(options.pids === undefined ? {} : { pids: options.pids }),
     ...(options.comm === undefined ? {} : { comm: options.comm }),
+    ...(options.cgroup === undefined ? {} : { members: cgroupMembers(options.cgroup) }),
   };
+}
+
+/** The members of a cgroup, as they come and go. */
+class Members {
+  readonly #timer: NodeJS.Timeout;
+  readonly #all: Set<number>;
+  #onChange: () => void = () => undefined;
+  /** A new array with each change. */
+  seen: readonly number[];
+
+  constructor(
+    readonly cgroup: string,
+    public now: readonly number[],
+  ) {
+    this.seen = now;
+    this.#all = new Set(now);
+    this.#timer = setInterval(() => this.#look(), CGROUP_POLL_MS);
+  }
+
+  onChange(callback: () => void): void {
+    this.#onChange = callback;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    this.now = cgroupMembers(this.cgroup);
+    const before = this.#all.size;
+    for (const pid of this.now) this.#all.add(pid);
+    if (this.#all.size === before) return;
+    this.seen = [...this.#all];
+    this.#onChange();
+  }
 }
 
 async function makeRecordingDir(partialDir: string, name: string): Promise<string> {

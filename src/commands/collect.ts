@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { findCgroup } from '../collect/cgroup.ts';
 import { type Choice, ProbeMemory } from '../collect/choose.ts';
 import type { CollecterClass } from '../collect/collecter.ts';
 import { type CollectOptions, type CollectResult, chooseTools, collect } from '../collect/controller.ts';
@@ -25,6 +26,7 @@ const optionsSchema = z.object({
   output: z.string().optional(),
   pid: z.array(z.string()).optional(),
   comm: z.string().optional(),
+  cgroup: z.string().optional(),
   all: z.boolean().optional(),
   frequency: z.string().optional(),
   callGraph: z.enum(['fp', 'dwarf', 'lbr']).optional(),
@@ -74,6 +76,7 @@ function declare(command: Command): void {
     .option('-o, --output <file>', 'the data file; - is stdout')
     .option('-p, --pid <pids>', 'only these processes', accumulate)
     .option('--comm <regex>', 'only processes whose name matches')
+    .option('--cgroup <path>', 'only processes of this cgroup and of those below it, as they come and go')
     .option('-a, --all', 'with a command: record the whole machine all the same')
     .option('-F, --frequency <hz>', 'call stack samples per second and CPU')
     .option('--call-graph <method>', 'how call stacks are taken: fp, dwarf or lbr')
@@ -184,6 +187,7 @@ function collectOptions(
     systemWide: flags.all === true,
     pids: flags.pid === undefined ? undefined : [...new Set(flags.pid.flatMap((list) => parseList('-p', list)))],
     comm: flags.comm === undefined ? undefined : parsePattern('--comm', flags.comm),
+    cgroup: flags.cgroup === undefined ? undefined : findCgroup(flags.cgroup),
     tools: parseTools(flags.tool ?? [], collecters),
     overrides,
   };

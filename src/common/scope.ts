@@ -9,6 +9,16 @@ export interface Scope {
   readonly pids?: readonly number[];
   /** Source of a regular expression on the process name. */
   readonly comm?: string;
+  /**
+   * Pids (in threaded cgroups tids) that the cgroup was seen to have: those of now while a run goes on, all that were
+   * there at any time for a decoder. They and their descendants are kept.
+   */
+  readonly members?: readonly number[];
+}
+
+/** Whether nothing is left out but MARPLE itself. */
+export function isSystemWide({ root, pids, comm, members }: Scope): boolean {
+  return root === undefined && pids === undefined && comm === undefined && members === undefined;
 }
 
 /** One thread as /proc, or a fork event, shows it. */
@@ -60,12 +70,12 @@ export class TaskTable {
     return this.#tasks.get(tid)?.comm;
   }
 
-  /** Whether the process of `tid` is `ancestor` or descends from it. */
-  descends(tid: number, ancestor: number): boolean {
+  /** Whether the process of `tid` is `ancestor`, or one of them, or descends from it. */
+  descends(tid: number, ancestor: number | ReadonlySet<number>): boolean {
     let pid = this.pidOf(tid);
     // A reused pid can close a circle, so the walk is bounded.
     for (let depth = 0; depth < 1000 && pid > 0; depth++) {
-      if (pid === ancestor) return true;
+      if (typeof ancestor === 'number' ? pid === ancestor : ancestor.has(pid)) return true;
       const parent = this.#tasks.get(pid)?.parent;
       if (parent === undefined || parent === pid) return false;
       pid = parent;
@@ -81,6 +91,7 @@ export type Lineage = Pick<TaskTable, 'pidOf' | 'descends'>;
 export class ScopeFilter {
   readonly #comm: RegExp | undefined;
   readonly #pids: ReadonlySet<number> | undefined;
+  readonly #members: ReadonlySet<number> | undefined;
 
   constructor(
     readonly scope: Scope,
@@ -88,6 +99,7 @@ export class ScopeFilter {
   ) {
     this.#comm = scope.comm === undefined ? undefined : new RegExp(scope.comm, 'u');
     this.#pids = scope.pids === undefined ? undefined : new Set(scope.pids);
+    this.#members = scope.members === undefined ? undefined : new Set(scope.members);
   }
 
   keeps(tid: number, comm: string): boolean {
@@ -96,6 +108,8 @@ export class ScopeFilter {
     if (!ofCommand && this.tasks.descends(tid, own)) return false;
     if (root !== undefined && !ofCommand) return false;
     if (this.#pids !== undefined && !this.#pids.has(this.tasks.pidOf(tid))) return false;
+    if (this.#members !== undefined && !this.#members.has(tid) && !this.tasks.descends(tid, this.#members))
+      return false;
     return this.#comm === undefined || this.#comm.test(comm);
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { EventData } from '../common/datatypes.ts';
 import { DamagedFileError } from '../common/errors.ts';
-import { ScopeFilter, TaskTable } from '../common/scope.ts';
+import { isSystemWide, ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Report } from '../common/section.ts';
 import { Connections } from './connections.ts';
 import { NetnsMembers, netnsSchema } from './netns-members.ts';
@@ -58,7 +58,7 @@ export class IpcDecoder {
     this.#netns = netns;
     this.parties = new Parties(tasks, new ScopeFilter(scope, tasks));
     this.#connections = new Connections(
-      scope.root === undefined && scope.pids === undefined && scope.comm === undefined,
+      isSystemWide(scope),
       netns === undefined ? undefined : (end, by) => netns.includes(end, by),
     );
     this.trace = new TcpTrace(this.#connections, this.parties, details.sockets, (end, socket) =>

@@ -183,6 +183,7 @@ const runSchema = z.object({
     root: z.number().optional(),
     pids: z.array(z.number()).optional(),
     comm: z.string().optional(),
+    members: z.array(z.number()).optional(),
   }),
   tasks: z.array(z.object({ tid: z.number(), pid: z.number(), parent: z.number(), comm: z.string() })),
   bootId: z.string(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ScopeFilter, type Task, TaskTable } from '../../src/common/scope.ts';
+import { isSystemWide, ScopeFilter, type Task, TaskTable } from '../../src/common/scope.ts';
 
 const tasks: Task[] = [
   { tid: 1, pid: 1, parent: 0, comm: 'init' },
@@ -69,5 +69,32 @@ describe('ScopeFilter', () => {
     expect(filter.keeps(40, 'x')).toBe(false);
     table.fork(40, 13, false, 'x');
     expect(filter.keeps(40, 'x')).toBe(true);
+  });
+
+  test('members of a cgroup and their descendants, threads included', () => {
+    const table = new TaskTable(tasks);
+    const filter = new ScopeFilter({ own: 99, members: [20, 13] }, table);
+    expect([1, 10, 20, 13].map((tid) => filter.keeps(tid, ''))).toEqual([false, false, true, true]);
+    table.fork(50, 20, false, 'child');
+    table.fork(51, 50, true, 'child');
+    expect([50, 51].map((tid) => filter.keeps(tid, 'child'))).toEqual([true, true]);
+    const withOwn = new ScopeFilter({ own: 10, members: [10, 20] }, table);
+    expect([10, 11, 20].map((tid) => withOwn.keeps(tid, ''))).toEqual([false, false, true]);
+  });
+
+  test('an empty cgroup keeps nothing', () => {
+    const filter = new ScopeFilter({ own: 10, members: [] }, new TaskTable(tasks));
+    expect([1, 12, 20].map((tid) => filter.keeps(tid, ''))).toEqual([false, false, false]);
+  });
+
+  test('the whole machine is what nothing narrows', () => {
+    const narrow = [{ root: 0 }, { pids: [1] }, { comm: 'x' }, { members: [] }];
+    expect([{}, ...narrow].map((scope) => isSystemWide({ own: 10, ...scope }))).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 });

@@ -53,10 +53,10 @@ export class ProcessTable implements Lineage {
     return pid;
   }
 
-  descends(pid: number, ancestor: number): boolean {
+  descends(pid: number, ancestor: number | ReadonlySet<number>): boolean {
     let process = this.#entries.get(pid);
     for (let depth = 0; process !== undefined && depth < MAX_DEPTH; depth++) {
-      if (process.pid === ancestor) return true;
+      if (typeof ancestor === 'number' ? process.pid === ancestor : ancestor.has(process.pid)) return true;
       process = process.parent;
     }
     return false;

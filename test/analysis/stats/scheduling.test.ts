@@ -33,6 +33,9 @@ const HISTORY = [
   wake(0, 0, idle(0), B),
   wake(8, 0, idle(0), A),
   swap(10, 0, idle(0), 'R', A),
+  // Who is ready already, or runs, is not made ready again.
+  wake(20, 0, A, B),
+  wake(25, 0, A, A),
   swap(30, 0, A, 'S', idle(0)),
   swap(50, 0, idle(0), 'R', B),
   wake(55, 0, B, A),
