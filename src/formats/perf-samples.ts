@@ -14,7 +14,11 @@ export interface TimedSample {
   readonly raw: RawRecord | undefined;
 }
 
-export type TimedRecord = TimedSample | PerfFork | PerfLost | FileSwitch | FileExit;
+export interface NamedSwitch extends FileSwitch {
+  readonly comm: string;
+}
+
+export type TimedRecord = TimedSample | PerfFork | PerfLost | NamedSwitch | FileExit;
 
 /** Records that are handled between two rests, so that what else runs has its turns. */
 const SLICE = 20_000;
@@ -63,8 +67,10 @@ async function* pass(
           symbols.fork(record);
           group.push({ ...record, comm: symbols.commOf(record.tid) });
           break;
-        case 'lost':
         case 'switch':
+          group.push({ ...record, comm: symbols.commOf(record.tid) });
+          break;
+        case 'lost':
         case 'exit':
           group.push(record);
           break;

@@ -360,8 +360,8 @@ export class SchedDecoder {
   }
 }
 
-/** How this kernel prints the state in which a task left. Each value is printed once. */
-function stateReader(format: EventFormat, text: string, report: Report): (e: TraceEvent) => string {
+/** How this kernel prints the state in which a task left, for sched_switch. Each value is printed once. */
+export function stateReader(format: EventFormat, text: string, report: Report): (e: RawRecord) => string {
   const state = numberField(format, 'prev_state');
   let print: (value: number) => string;
   try {

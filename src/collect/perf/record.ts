@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,6 +39,11 @@ export interface PerfRecording {
   readonly warnings: readonly string[];
   /** The process that writes the file, while it runs. */
   readonly writer: ProcessIdentity | undefined;
+  /**
+   * Tells it something over its control pipe (perf-record(1), --control): `disable EVENT`, for one. Resolves when perf has
+   * answered; false where it does not.
+   */
+  tell(command: string): Promise<boolean>;
   /** Lets it record until `stop` aborts, or perf ends by itself (its processes are gone); then the file is complete. */
   finish(stop: AbortSignal): Promise<RecordingEnd>;
 }
@@ -55,6 +61,8 @@ const SMALLEST_PAGES = 4;
 /** perf reads its whole file again at the end, to note which programs it names. */
 const GRACE_MS = 60_000;
 const ATTEMPTS = 3;
+/** perf answers at once, unless its events keep it busy. */
+const ANSWER_MS = 2_000;
 
 /**
  * Starts a recording with the first plan that the kernel permits, with a smaller buffer where memory may not be locked.
@@ -222,6 +230,17 @@ class Recording implements PerfRecording {
   ) {
     this.command = tool.argv;
     this.writer = processIdentity(tool.pid);
+  }
+
+  async tell(command: string): Promise<boolean> {
+    const [commands, answers] = this.tool.pipes;
+    if (commands === undefined || answers === undefined) return false;
+    const answered = once(answers, 'data', { signal: AbortSignal.timeout(ANSWER_MS) });
+    commands.write(`${command}\n`);
+    return answered.then(
+      () => true,
+      () => false,
+    );
   }
 
   async finish(stop: AbortSignal): Promise<RecordingEnd> {

@@ -1,0 +1,73 @@
+import { writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { monotonicNow } from '../common/clock.ts';
+import type { Batch, SectionSpec } from '../common/section.ts';
+import { type GuardLog, guardFile } from '../formats/perf-offcpu.ts';
+import { perfDataFile } from '../formats/perf-recording.ts';
+import { Collecter, type CollecterDescription } from './collecter.ts';
+import { readFormats } from './ftrace/formats.ts';
+import { collectPerf } from './perf/collect.ts';
+import { planOptions } from './perf/plans.ts';
+import { probePerf } from './perf/probe.ts';
+import { type GuardStep, guardRate } from './perf/rate-guard.ts';
+import type { PerfRecording } from './perf/record.ts';
+import { pagesOf, type RecordPlan } from './perf/record-args.ts';
+
+const options = z.strictObject({
+  /** What perf may write a second on the average, in MB; above it stacks are left out for a while. */
+  max_mb_per_s: z.coerce.number().min(0.1).max(100_000).default(20),
+  /** Buffer of each CPU, KiB. */
+  buffer_kb: z.coerce.number().int().min(64).max(1_048_576).default(8192),
+});
+export type OffCpuOptions = z.infer<typeof options>;
+
+const stacks: SectionSpec = { datatype: 'stack', weight: { label: 'time off the CPU', unit: 'ns' } };
+const events: SectionSpec = { datatype: 'event', fields: ['stack', 'cpu', 'pid', 'tid', 'weight'] };
+
+const SWITCH = 'sched:sched_switch';
+/** Each switch with the stack of the task that leaves. When it comes back perf notes by itself, out of idle too. */
+const PLAN: Omit<RecordPlan, 'target'> = {
+  events: [SWITCH],
+  sampling: { period: 1 },
+  callGraph: 'fp',
+  extra: ['--switch-events'],
+};
+
+/** Where time is spent waiting: the stacks with which tasks left their CPU, and how long until they had one again. */
+export class OffCpu extends Collecter<OffCpuOptions> {
+  static readonly description: CollecterDescription<OffCpuOptions> = {
+    interface: 'offcpu',
+    area: 'cpu',
+    kind: 'off',
+    summary: 'where time is spent off the CPU: stacks of waiting tasks',
+    sections: [stacks, events],
+    options,
+    tools: [{ name: 'perf', probe: (request) => probePerf(request, PLAN) }],
+  };
+
+  override async *collect(): AsyncIterable<Batch> {
+    const { max_mb_per_s: maxMbPerS, buffer_kb: bufferKb } = this.run.options;
+    const formats = await readFormats([SWITCH]);
+    yield* collectPerf(this.run, {
+      interface: 'offcpu',
+      format: 'perf-offcpu',
+      plans: planOptions(this.run.scope, PLAN),
+      options: { max_mb_per_s: maxMbPerS, buffer_kb: bufferKb },
+      details: { format: formats[SWITCH], maxMbPerS },
+      mmapPages: pagesOf(bufferKb),
+      beside: (recording, dir, over) => this.#guard(recording, dir, over),
+    });
+  }
+
+  /** The log is written as things happen, so that it is there after a kill too. */
+  #guard(recording: PerfRecording, dir: string, over: AbortSignal): Promise<void> {
+    const steps: GuardLog = [];
+    const note = (step: GuardStep): void => {
+      steps.push({ at: String(monotonicNow()), step });
+      writeFileSync(guardFile(dir), JSON.stringify(steps), { mode: 0o600 });
+    };
+    const { max_mb_per_s } = this.run.options;
+    const output = perfDataFile(dir);
+    return guardRate(recording, { bytesPerSecond: max_mb_per_s * 1e6, event: SWITCH, output, onStep: note }, over);
+  }
+}

@@ -1,0 +1,64 @@
+import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { log } from '../../common/log.ts';
+import type { PerfRecording } from './record.ts';
+
+/** What the guard does when a recording is above its budget, as it does it. */
+export type GuardStep = 'without-event' | 'with-event' | 'ended' | 'unanswered';
+
+export interface RateGuardOptions {
+  /** What may be written to the file on the average, bytes a second. */
+  readonly bytesPerSecond: number;
+  /** The event that can be left out for a while, since others tell what it does not. */
+  readonly event: string;
+  /** Path of the perf.data. */
+  readonly output: string;
+  onStep(step: GuardStep): void;
+}
+
+const LOOK_MS = 100;
+/** The file may be ahead of its budget by what that allows in so many seconds. */
+const BURST_S = 1;
+/** Where the file is beyond its budget by so many seconds even without the event, the recording ends. */
+const PATIENCE_S = 5;
+
+/**
+ * Keeps what perf writes within a budget: `event` is switched off while the file is ahead of it, and the recording is
+ * ended where that is not enough. A perf that does not answer is left to itself. Returns when `over` aborts.
+ */
+export async function guardRate(
+  recording: PerfRecording,
+  { bytesPerSecond, event, output, onStep }: RateGuardOptions,
+  over: AbortSignal,
+): Promise<void> {
+  const begin = performance.now();
+  let isOn = true;
+  while (await pause(over)) {
+    const elapsed = (performance.now() - begin) / 1000;
+    const ahead = sizeOf(output) / bytesPerSecond - elapsed;
+    const step = nextStep(isOn, ahead);
+    if (step === undefined) continue;
+    const command = step === 'ended' ? 'disable' : `${step === 'with-event' ? 'enable' : 'disable'} ${event}`;
+    const answered = await recording.tell(command);
+    log('info', 'rate guard', { command, answered });
+    onStep(answered ? step : 'unanswered');
+    if (!answered || step === 'ended') return;
+    isOn = step === 'with-event';
+  }
+}
+
+/** What is to be done, where the file is `ahead` of its budget by so many seconds. */
+function nextStep(isOn: boolean, ahead: number): GuardStep | undefined {
+  if (ahead > PATIENCE_S) return 'ended';
+  if (isOn && ahead > BURST_S) return 'without-event';
+  return !isOn && ahead < 0 ? 'with-event' : undefined;
+}
+
+async function pause(over: AbortSignal): Promise<boolean> {
+  await sleep(LOOK_MS, undefined, { signal: over }).catch(() => undefined);
+  return !over.aborted;
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

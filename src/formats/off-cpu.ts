@@ -1,0 +1,137 @@
+import type { FileRecord, FileSwitch } from './perf-file.ts';
+
+/** Why a task is off its CPU: for the frame below its process, and as the type of an event. */
+export type OffCpuReason = 'sleeping' | 'disk' | 'runnable' | 'stopped' | 'blocked';
+
+/**
+ * The reason behind a state as the kernel prints it (include/trace/events/sched.h); undefined where the task has ended. A task
+ * that could go on is runnable; D is a wait that no signal ends, which is mostly one for a disk.
+ */
+export function reasonOf(state: string): OffCpuReason | undefined {
+  if (/[XZ]/.test(state)) return undefined;
+  if (state.startsWith('R')) return 'runnable';
+  if (state.includes('D')) return 'disk';
+  if (/[Tt]/.test(state)) return 'stopped';
+  return 'sleeping';
+}
+
+const IDLE = 0;
+
+/** Whether a task leaves its CPU here, so that a block begins; being idle is none. */
+export function leaves({ tid, time, isOut }: FileSwitch): boolean {
+  return isOut && tid > IDLE && time !== undefined;
+}
+
+/** Marks the time of a block that is left out: its end is not known, or it has none. */
+const LEFT_OUT = -1;
+
+/** Numbers in the order in which they came; 8 bytes each. */
+class Numbers {
+  #values = new Float64Array(1024);
+  length = 0;
+
+  push(value: number): number {
+    if (this.length === this.#values.length) {
+      const larger = new Float64Array(2 * this.length);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[this.length] = value;
+    return this.length++;
+  }
+
+  at(index: number): number {
+    return this.#values[index]!;
+  }
+
+  set(index: number, value: number): void {
+    this.#values[index] = value;
+  }
+}
+
+/**
+ * How long each task was off its CPU, from a first reading of a recording: a block begins where a task leaves and ends where
+ * it comes again, perhaps much later, while the records of blocks stand in the order of their beginnings. Blocks are
+ * numbered in that order.
+ */
+export class OffCpuTimes {
+  /** Blocks that had not ended when the recording did: they count until then. */
+  cut = 0;
+  cutTime = 0;
+  /** Times that a task came to a CPU and had left its own before the recording began, or in a hole of it. */
+  early = 0;
+  /** Blocks of which an end is missing in the records. */
+  unpaired = 0;
+  readonly #times = new Numbers();
+  /** The block that each task is in: its number and beginning. */
+  readonly #open = new Map<number, { readonly block: number; readonly since: number }>();
+  readonly #ending = new Set<number>();
+  /** Tasks that have begun and were not on a CPU yet. */
+  readonly #fresh = new Set<number>();
+  /** Tasks that were seen on a CPU: one that comes and is neither fresh nor was seen had left before. */
+  readonly #seen = new Set<number>();
+  #started = false;
+  #last = 0;
+
+  /** The recording begins with its first sample: perf notes switches some moments before. */
+  add(record: FileRecord): void {
+    this.#started ||= record.kind === 'sample';
+    if (!this.#started) return;
+    if ('time' in record && record.time !== undefined && record.time > this.#last) this.#last = record.time;
+    switch (record.kind) {
+      case 'switch':
+        if (record.time === undefined || record.tid <= IDLE) return;
+        if (leaves(record)) this.#leave(record.tid, record.time);
+        else this.#come(record.tid, record.time);
+        return;
+      case 'fork':
+        this.#open.delete(record.tid);
+        this.#ending.delete(record.tid);
+        this.#fresh.add(record.tid);
+        return;
+      case 'exit':
+        this.#ending.add(record.tid);
+        return;
+      case 'lost':
+        // Any of them may have ended in the hole.
+        this.unpaired += this.#open.size;
+        this.#open.clear();
+        this.#seen.clear();
+        return;
+      default:
+    }
+  }
+
+  /** To be called when all records were added. */
+  finish(): void {
+    for (const [tid, { block, since }] of this.#open) {
+      if (this.#ending.has(tid)) continue;
+      this.cut++;
+      this.cutTime += this.#last - since;
+      this.#times.set(block, this.#last - since);
+    }
+    this.#open.clear();
+  }
+
+  /** Nanoseconds that a block lasts; undefined where it is left out. */
+  timeOf(block: number): number | undefined {
+    const time = this.#times.at(block);
+    return time === LEFT_OUT ? undefined : time;
+  }
+
+  #leave(tid: number, time: number): void {
+    if (this.#open.has(tid)) this.unpaired++;
+    this.#seen.add(tid);
+    this.#open.set(tid, { block: this.#times.push(LEFT_OUT), since: time });
+  }
+
+  #come(tid: number, time: number): void {
+    const open = this.#open.get(tid);
+    if (open !== undefined) this.#times.set(open.block, Math.max(0, time - open.since));
+    else if (this.#seen.has(tid)) this.unpaired++;
+    else if (!this.#fresh.has(tid)) this.early++;
+    this.#open.delete(tid);
+    this.#fresh.delete(tid);
+    this.#seen.add(tid);
+  }
+}

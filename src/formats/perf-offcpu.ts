@@ -1,0 +1,243 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { EventData, StackData } from '../common/datatypes.ts';
+import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { ScopeFilter, TaskTable } from '../common/scope.ts';
+import type { Batch, Report } from '../common/section.ts';
+import { parseFormat, type RawRecord } from './event-format.ts';
+import { foldSample, rootFrame } from './folding.ts';
+import { leaves, type OffCpuReason, OffCpuTimes, reasonOf } from './off-cpu.ts';
+import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
+import { type NamedSwitch, perfSamples, type TimedSample } from './perf-samples.ts';
+import type { Recording, RunInfo } from './recording.ts';
+import { stateReader } from './sched.ts';
+import { StackQuality } from './stack-quality.ts';
+import { StackTable } from './stack-table.ts';
+
+const detailsSchema = perfDetailsSchema.extend({
+  /** Text of the format file of sched_switch. */
+  format: z.string(),
+  maxMbPerS: z.number(),
+});
+
+/**
+ * What was done to keep the recording within its budget, and when (CLOCK_MONOTONIC, nanoseconds): stacks were left out
+ * (`without-event`) and recorded again, the recording was ended, or perf did not do what it was told.
+ */
+const guardSchema = z.array(
+  z.object({ at: z.string(), step: z.enum(['without-event', 'with-event', 'ended', 'unanswered']) }),
+);
+export type GuardLog = z.infer<typeof guardSchema>;
+
+/** Where the guard's log is, where it had to do anything. */
+export function guardFile(dir: string): string {
+  return join(dir, 'guard.json');
+}
+
+/** Sections of offcpu, by index. */
+const STACKS = 0;
+const EVENTS = 1;
+const BATCH = 4096;
+const NO_STACK = '[stack not recorded]';
+
+/**
+ * Decodes an offcpu recording: sched_switch with stacks, and the switches as perf notes them by itself. Section 0: each
+ * unique stack once (process name, reason, then the outermost frame first) with the nanoseconds off the CPU.
+ * Section 1: one event per time that a task in scope left its CPU, sorted by that time (ns since the origin), `type` the
+ * reason, fields `stack` (0-based number of the stack's line), `cpu`, `pid`, `tid`, `weight` (ns until it came to a CPU
+ * again). What is left out or cut is said in the report.
+ * @throws UnavailableError where the recording is not of this machine since it was booted; DamagedFileError where it is
+ *   none that can be read here.
+ */
+export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
+  const parsed = detailsSchema.safeParse(recording.details);
+  if (!parsed.success) {
+    throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of an offcpu recording');
+  }
+  const details = parsed.data;
+  describePerf(details, report);
+  checkBoot(run);
+  const state = readState(dir, details.format, report);
+  const path = await openPerfData(dir, details, report);
+  if (path === undefined) return;
+
+  const times = new OffCpuTimes();
+  const decoder = new OffCpuDecoder(times, state, run);
+  for await (const records of perfSamples(path, BigInt(run.origin), report, (record) => times.add(record))) {
+    // The first reading is over: all times are known.
+    times.finish();
+    for (const record of records) {
+      if (record.kind === 'sample') decoder.sample(record);
+      else if (record.kind === 'switch') decoder.switched(record);
+      else if (record.kind === 'fork') decoder.fork(record.tid, record.pid, record.parentPid, record.comm);
+      else if (record.kind === 'lost') decoder.lost += record.count;
+    }
+    yield { section: EVENTS, records: decoder.take() };
+  }
+  yield* batches(decoder.stacks());
+  decoder.report(report);
+  reportGuard(readGuard(dir), BigInt(run.origin), details.maxMbPerS, report);
+}
+
+function readState(dir: string, formatText: string, report: Report): (event: RawRecord) => string {
+  try {
+    return stateReader(parseFormat(formatText), formatText, report);
+  } catch (error) {
+    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+  }
+}
+
+function* batches(stacks: Iterable<StackData>): Generator<Batch> {
+  let records: StackData[] = [];
+  for (const stack of stacks) {
+    records.push(stack);
+    if (records.length < BATCH) continue;
+    yield { section: STACKS, records };
+    records = [];
+  }
+  if (records.length > 0) yield { section: STACKS, records };
+}
+
+/** The second reading: gives each block its stack and its reason. */
+class OffCpuDecoder {
+  lost = 0;
+  readonly #tasks: TaskTable;
+  readonly #filter: ScopeFilter;
+  readonly #table = new StackTable();
+  readonly #quality = new StackQuality();
+  /** The last sched_switch of each CPU: the switch that perf notes right behind it is the same. */
+  readonly #leaving = new Map<number, TimedSample>();
+  #events: EventData[] = [];
+  #started = false;
+  #block = 0;
+  #stackless = 0;
+  #stacklessTime = 0;
+
+  constructor(
+    readonly times: OffCpuTimes,
+    readonly state: (event: RawRecord) => string,
+    run: RunInfo,
+  ) {
+    this.#tasks = new TaskTable(run.tasks);
+    this.#filter = new ScopeFilter(run.scope, this.#tasks);
+  }
+
+  sample(sample: TimedSample): void {
+    this.#started = true;
+    if (sample.sample.cpu !== undefined) this.#leaving.set(sample.sample.cpu, sample);
+  }
+
+  fork(tid: number, pid: number, parentPid: number, comm: string): void {
+    const isThread = pid !== tid;
+    this.#tasks.fork(tid, isThread ? pid : parentPid, isThread, comm);
+  }
+
+  switched(record: NamedSwitch): void {
+    if (!this.#started || !leaves(record)) return;
+    const { cpu, pid, tid, comm, isPreempted } = record;
+    const weight = this.times.timeOf(this.#block++);
+    const sample = cpu === undefined ? undefined : this.#leaving.get(cpu);
+    if (cpu !== undefined) this.#leaving.delete(cpu);
+    const time = record.time ?? 0;
+    if (weight === undefined || time < 0 || !this.#filter.keeps(pid, comm)) return;
+    const seen = sample?.sample.tid === tid ? sample : undefined;
+    const reason = seen?.raw === undefined ? unseenReason(isPreempted) : reasonOf(this.state(seen.raw));
+    if (reason === undefined) return;
+    if (seen === undefined) {
+      this.#stackless++;
+      this.#stacklessTime += weight;
+    } else {
+      this.#quality.judge(seen.sample.frames);
+    }
+    const frames = seen === undefined ? [rootFrame({ comm, pid, tid }), NO_STACK] : foldSample(seen.sample);
+    const stack = this.#table.add([frames[0] as string, `[${reason}]`, ...frames.slice(1)], weight);
+    const datum = [`${stack}`, `${cpu ?? ''}`, `${pid}`, `${tid}`, `${weight}`];
+    this.#events.push({ time, type: reason, datum });
+  }
+
+  /** The events since the last call. */
+  take(): EventData[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  stacks(): Iterable<StackData> {
+    return this.#table.stacks();
+  }
+
+  report(report: Report): void {
+    const { cut, cutTime, early, unpaired } = this.times;
+    if (cut > 0) {
+      report.note(
+        `${cut} tasks of the machine were off their CPU when the recording ended: their time counts until then (${seconds(cutTime)} in all)`,
+      );
+    }
+    if (early > 0) {
+      report.note(
+        `${early} tasks of the machine were off their CPU when the recording began: their time until they came is not in the data, since their stacks were not seen`,
+      );
+    }
+    if (unpaired > 0) {
+      report.warn(
+        `of ${unpaired} times off a CPU the beginning or the end is missing in perf's file; they are not in the data`,
+      );
+    }
+    if (this.#stackless > 0) {
+      report.warn(
+        `${this.#stackless} times off a CPU have no stack (${seconds(this.#stacklessTime)} in all): they count for their process, under ${NO_STACK}`,
+      );
+    }
+    if (this.lost > 0) {
+      report.lost(this.lost);
+      report.warn(
+        `${this.lost} records were lost: perf could not write as fast as they came; who was off a CPU then is not in the data`,
+      );
+    }
+    this.#quality.report(report);
+  }
+}
+
+/** Without sched_switch only perf's own note is there, which knows whether the task could have gone on. */
+function unseenReason(isPreempted: boolean): OffCpuReason {
+  return isPreempted ? 'runnable' : 'blocked';
+}
+
+function readGuard(dir: string): GuardLog {
+  try {
+    return guardSchema.parse(JSON.parse(readFileSync(guardFile(dir), 'utf8')));
+  } catch {
+    return [];
+  }
+}
+
+const SHOWN_GAPS = 5;
+
+/** Says what the guard did, and when. */
+function reportGuard(log: GuardLog, origin: bigint, maxMbPerS: number, report: Report): void {
+  const since = (time: string): string => seconds(Number(BigInt(time) - origin));
+  const gaps: string[] = [];
+  for (const [i, { at, step }] of log.entries()) {
+    const next = log[i + 1];
+    if (step === 'without-event')
+      gaps.push(next === undefined ? `from ${since(at)} on` : `${since(at)} to ${since(next.at)}`);
+    if (step === 'ended') {
+      report.warn(
+        `the switches alone came faster than ${maxMbPerS} MB a second (max_mb_per_s): the recording was ended at ${since(at)}`,
+      );
+    }
+    if (step === 'unanswered')
+      report.warn('this perf cannot be told to leave out stacks: it wrote more than max_mb_per_s allows');
+  }
+  if (gaps.length === 0) return;
+  const more = gaps.length > SHOWN_GAPS ? `, and ${gaps.length - SHOWN_GAPS} times more` : '';
+  report.warn(
+    `stacks came faster than ${maxMbPerS} MB a second (max_mb_per_s) and were not recorded all the time: ` +
+      `they are missing ${gaps.slice(0, SHOWN_GAPS).join(', ')}${more}`,
+  );
+}
+
+function seconds(nanoseconds: number): string {
+  return `${(nanoseconds / 1e9).toFixed(2)} s`;
+}
