@@ -52,6 +52,7 @@ export async function renderView(view: string, job: DisplayJob<unknown>, title: 
     origin: sectionOrigin(section.header, filter).join(' · '),
     view,
     section: section.number,
+    findings: [],
     options: options as Readonly<Record<string, unknown>>,
     showIdle,
     ...(width === undefined ? {} : { width }),
@@ -141,7 +142,8 @@ async function packStacks(
   };
   for await (const { stack, weight } of selectStacks(group, section, filter)) {
     let node = 0;
-    for (const name of stack) {
+    // What does not pass keeps its line, for the records that name lines, and nothing else.
+    for (const name of weight > 0 ? stack : []) {
       const id = idOf(name);
       let child = children[node]!.get(id);
       if (child === undefined) {

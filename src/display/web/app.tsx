@@ -39,7 +39,7 @@ function SingleView({ data }: { readonly data: PageData }) {
         data={data}
         section={section}
         filters={history.filters}
-        select={(filter) => setHistory((old) => withFilter(old, filter))}
+        select={(...filters) => setHistory((old) => withFilter(old, ...filters))}
       />
       {notes.length > 0 && (
         <ul class="notes" aria-label="What to know about this data">

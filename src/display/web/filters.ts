@@ -1,4 +1,4 @@
-import { type PageData, type Section, stackIndexOf } from './model.ts';
+import { type PageData, rootNode, type Section, stackIndexOf, stackLines } from './model.ts';
 
 /** One condition on records. Those that a section has no data for do not apply to it. */
 export type Filter =
@@ -28,10 +28,15 @@ export interface FilterHistory {
 
 export const NO_FILTERS: FilterHistory = { past: [], filters: [], future: [] };
 
-/** A new range of time takes the place of the old one; other conditions are added. */
-export function withFilter(history: FilterHistory, filter: Filter): FilterHistory {
-  const others = history.filters.filter((old) => filter.kind !== 'time' || old.kind !== 'time');
-  return step(history, [...others, filter]);
+/** A new range of time, or of the same values, takes the place of the old one; other conditions are added. */
+export function withFilter(history: FilterHistory, ...added: readonly Filter[]): FilterHistory {
+  const others = history.filters.filter((old) => !added.some((filter) => replaces(filter, old)));
+  return step(history, [...others, ...added]);
+}
+
+function replaces(filter: Filter, old: Filter): boolean {
+  if (filter.kind === 'values') return old.kind === 'values' && old.interface === filter.interface;
+  return filter.kind === 'time' && old.kind === 'time';
 }
 
 export function withoutFilter(history: FilterHistory, filter: Filter): FilterHistory {
@@ -133,12 +138,11 @@ export function stackWeights(data: PageData, section: Section, filters: readonly
 
 function weigh(index: Section, mask: Uint8Array, lines: number): Float64Array {
   const weights = new Float64Array(lines);
-  const stack = index.columns.get('stack')!;
+  const lineAt = stackLines(index);
   const weight = index.columns.get('weight')?.values;
   for (let row = 0; row < mask.length; row++) {
     if (mask[row] === 0) continue;
-    const line = stack.texts === undefined ? stack.values[row]! : Number(stack.texts[stack.values[row]!] || Number.NaN);
-    // Where the stack is unknown there is no line.
+    const line = lineAt(row);
     if (line >= 0 && line < lines) weights[line]! += weight?.[row] ?? 1;
   }
   return weights;
@@ -149,7 +153,6 @@ export function rootOf(
   stacks: { parents: Int32Array; frames: Int32Array; names: readonly string[] },
   node: number,
 ): string {
-  let at = node;
-  while (stacks.parents[at]! > 0) at = stacks.parents[at]!;
-  return at === 0 ? '' : (stacks.names[stacks.frames[at]!] ?? '');
+  const root = rootNode(stacks, node);
+  return root === 0 ? '' : (stacks.names[stacks.frames[root]!] ?? '');
 }

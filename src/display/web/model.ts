@@ -23,7 +23,7 @@ export class Section {
   readonly number: number;
   readonly header: SectionHeader;
   readonly notes: readonly string[];
-  readonly columns: ReadonlyMap<string, Column>;
+  readonly columns: Map<string, Column>;
   readonly stacks: Stacks | undefined;
 
   constructor(page: PageSection, bytes: Uint8Array) {
@@ -81,7 +81,47 @@ export async function readPage(document: Document): Promise<PageData> {
   const text = (id: string): string => document.getElementById(id)?.textContent ?? '';
   const manifest = JSON.parse(text('manifest')) as PageManifest;
   const bytes = await inflate(fromBase64(text('data')));
-  return { manifest, sections: manifest.sections.map((section) => new Section(section, bytes)) };
+  return { manifest, sections: withProcessNames(manifest.sections.map((section) => new Section(section, bytes))) };
+}
+
+/** Gives records that have no process name of their own, but a stack, that of its first frame: a column `comm`. */
+function withProcessNames(sections: readonly Section[]): readonly Section[] {
+  for (const section of sections) {
+    const stacks = stacksOf(sections, section);
+    if (stacks === undefined || section.columns.has('comm')) continue;
+    const texts = ['', ...stacks.names];
+    const roots = Int32Array.from(stacks.ends, (end) => rootNode(stacks, end));
+    const lineAt = stackLines(section);
+    const values = Float64Array.from({ length: section.rows }, (_, row) => {
+      const root = roots[lineAt(row)] ?? 0;
+      return root === 0 ? 0 : stacks.frames[root]! + 1;
+    });
+    section.columns.set('comm', { name: 'comm', values, texts });
+  }
+  return sections;
+}
+
+/** The stacks that the records of a section refer to, where they do. */
+export function stacksOf(sections: readonly Section[], section: Section): Stacks | undefined {
+  if (!section.columns.has('stack')) return undefined;
+  return sections.find((other) => other.interface === section.interface && other.stacks !== undefined)?.stacks;
+}
+
+/** The number of the stack of each record of a section; -1 where it is unknown. */
+export function stackLines(section: Section): (row: number) => number {
+  const column = section.columns.get('stack');
+  if (column === undefined) return () => -1;
+  const { values, texts } = column;
+  if (texts === undefined) return (row) => values[row]!;
+  const lines = texts.map((text) => (text === '' ? -1 : Number(text)));
+  return (row) => lines[values[row]!]!;
+}
+
+/** The first frame of the stack that ends at a node; 0 where there is none. */
+export function rootNode({ parents }: Pick<Stacks, 'parents'>, node: number): number {
+  let at = node;
+  while (parents[at]! > 0) at = parents[at]!;
+  return at;
 }
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {

@@ -111,7 +111,7 @@ function gather(data: PageData, filters: readonly Filter[]): ProcessRow[] {
   };
   for (const section of data.sections) {
     if (section.stacks !== undefined) addSamples(data, section, filters, rowOf);
-    else if (section.columns.has('comm')) addRecords(section, filters, rowOf);
+    else if (section.header.fields?.includes('comm') === true) addRecords(section, filters, rowOf);
   }
   return [...rows.values()];
 }

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { Finding } from '../../analysis/findings.ts';
 import { formatCount, visible } from '../../common/text.ts';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type Filter, type FilterHistory, NO_FILTERS, withFilter, withoutFilter } from './filters.ts';
@@ -43,7 +44,7 @@ export function Report({ data }: { readonly data: PageData }) {
     return () => window.removeEventListener('keydown', onKey);
   }, [tabs, open]);
 
-  const select = (filter: Filter): void => setHistory((old) => withFilter(old, filter));
+  const select = (...filters: readonly Filter[]): void => setHistory((old) => withFilter(old, ...filters));
   const onTime = (time: { from: number; to: number } | undefined): void =>
     setHistory((old) => {
       if (time !== undefined) return withFilter(old, { kind: 'time', ...time });
@@ -75,9 +76,35 @@ export function Report({ data }: { readonly data: PageData }) {
         <View key={tab.id} data={data} section={tab.section} filters={history.filters} select={select} />
       ) : tab.id === 'processes' ? (
         <Processes data={data} filters={history.filters} select={select} />
+      ) : tab.id === 'findings' ? (
+        <Findings data={data} show={(finding) => finding.select.forEach(select)} />
       ) : (
         <About data={data} />
       )}
+    </div>
+  );
+}
+
+/** What stands out, each with a link that selects what it speaks of. */
+function Findings({ data, show }: { readonly data: PageData; readonly show: (finding: Finding) => void }) {
+  const { findings } = data.manifest;
+  return (
+    <div class="view">
+      <div class="scroll">
+        {findings.length === 0 && <p class="empty">Nothing stands out by the thresholds in [report] of the config.</p>}
+        <ul class="findings">
+          {findings.map((finding) => (
+            <li key={finding.sentence} class={finding.kind}>
+              <span class="faint">{visible(finding.interface)}</span> {finding.sentence}.{' '}
+              {finding.select.length > 0 && (
+                <button type="button" onClick={() => show(finding)}>
+                  Select
+                </button>
+              )}
+            </li>
+          ))}
+        </ul>
+      </div>
     </div>
   );
 }
@@ -97,7 +124,13 @@ function tabsOf(data: PageData): Tab[] {
       };
     }),
   );
-  return [...views, { id: 'processes', label: 'Processes' }, { id: 'about', label: 'About this data' }];
+  const found = data.manifest.findings.length;
+  return [
+    { id: 'findings', label: found === 0 ? 'Findings' : `Findings (${found})` },
+    ...views,
+    { id: 'processes', label: 'Processes' },
+    { id: 'about', label: 'About this data' },
+  ];
 }
 
 /** Where the data comes from, by section: what was really run, what was lost, skipped or substituted. */

@@ -10,8 +10,8 @@ export interface ViewProps {
   readonly data: PageData;
   readonly section: Section;
   readonly filters: readonly Filter[];
-  /** Adds a condition that all views then obey. */
-  readonly select: (filter: Filter) => void;
+  /** Adds conditions that all views then obey. */
+  readonly select: (...filters: readonly Filter[]) => void;
 }
 
 /** A view: it brings its own toolbar, drawing and status line. */
