@@ -5,7 +5,9 @@ import { type Decoder, type Recording, type RunInfo, readRecording } from './rec
 /** What reads each format of recording, loaded when it is needed. */
 const DECODERS = new Map<string, () => Promise<{ readonly decode: Decoder }>>([
   ['ftrace-cpusched', () => import('./ftrace-cpusched.ts')],
+  ['perf-cpusched', () => import('./perf-cpusched.ts')],
   ['perf-callstack', () => import('./perf-callstack.ts')],
+  ['perf-offcpu', () => import('./perf-offcpu.ts')],
   ['ftrace-disklat', () => import('./ftrace-disklat.ts')],
   ['ftrace-ipc', () => import('./ftrace-ipc.ts')],
 ]);
