@@ -6,19 +6,36 @@ export interface DiskCounts {
   readonly flushes: number;
 }
 
+/** What a device has transferred in one direction; a sector is 512 bytes. */
+export interface DiskTransfers {
+  readonly requests: number;
+  readonly sectors: number;
+}
+
+/** All of a device's line that MARPLE uses. */
+export interface DiskLine extends DiskCounts {
+  readonly name: string;
+  readonly read: DiskTransfers;
+  readonly write: DiskTransfers;
+}
+
 //  254       0 vda 42061 9930 3913506 18840 30394 16914 3133456 6530 0 7352 25976 8312 42 319152 502 2830 102
-/** Reads /proc/diskstats: counts by `MAJ:MIN`. Columns as in Documentation/admin-guide/iostats.rst. */
-export function parseDiskstats(text: string): Map<string, DiskCounts> {
-  const counts = new Map<string, DiskCounts>();
+/** Reads /proc/diskstats, disks and partitions: by `MAJ:MIN`. Columns as in Documentation/admin-guide/iostats.rst. */
+export function parseDiskstats(text: string): Map<string, DiskLine> {
+  const lines = new Map<string, DiskLine>();
   for (const line of text.split('\n')) {
     const column = line.trim().split(/\s+/u);
     if (column.length < 11) continue;
-    counts.set(`${column[0]}:${column[1]}`, {
-      requests: Number(column[3]) + Number(column[7]) + Number(column[14] ?? 0),
-      flushes: Number(column[18] ?? 0),
+    const number = (i: number): number => Number(column[i] ?? 0);
+    lines.set(`${column[0]}:${column[1]}`, {
+      name: column[2] ?? '',
+      requests: number(3) + number(7) + number(14),
+      flushes: number(18),
+      read: { requests: number(3), sectors: number(5) },
+      write: { requests: number(7), sectors: number(9) },
     });
   }
-  return counts;
+  return lines;
 }
 
 /** What was counted between two texts of /proc/diskstats, for the device `MAJ:MIN`. */

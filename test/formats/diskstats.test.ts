@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { countsBetween, isTooFew, parseDiskstats } from '../../src/formats/diskstats.ts';
 
@@ -6,10 +7,24 @@ const NEW =
 const OLD = '   8       0 sda 5 1 40 1 7 1 56 1 0 2 2\n';
 
 test('requests are reads, writes and discards; old kernels have neither discards nor flushes', () => {
-  expect([...parseDiskstats(`${NEW}${OLD}\nnonsense\n`)]).toEqual([
-    ['254:0', { requests: 42061 + 30394 + 8312, flushes: 2830 }],
-    ['8:0', { requests: 12, flushes: 0 }],
+  const counts = parseDiskstats(`${NEW}${OLD}\nnonsense\n`);
+  expect([...counts].map(([device, { requests, flushes }]) => [device, requests, flushes])).toEqual([
+    ['254:0', 42061 + 30394 + 8312, 2830],
+    ['8:0', 12, 0],
   ]);
+});
+
+test('each device has its name and what it read and wrote', () => {
+  expect(parseDiskstats(NEW).get('254:0')).toMatchObject({
+    name: 'vda',
+    read: { requests: 42061, sectors: 3913506 },
+    write: { requests: 30394, sectors: 3133456 },
+  });
+  expect(parseDiskstats(OLD).get('8:0')?.write).toEqual({ requests: 7, sectors: 56 });
+  const recorded = parseDiskstats(readFileSync('test/fixtures/proc/diskstats.txt', 'latin1'));
+  expect([...recorded.values()].map(({ name }) => name)).toEqual(
+    [...'01234567'].map((number) => `loop${number}`).concat('vda', 'zram0'),
+  );
 });
 
 test('between two texts; a device that was plugged in meanwhile began at 0', () => {

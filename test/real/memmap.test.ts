@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, wr
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { MemMap } from '../../src/collect/memmap.ts';
-import { pageSize } from '../../src/collect/proc/page-size.ts';
+import { pageSize } from '../../src/collect/proc/auxv.ts';
 import type { Datapoint, StackData } from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import type { Scope } from '../../src/common/scope.ts';

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { endianness } from 'node:os';
 import { expect, test } from 'vitest';
+import { pageSize } from '../../../src/collect/proc/auxv.ts';
 import { parseMappings, readMappings } from '../../../src/collect/proc/mappings.ts';
-import { findPageSize, pageSize } from '../../../src/collect/proc/page-size.ts';
 
 test('maps and smaps name the same mappings; smaps says how much of each is in RAM', () => {
   const maps = parseMappings(readFileSync('test/fixtures/proc/maps.txt'), 4096);
@@ -38,19 +37,4 @@ test('a process with a large reservation is asked which of its mappings are empt
   const largest = Math.max(...own.map(({ start, end }) => end - start)) * pageSize();
   expect(own.some(({ residentPages }) => residentPages !== undefined)).toBe(largest >= 2 ** 30);
   await expect(readMappings(0x7fffffff, pageSize())).rejects.toThrow(/ENOENT/);
-});
-
-test("the page size is that of the kernel's vector", () => {
-  const little = endianness() === 'LE';
-  const pairs = [33, 1, 6, 65536, 0, 0];
-  const vector = Buffer.alloc(8 * pairs.length);
-  pairs.forEach((value, i) => {
-    if (little) vector.writeBigUInt64LE(BigInt(value), 8 * i);
-    else vector.writeBigUInt64BE(BigInt(value), 8 * i);
-  });
-  expect(findPageSize(vector)).toBe(65536);
-  expect(findPageSize(Buffer.alloc(7))).toBe(4096);
-  expect(pageSize()).toBe(
-    Number(/^KernelPageSize: +(\d+) kB$/m.exec(readFileSync('/proc/self/smaps', 'latin1'))?.[1]) * 1024,
-  );
 });
