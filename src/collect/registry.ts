@@ -9,7 +9,15 @@ import { MemTime } from './memtime.ts';
 import { OffCpu } from './offcpu.ts';
 
 /** Every interface, in the order in which their sections stand in a data file. */
-export const COLLECTERS: readonly CollecterClass[] = [CpuScheduling, CallStack, DiskLatency, MemTime, MemMap, Ipc];
+export const COLLECTERS: readonly CollecterClass[] = [
+  CpuScheduling,
+  CallStack,
+  OffCpu,
+  DiskLatency,
+  MemTime,
+  MemMap,
+  Ipc,
+];
 
 /** The collecter of an interface, by name. */
 export function findCollecter(name: string): CollecterClass | undefined {
