@@ -6,6 +6,7 @@ import { DiskLatency } from './disklat.ts';
 import { Ipc } from './ipc.ts';
 import { MemMap } from './memmap.ts';
 import { MemTime } from './memtime.ts';
+import { System } from './system.ts';
 import { OffCpu } from './offcpu.ts';
 
 /** Every interface, in the order in which their sections stand in a data file. */
