@@ -1,13 +1,19 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { z } from 'zod';
 import { monotonicNow } from '../common/clock.ts';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { CONNECTION_FIELDS } from '../formats/connections.ts';
 import { countersFile, type IpcDetails } from '../formats/ipc.ts';
 import { messagesEndFile, TCP_EVENTS, TCP_FILTERS, TCP_MESSAGE_EVENTS } from '../formats/tcp-trace.ts';
-import { Collecter, type CollecterDescription } from './collecter.ts';
+import { Collecter, type CollecterDescription, type CollectRun, type Probe } from './collecter.ts';
 import { collectTrace } from './ftrace/collect.ts';
+import { readFormats } from './ftrace/formats.ts';
 import { probeEvents } from './ftrace/record.ts';
+import { collectPerf } from './perf/collect.ts';
+import { probePerf } from './perf/probe.ts';
+import { pagesOf, type RecordPlan } from './perf/record-args.ts';
 import { findNetns, NetnsWatch } from './proc/netns.ts';
 import { Slices } from './proc/slices.ts';
 import { readTcpSockets } from './proc/sockets.ts';
@@ -44,30 +50,83 @@ export class Ipc extends Collecter<IpcOptions> {
     summary: 'TCP between processes: who connects to whom, and how much is sent',
     sections: [section],
     options,
-    tools: [{ name: 'ftrace', probe: () => probeEvents('ipc', [...TCP_EVENTS, ...TCP_MESSAGE_EVENTS], TCP_FILTERS) }],
+    tools: [
+      { name: 'ftrace', probe: () => probeEvents('ipc', eventsOf(true), TCP_FILTERS) },
+      { name: 'perf', probe: ({ tempDir }) => probePerfEvents(tempDir) },
+    ],
   };
 
   override async *collect(): AsyncIterable<Batch> {
-    const { run } = this;
-    const { messages, message_rate, netns, buffer_kb } = run.options;
-    const place = new Place(run.options);
-    run.report.option('messages', messages);
-    if (messages) run.report.option('message_rate', message_rate);
-    if (netns !== '') run.report.option('netns', netns);
+    const { report, options, tool } = this.run;
+    const { messages, netns } = options;
+    report.option('messages', messages);
+    if (netns !== '') report.option('netns', netns);
+    const place = new Place(this.run);
     try {
-      yield* collectTrace(run, {
-        interface: 'ipc',
-        format: 'ftrace-ipc',
-        events: messages ? [...TCP_EVENTS, ...TCP_MESSAGE_EVENTS] : TCP_EVENTS,
-        filters: TCP_FILTERS,
-        guard: messages ? messageGuard(message_rate) : undefined,
-        bufferKb: buffer_kb,
-        details: async (dir) => ({ ...(await place.describe(dir, new Set(run.info().tasks.map(({ tid }) => tid)))) }),
-        onStopping: (dir) => place.finish(dir),
-      });
+      yield* tool === 'perf' ? this.#perf(place) : this.#trace(place);
     } finally {
       place.close();
     }
+  }
+
+  #trace(place: Place): AsyncIterable<Batch> {
+    const { messages, message_rate, buffer_kb } = this.run.options;
+    if (messages) this.run.report.option('message_rate', message_rate);
+    return collectTrace(this.run, {
+      interface: 'ipc',
+      format: 'ftrace-ipc',
+      events: eventsOf(messages),
+      filters: TCP_FILTERS,
+      guard: messages ? messageGuard(message_rate) : undefined,
+      bufferKb: buffer_kb,
+      details: (dir) => place.describe(dir),
+      onStopping: (dir) => place.finish(dir),
+    });
+  }
+
+  async *#perf(place: Place): AsyncIterable<Batch> {
+    const { run } = this;
+    const { messages, buffer_kb } = run.options;
+    run.report.warn(
+      'perf does not see what comes in an interrupt while a CPU idles: connects to other machines may be missing',
+    );
+    const events = eventsOf(messages);
+    const formats = await readFormats(events);
+    yield* collectPerf(run, {
+      interface: 'ipc',
+      format: 'perf-ipc',
+      // The two ends of a connection are seldom in one scope, so the whole machine is recorded.
+      plans: [{ plan: () => ({ ...perfPlan(events), target: 'all' }) }],
+      options: { buffer_kb },
+      details: async (dir) => ({ formats, ...(await place.describe(dir)) }),
+      mmapPages: pagesOf(buffer_kb),
+      beside: async (_, dir, over) => {
+        const end = AbortSignal.any([run.stop, over]);
+        if (!end.aborted) await once(end, 'abort');
+        await place.finish(dir);
+      },
+    });
+  }
+}
+
+function eventsOf(messages: boolean): readonly string[] {
+  return messages ? [...TCP_EVENTS, ...TCP_MESSAGE_EVENTS] : TCP_EVENTS;
+}
+
+function perfPlan(events: readonly string[]): Omit<RecordPlan, 'target'> {
+  return { events, sampling: { period: 1 } };
+}
+
+/** A trial needs something to see: a socket that listens for a moment. */
+async function probePerfEvents(tempDir: string): Promise<Probe> {
+  const timer = setInterval(() => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => server.close());
+  }, 10);
+  try {
+    return await probePerf({ scope: { own: process.pid }, tempDir }, perfPlan(eventsOf(true)));
+  } finally {
+    clearInterval(timer);
   }
 }
 
@@ -83,22 +142,25 @@ function messageGuard(rate: number): Parameters<typeof collectTrace>[1]['guard']
 class Place {
   #watch: NetnsWatch | undefined;
 
-  constructor(readonly options: IpcOptions) {}
+  constructor(readonly run: CollectRun<IpcOptions>) {}
 
   /** To be called when the events are being recorded already, so that nothing is missed in between. */
-  async describe(dir: string, known: ReadonlySet<number>): Promise<IpcDetails> {
-    const { messages, message_rate: messageRate, netns } = this.options;
+  async describe(dir: string): Promise<Record<keyof IpcDetails, unknown>> {
+    const { messages, message_rate: messageRate, netns } = this.run.options;
+    const known = new Set(this.run.info().tasks.map(({ tid }) => tid));
     if (netns !== '') this.#watch = await NetnsWatch.start(findNetns(netns), dir);
     return {
       messages,
       messageRate,
       counters: ownCounters(),
+      netns: undefined,
       ...(await this.#watch?.details()),
       sockets: await readTcpSockets(new Slices()),
       tasks: readTasks().filter(({ tid }) => !known.has(tid)),
     };
   }
 
+  /** To be called before the recording stops. */
   async finish(dir: string): Promise<void> {
     const counters = this.#watch === undefined ? ownCounters() : await this.#watch.finish();
     writeFileSync(countersFile(dir), counters, { mode: 0o600 });

@@ -8,8 +8,13 @@ const DECODERS = new Map<string, () => Promise<{ readonly decode: Decoder }>>([
   ['perf-cpusched', () => import('./perf-cpusched.ts')],
   ['perf-callstack', () => import('./perf-callstack.ts')],
   ['perf-offcpu', () => import('./perf-offcpu.ts')],
-  ['ftrace-disklat', () => import('./ftrace-disklat.ts')],
+  ['ftrace-disklat', () => import('./disklat.ts')],
+  ['bpftrace-disklat', () => import('./disklat.ts')],
+  ['perf-disklat', () => import('./disklat.ts')],
+  ['ftrace-diskblockrq', () => import('./diskblockrq.ts')],
+  ['perf-diskblockrq', () => import('./diskblockrq.ts')],
   ['ftrace-ipc', () => import('./ftrace-ipc.ts')],
+  ['perf-ipc', () => import('./perf-ipc.ts')],
 ]);
 
 /**

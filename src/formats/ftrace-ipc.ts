@@ -1,12 +1,12 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { z } from 'zod';
-import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { DamagedFileError } from '../common/errors.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { FtraceReader, ftraceDetailsSchema, GAP_START } from './ftrace.ts';
 import { reportTraceLoss } from './ftrace-loss.ts';
 import { IpcDecoder, parseIpcDetails } from './ipc.ts';
 import type { Recording, RunInfo } from './recording.ts';
-import type { TcpHandler, TcpTrace } from './tcp-trace.ts';
+import { tcpHandlers } from './tcp-trace.ts';
 
 const ftraceSchema = z.object({ ftrace: ftraceDetailsSchema });
 
@@ -27,7 +27,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   const reader = new FtraceReader(dir, ftrace, BigInt(run.origin));
   try {
     const decoder = new IpcDecoder(dir, details, run, report);
-    const handlers = handlersById(dir, reader, Object.keys(ftrace.formats), decoder.trace);
+    const handlers = tcpHandlers(dir, Object.values(ftrace.formats), decoder.trace);
     let rest = SLICE;
     for (let event = reader.next(); event !== undefined; event = reader.next()) {
       if (event.id === GAP_START) decoder.trace.gap();
@@ -44,24 +44,4 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   } finally {
     reader.close();
   }
-}
-
-/** One function per kind of event, by id. @throws DamagedFileError where an event lacks a field. */
-function handlersById(
-  dir: string,
-  reader: FtraceReader,
-  events: readonly string[],
-  trace: TcpTrace,
-): (TcpHandler | undefined)[] {
-  const handlers: (TcpHandler | undefined)[] = [];
-  for (const event of events) {
-    const format = reader.format(event);
-    if (format === undefined) continue;
-    try {
-      handlers[format.id] = trace.handler(format);
-    } catch (error) {
-      throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
-    }
-  }
-  return handlers;
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import { type Address, type Connections, connectionKey, End, type Party } from './connections.ts';
-import { type EventFormat, numberField, type RawRecord, textField } from './event-format.ts';
+import { type EventFormat, numberField, parseFormat, type RawRecord, textField } from './event-format.ts';
 import type { Parties } from './parties.ts';
 import { ipv6Text, TCP } from './proc-net-tcp.ts';
 
@@ -308,7 +309,10 @@ export class TcpTrace {
       socket = {};
       this.#sockets.set(id, socket);
     }
-    socket.end ??= new End();
+    if (socket.end === undefined) {
+      socket.end = new End();
+      socket.end.opener = socket.opener;
+    }
     return socket.end;
   }
 
@@ -358,6 +362,23 @@ export class TcpTrace {
     const pids = new Set(fitting.map(({ by }) => by?.pid));
     return pids.size === 1 ? fitting[0]?.by : undefined;
   }
+}
+
+/**
+ * One function per kind of event, by id; `formats` are texts of format files.
+ * @throws DamagedFileError where an event lacks a field.
+ */
+export function tcpHandlers(dir: string, formats: readonly string[], trace: TcpTrace): (TcpHandler | undefined)[] {
+  const handlers: (TcpHandler | undefined)[] = [];
+  try {
+    for (const text of formats) {
+      const format = parseFormat(text);
+      handlers[format.id] = trace.handler(format);
+    }
+  } catch (error) {
+    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+  }
+  return handlers;
 }
 
 /** States of a socket that is no end of a connection yet, or no more. */

@@ -16,8 +16,10 @@ export interface PerfCollection {
   readonly plans: readonly PlanOption[];
   /** Effective settings, for the header. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** What the decoder needs beside perfDetailsSchema. */
-  readonly details?: Readonly<Record<string, unknown>>;
+  /** What the decoder needs beside perfDetailsSchema; a function is called when perf records. */
+  readonly details?:
+    | Readonly<Record<string, unknown>>
+    | ((dir: string) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>);
   /** Ring buffer per CPU in pages; perf's default where it is missing. */
   readonly mmapPages?: number;
   /** Works beside the recording, for one to keep an eye on it; it has to end when `over` aborts. */
@@ -46,7 +48,8 @@ export async function* collectPerf(run: CollectRun<unknown>, what: PerfCollectio
     warnings: [...recording.warnings],
     ...(recording.writer === undefined ? {} : { writer: { ...recording.writer } }),
   };
-  const recordingDetails = { ...details, ...what.details };
+  const more = typeof what.details === 'function' ? await what.details(dir) : what.details;
+  const recordingDetails = { ...details, ...more };
   await writeRecording(dir, { format: what.format, interface: what.interface, details: recordingDetails });
   run.started();
   const over = new AbortController();
