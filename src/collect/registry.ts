@@ -18,6 +18,7 @@ export const COLLECTERS: readonly CollecterClass[] = [
   MemTime,
   MemMap,
   Ipc,
+  System,
 ];
 
 /** The collecter of an interface, by name. */
