@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { findingOptions, findings } from '../analysis/findings.ts';
+import { answerable } from '../analysis/select.ts';
+import { type SectionStats, sectionStats } from '../analysis/stats.ts';
 import { visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionOrigin } from './notes.ts';
@@ -7,7 +10,11 @@ import { renderPage } from './page.ts';
 const optionsSchema = z.strictObject({
   /** Empty: chosen from what is shown. */
   title: z.string().default(''),
+  ...findingOptions.shape,
 });
+
+/** Processes and functions that findings look at. */
+const TOP = 20;
 
 export type ReportOptions = z.infer<typeof optionsSchema>;
 
@@ -26,6 +33,13 @@ export class Report extends GenericDisplay<ReportOptions> {
 
   override async render(): Promise<Rendered> {
     const { section, groups, filter, title, options, showIdle } = this.job;
+    const { title: ownTitle, ...thresholds } = options;
+    const stats: SectionStats[] = [];
+    for (const group of groups) {
+      for (const each of group.all) {
+        stats.push(await sectionStats(group, each, { filter: answerable(group, each, filter), by: 'comm', top: TOP }));
+      }
+    }
     return renderPage(groups, filter, {
       title: visible(
         title ||
@@ -38,6 +52,7 @@ export class Report extends GenericDisplay<ReportOptions> {
       origin: sectionOrigin(section.header, filter).join(' · '),
       view: 'report',
       section: section.number,
+      findings: findings(stats, thresholds),
       options: { ...options },
       showIdle,
     });

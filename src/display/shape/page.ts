@@ -1,3 +1,4 @@
+import type { Finding } from '../../analysis/finding.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import type { PackedColumn } from './packing.ts';
 
@@ -46,6 +47,8 @@ export interface PageManifest {
   /** The section that a single view shows. */
   readonly section: number;
   readonly sections: readonly PageSection[];
+  /** What stands out, for a report. */
+  readonly findings: readonly Finding[];
   /** Options of the views, as the config has them. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Whether idle time (swapper) is shown from the start. */

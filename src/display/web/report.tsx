@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { Finding } from '../../analysis/findings.ts';
+import type { Finding } from '../../analysis/finding.ts';
 import { formatCount, visible } from '../../common/text.ts';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type Filter, type FilterHistory, NO_FILTERS, withFilter, withoutFilter } from './filters.ts';

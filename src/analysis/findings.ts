@@ -1,0 +1,209 @@
+import { z } from 'zod';
+import { formatCount, formatShare, formatValue, plural, visible } from '../common/text.ts';
+import type { Finding, FindingFilter } from './finding.ts';
+import type { SectionStats } from './stats.ts';
+
+/*
+ * What stands out in a file, in words: each finding has the number that it rests on, and what to select to see it. Only
+ * what the data supports; nothing is guessed.
+ */
+
+/** From which number on something is worth a sentence: config section [findings]. */
+export const findingOptions = z.strictObject({
+  /** Share of a CPU's time, percent. */
+  cpu_busy: z.coerce.number().min(0).max(100).default(90),
+  /** 99th percentile of the time from being ready to run to running, ms. */
+  runqueue_p99: z.coerce.number().positive().default(10),
+  /** Share of its time that a program waits for a disk, percent of the run. */
+  disk_wait: z.coerce.number().positive().max(100).default(20),
+  /** 99th percentile of the latency of disk I/Os, ms. */
+  disk_p99: z.coerce.number().positive().default(20),
+  /** How many times the median the slowest percent of the I/Os is. */
+  disk_tail: z.coerce.number().positive().default(20),
+  /** MiB that a program's memory grows each second. */
+  memory_growth: z.coerce.number().positive().default(1),
+  /** Share of all samples, bytes or time in one function itself, percent. */
+  hot_function: z.coerce.number().positive().max(100).default(25),
+});
+export type FindingOptions = z.infer<typeof findingOptions>;
+
+/** The findings of all sections, what makes the data less than it seems last. */
+export function findings(all: readonly SectionStats[], options: FindingOptions): Finding[] {
+  const found = all.flatMap((stats) => [
+    ...schedulingFindings(stats, options),
+    ...diskFindings(stats, options),
+    ...memoryFindings(stats, options),
+    ...stackFindings(stats, options),
+  ]);
+  return [...found, ...all.flatMap(lossFindings)];
+}
+
+function finding(
+  stats: SectionStats,
+  kind: Finding['kind'],
+  sentence: string,
+  number: number,
+  select: readonly FindingFilter[] = [],
+): Finding {
+  return { kind, section: stats.section, interface: stats.interface, sentence, number, select };
+}
+
+function only(comm: string): FindingFilter[] {
+  return [{ kind: 'field', field: 'comm', values: [comm], not: false }];
+}
+
+function schedulingFindings(stats: SectionStats, options: FindingOptions): Finding[] {
+  const { scheduling } = stats;
+  if (scheduling === undefined) return [];
+  const found: Finding[] = [];
+  const seconds = scheduling.to - scheduling.from;
+  const busy = scheduling.cpus.filter(
+    (cpu) => seconds > 0 && (100 * (cpu.busy + cpu.other)) / seconds >= options.cpu_busy,
+  );
+  if (busy.length > 0) {
+    const share = busy.reduce((sum, cpu) => sum + cpu.busy + cpu.other, 0) / (busy.length * seconds);
+    const which = busy.length === scheduling.cpus.length ? 'All CPUs' : plural(busy.length, 'CPU');
+    const top = scheduling.processes[0];
+    const most = top === undefined ? '' : `; most of it was ${visible(top.comm)} (${formatValue(top.cpu_seconds)} s)`;
+    found.push(
+      finding(
+        stats,
+        'warning',
+        `${which} ran tasks ${formatShare(share, 1)} of the time${most}`,
+        100 * share,
+        top === undefined ? [] : only(top.comm),
+      ),
+    );
+  }
+  const { p99, count } = scheduling.latency;
+  if (p99 !== null && p99 >= options.runqueue_p99) {
+    const worst = scheduling.processes
+      .filter(({ latency }) => latency.p99 !== null)
+      .toSorted((a, b) => (b.latency.p99 ?? 0) - (a.latency.p99 ?? 0))[0];
+    const who = worst === undefined ? '' : `; ${visible(worst.comm)} had to wait longest`;
+    found.push(
+      finding(
+        stats,
+        'warning',
+        `1 in 100 of ${formatCount(count)} waits for a CPU took ${formatValue(p99)} ms or more${who}`,
+        p99,
+        worst === undefined ? [] : only(worst.comm),
+      ),
+    );
+  }
+  for (const task of scheduling.processes) {
+    const disk = task.waits.find(({ reason }) => reason === 'disk')?.seconds ?? 0;
+    if (seconds <= 0 || (100 * disk) / (seconds * task.processes) < options.disk_wait) continue;
+    found.push(
+      finding(
+        stats,
+        'note',
+        `${visible(task.comm)} waited ${formatValue(disk)} s for a disk (state D)`,
+        disk,
+        only(task.comm),
+      ),
+    );
+  }
+  return found;
+}
+
+function diskFindings(stats: SectionStats, options: FindingOptions): Finding[] {
+  const { points } = stats;
+  if (stats.interface !== 'disklat' || points === undefined || points.all.p99 === null) return [];
+  const { all, processes } = points;
+  const slow: FindingFilter = { kind: 'values', interface: stats.interface, from: all.p99!, to: all.max ?? all.p99! };
+  const issuer = processes.toSorted((a, b) => (b.p99 ?? 0) * b.count - (a.p99 ?? 0) * a.count)[0];
+  const who = issuer === undefined ? '' : `; most of that time was of ${visible(issuer.comm)}`;
+  const found: Finding[] = [];
+  if (all.p99! >= options.disk_p99) {
+    found.push(
+      finding(
+        stats,
+        'warning',
+        `1 in 100 of ${formatCount(all.count)} disk I/Os took ${formatValue(all.p99!)} ms or more${who}`,
+        all.p99!,
+        [slow],
+      ),
+    );
+  } else if (all.p50! > 0 && all.max! / all.p50! >= options.disk_tail && all.p99! / all.p50! >= options.disk_tail / 4) {
+    found.push(
+      finding(
+        stats,
+        'note',
+        `The slowest disk I/O took ${formatValue(all.max!)} ms, ${formatCount(all.max! / all.p50!)} times the median (${formatValue(all.p50!)} ms)`,
+        all.max!,
+        [slow],
+      ),
+    );
+  }
+  return found;
+}
+
+function memoryFindings(stats: SectionStats, options: FindingOptions): Finding[] {
+  return (stats.trends?.growing ?? [])
+    .filter(({ slope, samples, first, last }) => {
+      // A peak on the way can tilt the line of what did not grow at all.
+      const grew = (last ?? 0) - (first ?? 0) >= options.memory_growth;
+      return samples >= 4 && (slope ?? 0) >= options.memory_growth && grew;
+    })
+    .map((task) =>
+      finding(
+        stats,
+        'warning',
+        `The memory of ${visible(task.comm)} grew by ${formatValue(task.slope!)} MiB a second, from ${formatValue(task.first ?? 0)} to ${formatValue(task.last ?? 0)} MiB`,
+        task.slope!,
+        only(task.comm),
+      ),
+    );
+}
+
+function stackFindings(stats: SectionStats, options: FindingOptions): Finding[] {
+  const { stacks } = stats;
+  const [top] = stacks?.by_self ?? [];
+  if (stacks === undefined || top === undefined || stacks.total <= 0) return [];
+  const share = top.self / stacks.total;
+  if (stats.interface === 'memleak') {
+    return [
+      finding(
+        stats,
+        'warning',
+        `${formatCount(stacks.total)} bytes were allocated and not freed, the most in ${visible(top.name)} (${formatShare(top.self, stacks.total)})`,
+        stacks.total,
+      ),
+    ];
+  }
+  // Of I/Os, waits and faults the innermost function is always the kernel's own.
+  if (stats.interface !== 'callstack' || 100 * share < options.hot_function) return [];
+  return [
+    finding(
+      stats,
+      'note',
+      `${formatShare(top.self, stacks.total)} of the ${visible(stacks.unit)} of ${stats.interface} are in ${visible(top.name)} itself`,
+      100 * share,
+    ),
+  ];
+}
+
+function lossFindings(stats: SectionStats): Finding[] {
+  const found: Finding[] = [];
+  const { lost, skipped } = stats;
+  if (lost > 0)
+    found.push(
+      finding(
+        stats,
+        'warning',
+        `${plural(lost, 'record')} of ${stats.interface} were lost by the kernel or the tool`,
+        lost,
+      ),
+    );
+  if (skipped > 0)
+    found.push(
+      finding(
+        stats,
+        'warning',
+        `${plural(skipped, 'line')} of the tool behind ${stats.interface} could not be read`,
+        skipped,
+      ),
+    );
+  return found;
+}

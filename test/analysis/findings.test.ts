@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import { findingOptions, findings } from '../../src/analysis/findings.ts';
+import type { Summary } from '../../src/analysis/stats/summary.ts';
+import type { SectionStats } from '../../src/analysis/stats.ts';
+
+const OPTIONS = findingOptions.parse({});
+
+function stats(interfaceName: string, numbers: Partial<SectionStats>): SectionStats {
+  return {
+    section: 1,
+    interface: interfaceName,
+    datatype: 'event',
+    tool: null,
+    start: '2026-03-01T09:30:00.000Z',
+    seconds: 10,
+    records: 1,
+    rate: 1,
+    lost: 0,
+    skipped: 0,
+    notes: [],
+    ...numbers,
+  };
+}
+
+function summary(p50: number, p99: number, max: number, count = 1000): Summary {
+  return { count, sum: p50 * count, min: 0, mean: p50, p50, p90: p99, p99, p999: max, max };
+}
+
+const process = (comm: string, processes = 1) => ({ comm, pid: null, processes });
+const sentences = (...all: SectionStats[]): string[] => findings(all, OPTIONS).map(({ sentence }) => sentence);
+
+test('of a quiet machine there are none', () => {
+  const scheduling = {
+    from: 0,
+    to: 10,
+    cpus: [{ cpu: 0, busy: 1, idle: 9, other: 0, unknown: 0, switches: 9 }],
+    latency: summary(0.01, 0.1, 1),
+    waits: [],
+    processes: [
+      { ...process('sh'), cpu_seconds: 1, switches: 9, preempted: 0, latency: summary(0.01, 0.1, 1), waits: [] },
+    ],
+    missed: 0,
+  };
+  const points = { label: 'latency', unit: 'ms', all: summary(0.1, 0.4, 1), processes: [], by: [] };
+  expect(sentences(stats('cpusched', { scheduling }), stats('disklat', { points }))).toEqual([]);
+});
+
+test('busy CPUs, waits for them, and waits for a disk', () => {
+  const scheduling = {
+    from: 0,
+    to: 10,
+    cpus: [0, 1].map((cpu) => ({ cpu, busy: 9.8, idle: 0.2, other: 0, unknown: 0, switches: 9 })),
+    latency: summary(5, 40, 90, 2000),
+    waits: [],
+    processes: [
+      { ...process('cc1', 8), cpu_seconds: 15, switches: 9, preempted: 3, latency: summary(5, 30, 60), waits: [] },
+      {
+        ...process('tar'),
+        cpu_seconds: 1,
+        switches: 9,
+        preempted: 3,
+        latency: summary(5, 70, 90),
+        waits: [{ reason: 'disk', seconds: 6 }],
+      },
+    ],
+    missed: 0,
+  };
+  const found = findings([stats('cpusched', { scheduling })], OPTIONS);
+  expect(found.map(({ sentence }) => sentence)).toEqual([
+    'All CPUs ran tasks 98 % of the time; most of it was cc1 (15 s)',
+    '1 in 100 of 2,000 waits for a CPU took 40 ms or more; tar had to wait longest',
+    'tar waited 6 s for a disk (state D)',
+  ]);
+  expect(found.map(({ number }) => number)).toEqual([98, 40, 6]);
+  expect(found[1]?.select).toEqual([{ kind: 'field', field: 'comm', values: ['tar'], not: false }]);
+});
+
+test('slow I/Os select themselves', () => {
+  const processes = [
+    { ...process('db'), ...summary(1, 80, 90, 900) },
+    { ...process('sh'), ...summary(1, 2, 3, 100) },
+  ];
+  const points = { label: 'latency', unit: 'ms', all: summary(1, 75, 90), processes, by: [] };
+  const [found] = findings([stats('disklat', { points })], OPTIONS);
+  expect(found?.sentence).toBe('1 in 100 of 1,000 disk I/Os took 75 ms or more; most of that time was of db');
+  expect(found?.select).toEqual([{ kind: 'values', interface: 'disklat', from: 75, to: 90 }]);
+  const zero = { ...points, all: summary(0, 0, 0), processes: [] };
+  expect(sentences(stats('disklat', { points: zero }))).toEqual([]);
+});
+
+test('growing memory, but not where a peak has gone by', () => {
+  const trend = (first: number, last: number, slope: number) => ({ samples: 20, first, last, max: last + 50, slope });
+  const growing = [
+    { ...process('leaky'), ...trend(100, 180, 8) },
+    { ...process('peak'), ...trend(75, 74, 1.5) },
+  ];
+  const trends = { label: 'PSS', unit: 'MiB', all: trend(1, 2, 0), processes: growing, growing };
+  expect(sentences(stats('memtime', { trends }))).toEqual([
+    'The memory of leaky grew by 8 MiB a second, from 100 to 180 MiB',
+  ]);
+});
+
+test('what was lost comes last, and names are shown harmlessly', () => {
+  const trend = { samples: 20, first: 1, last: 90, max: 90, slope: 8 };
+  const growing = [{ ...process('a\x1b[31m'), ...trend }];
+  const trends = { label: 'PSS', unit: 'MiB', all: trend, processes: growing, growing };
+  expect(sentences(stats('ipc', { lost: 7, skipped: 1 }), stats('memtime', { trends }))).toEqual([
+    'The memory of a\\x1b[31m grew by 8 MiB a second, from 1 to 90 MiB',
+    '7 records of ipc were lost by the kernel or the tool',
+    '1 line of the tool behind ipc could not be read',
+  ]);
+});
