@@ -1,79 +1,86 @@
-import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
-import { decodeRecording } from '../formats/decoders.ts';
-import { DISKLAT_EVENTS, type DisklatDetails, diskstatsFile } from '../formats/ftrace-disklat.ts';
-import { writeRecording } from '../formats/recording.ts';
+import { DISKLAT_EVENTS } from '../formats/disklat.ts';
+import { collectBiosnoop } from './biosnoop/collect.ts';
+import { probeBiosnoop } from './biosnoop/probe.ts';
+import { collectBlockEvents, probePerfBlocks } from './block-events.ts';
+import { probeBpftraceBlocks } from './bpftrace/block.ts';
 import { Collecter, type CollecterDescription } from './collecter.ts';
-import { probeEvents, recordEvents } from './ftrace/record.ts';
+import { probeEvents } from './ftrace/record.ts';
 import { collectIosnoop } from './iosnoop/collect.ts';
 import { probeIosnoop } from './iosnoop/probe.ts';
-import { blockDevices, readDiskstats } from './proc/block-devices.ts';
+import { IssuerRecorder } from './perf/issuers.ts';
+import { completedRequests } from './proc/block-devices.ts';
 
-const options = z.object({
-  /** Trace buffer of each CPU, KiB; it holds what comes in 0.1 s, and while MARPLE is kept from running. */
+const options = z.strictObject({
+  /** Buffer of each CPU, KiB; it holds what comes in 0.1 s, and while MARPLE is kept from running. */
   buffer_kb: z.coerce.number().int().min(64).max(1_048_576).default(4096),
+  /** Whether the stack that issued each I/O is kept; `auto`: while the I/Os are no more than the limit. */
+  stacks: z.enum(['auto', 'on', 'off']).default('auto'),
+  /** I/Os per second of the machine. */
+  stack_limit: z.coerce.number().int().min(1).default(5000),
 });
 type Options = z.infer<typeof options>;
 
-const section: SectionSpec = {
+const points: SectionSpec = {
   datatype: 'datapoint',
   x: { label: 'time', unit: 's' },
   y: { label: 'latency', unit: 'ms' },
   fields: ['comm', 'pid', 'tid', 'op', 'dev', 'sector', 'bytes', 'stack'],
 };
+const stacks: SectionSpec = { datatype: 'stack', weight: { label: 'I/Os', unit: 'I/Os' } };
 
-/** Every completed block I/O of the machine: when it was issued, by whom, and how long it took. */
+/** Every completed block I/O of the machine: when it was issued, by whom, from where in the code, and how long it took. */
 export class DiskLatency extends Collecter<Options> {
   static readonly description: CollecterDescription<Options> = {
     interface: 'disklat',
     area: 'disk',
     kind: 'latency',
     isDefaultKind: true,
-    summary: 'every disk I/O with its latency',
-    sections: [section],
+    summary: 'every disk I/O with its latency, and the code that issued it',
+    sections: [points, stacks],
     options,
     tools: [
       { name: 'ftrace', probe: () => probeEvents('disklat', DISKLAT_EVENTS) },
+      { name: 'bpftrace', probe: ({ tempDir }) => probeBpftraceBlocks(tempDir) },
+      { name: 'perf', probe: (request) => probePerfBlocks(request, DISKLAT_EVENTS) },
       { name: 'iosnoop', probe: ({ tempDir }) => probeIosnoop(tempDir) },
+      { name: 'biosnoop', probe: ({ tempDir }) => probeBiosnoop(tempDir) },
     ],
   };
 
   override async *collect(): AsyncIterable<Batch> {
-    if (this.run.tool === 'iosnoop') yield* collectIosnoop(this.run);
-    else yield* this.#trace();
+    const { run } = this;
+    if (run.tool === 'iosnoop' || run.tool === 'biosnoop') {
+      if (run.options.stacks !== 'off') run.report.warn(`stacks are missing: ${run.tool} does not record them`);
+      yield* run.tool === 'iosnoop' ? collectIosnoop(run) : collectBiosnoop(run);
+    } else {
+      yield* this.#record();
+    }
   }
 
-  async *#trace(): AsyncIterable<Batch> {
+  async *#record(): AsyncIterable<Batch> {
     const { run } = this;
-    const dir = await run.recordingDir();
-    let started = false;
-    let failure: unknown;
+    const { buffer_kb: bufferKb, stacks: mode, stack_limit: limit } = run.options;
+    run.report.option('stacks', mode);
+    if (mode === 'auto') run.report.option('stack_limit', limit);
+    const issuers =
+      mode === 'off'
+        ? undefined
+        : await IssuerRecorder.start(run, {
+            limit: mode === 'on' ? Number.POSITIVE_INFINITY : limit,
+            bufferKb,
+            countIos: completedRequests,
+          });
     try {
-      await recordEvents({
-        name: 'disklat',
+      yield* collectBlockEvents(run, {
+        interface: 'disklat',
         events: DISKLAT_EVENTS,
-        bufferKb: run.options.buffer_kb,
-        dir,
-        stop: run.stop,
-        onStarted: async ({ details: ftrace, command, mounted, warning }) => {
-          const details: DisklatDetails = { ftrace, ...blockDevices(), diskstats: readDiskstats() };
-          await writeRecording(dir, { format: 'ftrace-disklat', interface: 'disklat', details });
-          run.report.tool({ name: 'ftrace', version: run.toolVersion, command });
-          run.report.option('buffer_kb', ftrace.bufferKb);
-          if (mounted) run.report.option('tracefs', 'mounted for this run');
-          if (warning !== undefined) run.report.warn(warning);
-          started = true;
-          run.started();
-        },
-        onStopping: () => writeFileSync(diskstatsFile(dir), readDiskstats(), { mode: 0o600 }),
+        bufferKb,
+        onStopped: async () => issuers?.finish(),
       });
-    } catch (error) {
-      if (!started) throw error;
-      failure = error;
+    } finally {
+      await issuers?.finish();
     }
-    // What was recorded before a failure is still data.
-    yield* decodeRecording(dir, run.info(), run.report);
-    if (failure !== undefined) throw failure;
   }
 }

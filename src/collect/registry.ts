@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { CallStack } from './callstack.ts';
 import { AREAS, type Area, type CollecterClass } from './collecter.ts';
 import { CpuScheduling } from './cpusched.ts';
+import { BlockRequests } from './diskblockrq.ts';
 import { DiskLatency } from './disklat.ts';
 import { Ipc } from './ipc.ts';
 import { MemMap } from './memmap.ts';
@@ -15,6 +16,7 @@ export const COLLECTERS: readonly CollecterClass[] = [
   CallStack,
   OffCpu,
   DiskLatency,
+  BlockRequests,
   MemTime,
   MemMap,
   Ipc,

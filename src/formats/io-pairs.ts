@@ -13,6 +13,8 @@ export interface IssuedIo {
   readonly pid: number;
   /** Whether it is in scope; others are followed too, so that nothing is paired wrongly, but not given out. */
   readonly kept: boolean;
+  /** Number of the stack that issued it, where that is known. */
+  readonly stack?: number | undefined;
 }
 
 /** A block I/O whose last sector has completed. */
@@ -146,13 +148,20 @@ export class IoPairs {
     if (io.kept) this.#push(pending);
   }
 
-  /** `sectors` of the I/O at `sector` have completed. */
-  complete(time: number, dev: number, sector: number, sectors: number, op: string, failed: boolean): void {
+  /** `sectors` of the I/O at `sector` have completed. Gives the I/O, where its issue was seen. */
+  complete(
+    time: number,
+    dev: number,
+    sector: number,
+    sectors: number,
+    op: string,
+    failed: boolean,
+  ): IssuedIo | undefined {
     this.#at(time);
     const direction = directionOf(op);
     if (sectors === 0 && direction !== FLUSH) {
       this.#countCompletion(dev);
-      return;
+      return undefined;
     }
     const place = this.#place(dev, direction);
     const at = direction === FLUSH ? 0 : sector;
@@ -160,17 +169,17 @@ export class IoPairs {
     const io = find(candidates, (other) => other.left === sectors) ?? find(candidates, (other) => other.left > sectors);
     if (io === undefined) {
       // Commands to the device have been counted at their issue.
-      if (this.#gaps > 0 || direction === NO_DATA) return;
+      if (this.#gaps > 0 || direction === NO_DATA) return undefined;
       this.#countUnissued(time);
       if (direction !== FLUSH) this.#countCompletion(dev);
-      return;
+      return undefined;
     }
     remove(place, io);
     if (io.left > sectors) {
       io.left -= sectors;
       io.at += sectors;
       add(place, io);
-      return;
+      return io;
     }
     if (direction !== FLUSH) this.#countCompletion(dev);
     if (failed) this.counts.failed++;
@@ -178,26 +187,31 @@ export class IoPairs {
     if (time < io.issued) {
       this.counts.negative++;
       this.#drop(io);
-      return;
+      return undefined;
     }
     io.completed = time;
     io.state = 'done';
     this.#longest = Math.max(this.#longest, time - io.issued);
     if (io.kept) this.ready++;
+    return io;
   }
 
-  /** The I/O at `sector` went back to its queue. One of which nothing has completed begins anew when it is issued again. */
-  requeue(dev: number, sector: number, op: string): void {
+  /**
+   * The I/O at `sector` went back to its queue; gives it, where its issue was seen. One of which nothing has completed begins anew
+   * when it is issued again.
+   */
+  requeue(dev: number, sector: number, op: string): IssuedIo | undefined {
     const place = this.#place(dev, directionOf(op));
     const io = find(place.get(sector), () => true);
-    if (io === undefined) return;
+    if (io === undefined) return undefined;
     this.counts.requeued++;
     if (io.left < io.sectors) {
       io.requeued = true;
-      return;
+      return io;
     }
     remove(place, io);
     this.#drop(io);
+    return io;
   }
 
   /** From here on events of a CPU are missing; there can be a gap per CPU at a time. */

@@ -26,7 +26,8 @@ export class StackQuality {
     if (isNameless(frames)) this.#nameless++;
   }
 
-  report(report: Report): void {
+  /** `advice` is what helps where callers were not found. */
+  report(report: Report, advice = 'try --call-graph dwarf'): void {
     if (this.#bare > 0) report.warn(`${this.#bare} samples have no frames: they count for their process alone`);
     if (this.#cut > 0) {
       report.warn(
@@ -36,7 +37,7 @@ export class StackQuality {
     if (this.#broken > NOTABLE_SHARE * this.#withUser) {
       report.warn(
         `${percent(this.#broken, this.#withUser)} of the stacks with user code look broken: their callers were not found, ` +
-          'since the program or a library was built without frame pointers (try --call-graph dwarf)',
+          `since the program or a library was built without frame pointers (${advice})`,
       );
     }
     if (this.#nameless > NOTABLE_SHARE * this.#all) {

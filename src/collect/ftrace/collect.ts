@@ -21,6 +21,8 @@ export interface TraceCollection {
   details?(dir: string): Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>;
   /** Called right before the recording stops, with its folder; what it takes is recorded too, so it should be short. */
   onStopping?(dir: string): void | Promise<void>;
+  /** Called when it has stopped, before it is decoded. */
+  onStopped?(): Promise<void>;
 }
 
 /**
@@ -57,6 +59,7 @@ export async function* collectTrace(run: CollectRun<unknown>, what: TraceCollect
     if (!started) throw error;
     failure = error;
   }
+  await what.onStopped?.();
   yield* decodeRecording(dir, run.info(), run.report);
   if (failure !== undefined) throw failure;
 }

@@ -1,18 +1,12 @@
 import { sinceOrigin } from '../../common/clock.ts';
-import type { Datapoint } from '../../common/datatypes.ts';
-import { ScopeFilter, type Task, TaskTable } from '../../common/scope.ts';
 import type { Batch } from '../../common/section.ts';
-import { countsBetween, isTooFew } from '../../formats/diskstats.ts';
 import type { CollectRun } from '../collecter.ts';
-import { blockDeviceName, blockDevices, readDiskstats } from '../proc/block-devices.ts';
-import { readTasks } from '../proc/tasks.ts';
-import { type IosnoopRow, isFlush, Plausibility, parseRow } from './rows.ts';
+import { IoRows } from '../io-rows.ts';
+import { blockDeviceName, readDiskstats } from '../proc/block-devices.ts';
+import { isFlush, Plausibility, parseRow } from './rows.ts';
 import { IosnoopSession } from './session.ts';
 import { TraceClock } from './trace-clock.ts';
 
-/** Rows come by completion and are sorted by issue; an I/O that takes longer than this comes too late for its place. */
-const LONGEST_IO_NS = 60e9;
-const FLUSH_ROWS = 8192;
 const MEASURE_ROWS = 1024;
 
 /** Collects disk latencies by iosnoop, in the shape of the interface's section. Ends with `run.stop`. */
@@ -62,22 +56,15 @@ export async function* collectIosnoop(run: CollectRun<unknown>): AsyncGenerator<
 /** Turns lines into datapoints in the order of issue. */
 class Rows {
   readonly #plausibility = new Plausibility();
-  readonly #tasks: LiveTasks;
+  readonly #rows: IoRows;
   readonly #devices = new Map<string, string>();
-  /** I/Os by `MAJ,MIN`, in scope or not; flushes are not counted. */
-  readonly #seen = new Map<string, number>();
-  #waiting: Datapoint[] = [];
-  #newest = 0;
-  #given = Number.NEGATIVE_INFINITY;
-  #late = 0;
-  #negative = 0;
   #count = 0;
 
   constructor(
     private readonly run: CollectRun<unknown>,
     private readonly clock: TraceClock,
   ) {
-    this.#tasks = new LiveTasks(run);
+    this.#rows = new IoRows(run, 'iosnoop');
   }
 
   *add(line: string): Generator<Batch> {
@@ -88,84 +75,34 @@ class Rows {
     }
     if (this.#count++ % MEASURE_ROWS === 0) this.clock.measure();
     this.#plausibility.add(row);
-    if (!isFlush(row)) this.#seen.set(row.dev, (this.#seen.get(row.dev) ?? 0) + 1);
-    if (row.end < row.start) {
-      this.#negative++;
-      return;
-    }
-    if (!this.#tasks.keeps(row.tid, row.comm)) return;
-    const point = this.#datapoint(row);
-    if (point.x < this.#given) {
-      this.#late++;
-      return;
-    }
-    this.#waiting.push(point);
-    this.#newest = Math.max(this.#newest, point.x);
-    if (this.#waiting.length % FLUSH_ROWS === 0) yield* this.#flush(this.#newest - LONGEST_IO_NS / 1e9);
+    const issued = sinceOrigin(this.run.clock, this.clock.monotonic(row.start));
+    yield* this.#rows.add({
+      issued,
+      nanoseconds: row.end - row.start,
+      comm: row.comm,
+      pid: undefined,
+      tid: row.tid,
+      op: row.op,
+      dev: this.#deviceName(row.dev),
+      sector: row.sector,
+      bytes: row.bytes,
+      isFlush: isFlush(row),
+    });
   }
 
-  *rest(): Generator<Batch> {
-    yield* this.#flush(Number.POSITIVE_INFINITY);
+  rest(): Generator<Batch> {
+    return this.#rows.rest();
   }
 
   /** Says what is wrong with the rows; `before` and `after` are the texts of /proc/diskstats around them. */
   report(before: string, after: string): void {
-    const { report } = this.run;
     const implausible = this.#plausibility.verdict();
-    if (implausible !== undefined) report.distrust(implausible);
-    if (after !== '') this.#compare(before, after);
-    if (this.#negative > 0)
-      report.distrust(`${this.#negative} I/Os left out that iosnoop says ended before they began`);
-    if (this.run.scope.root !== undefined) {
-      report.warn(
-        'iosnoop does not tell of new processes: I/Os of children of the command that lived less than 0.5 s may be missing',
-      );
-    }
-    if (this.#late > 0) report.warn(`${this.#late} I/Os left out that took longer than ${LONGEST_IO_NS / 1e9} s`);
+    if (implausible !== undefined) this.run.report.distrust(implausible);
+    this.#rows.report(before, after);
   }
 
   close(): void {
-    this.#tasks.close();
-  }
-
-  /** iosnoop drops I/Os without a word: those of programs whose name has a space, for one. */
-  #compare(before: string, after: string): void {
-    for (const device of blockDevices().requestBased) {
-      // Empty writes that ask for a flush have no row; at most as many flushes were done as were asked for.
-      const { requests, flushes } = countsBetween(before, after, device);
-      const seen = this.#seen.get(device.replace(':', ',')) ?? 0;
-      if (!isTooFew(seen, requests - flushes)) continue;
-      this.run.report.distrust(
-        `${blockDeviceName(device)}: iosnoop printed ${seen} I/Os, but /proc/diskstats counted ${requests - flushes} or more`,
-      );
-    }
-  }
-
-  *#flush(before: number): Generator<Batch> {
-    this.#waiting.sort((a, b) => a.x - b.x);
-    const end = this.#waiting.findIndex((point) => point.x >= before);
-    const records = end < 0 ? this.#waiting : this.#waiting.slice(0, end);
-    this.#waiting = end < 0 ? [] : this.#waiting.slice(end);
-    this.#given = records.at(-1)?.x ?? this.#given;
-    if (records.length > 0) yield { section: 0, records };
-  }
-
-  #datapoint(row: IosnoopRow): Datapoint {
-    const issued = sinceOrigin(this.run.clock, this.clock.monotonic(row.start));
-    return {
-      x: issued / 1e9,
-      y: (row.end - row.start) / 1e6,
-      info: [
-        row.comm,
-        `${this.#tasks.pidOf(row.tid)}`,
-        `${row.tid}`,
-        row.op,
-        this.#deviceName(row.dev),
-        row.sector === undefined ? '' : `${row.sector}`,
-        `${row.bytes}`,
-        '',
-      ],
-    };
+    this.#rows.close();
   }
 
   #deviceName(dev: string): string {
@@ -175,42 +112,5 @@ class Rows {
       this.#devices.set(dev, name);
     }
     return name;
-  }
-}
-
-const LOOK_MS = 500;
-
-/** Who is whose thread and child, as /proc shows it from time to time: iosnoop's rows have a thread id alone. */
-class LiveTasks {
-  readonly #known: Map<number, Task>;
-  readonly #timer: NodeJS.Timeout;
-  #table = new TaskTable();
-  #filter: ScopeFilter | undefined;
-
-  constructor(private readonly run: CollectRun<unknown>) {
-    this.#known = new Map(run.info().tasks.map((task) => [task.tid, task]));
-    this.#look();
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
-  }
-
-  pidOf(tid: number): number {
-    return this.#table.pidOf(tid);
-  }
-
-  keeps(tid: number, comm: string): boolean {
-    const { scope } = this.run.info();
-    // The scope has the pid of the user's command only when that has started.
-    if (this.#filter?.scope !== scope) this.#filter = new ScopeFilter(scope, this.#table);
-    return this.#filter.keeps(tid, comm);
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-  }
-
-  #look(): void {
-    for (const task of readTasks()) this.#known.set(task.tid, task);
-    this.#table = new TaskTable(this.#known.values());
-    this.#filter = undefined;
   }
 }

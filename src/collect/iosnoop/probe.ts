@@ -1,13 +1,10 @@
-import { closeSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, MarpleError } from '../../common/errors.ts';
 import type { Probe } from '../collecter.ts';
+import { writeToDisk } from '../disk-activity.ts';
 import { type IosnoopRow, isImplausible, parseRow } from './rows.ts';
 import { IosnoopSession } from './session.ts';
 
-/** f_type of tmpfs, statfs(2): a file there makes no disk I/O. */
-const TMPFS = 0x01021994;
 const WRITES = 20;
 const SETTLE_MS = 300;
 
@@ -20,7 +17,7 @@ export async function probeIosnoop(tempDir: string): Promise<Probe> {
     const rows: IosnoopRow[] = [];
     const stop = async (): Promise<void> => {
       await sleep(SETTLE_MS / 3);
-      writeToDisk(tempDir);
+      await writeToDisk(tempDir, WRITES);
       await sleep(SETTLE_MS);
       await running.stop();
     };
@@ -37,21 +34,5 @@ export async function probeIosnoop(tempDir: string): Promise<Probe> {
     return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
   } finally {
     await session?.close();
-  }
-}
-
-/** Some writes that reach the disk. */
-function writeToDisk(tempDir: string): void {
-  const folder = [tempDir, '/var/tmp'].find((path) => statfsSync(path).type !== TMPFS) ?? tempDir;
-  const path = join(folder, `marple-probe-${process.pid}`);
-  const fd = openSync(path, 'wx', 0o600);
-  try {
-    for (let i = 0; i < WRITES; i++) {
-      writeSync(fd, Buffer.alloc(4096, i), 0, 4096, i * 4096);
-      fsyncSync(fd);
-    }
-  } finally {
-    closeSync(fd);
-    rmSync(path, { force: true });
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { parseDiskstats } from '../../formats/diskstats.ts';
 
 export interface BlockDevices {
   /** Names by `MAJ:MIN`. */
@@ -31,4 +32,10 @@ export function blockDeviceName(number: string): string {
 /** The text of /proc/diskstats. */
 export function readDiskstats(): string {
   return readFileSync('/proc/diskstats', 'utf8');
+}
+
+/** Requests that the devices with a queue have completed until now. */
+export function completedRequests(): number {
+  const counts = parseDiskstats(readDiskstats());
+  return blockDevices().requestBased.reduce((sum, device) => sum + (counts.get(device)?.requests ?? 0), 0);
 }
