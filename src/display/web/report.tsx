@@ -77,7 +77,7 @@ export function Report({ data }: { readonly data: PageData }) {
       ) : tab.id === 'processes' ? (
         <Processes data={data} filters={history.filters} select={select} />
       ) : tab.id === 'findings' ? (
-        <Findings data={data} show={(finding) => finding.select.forEach(select)} />
+        <Findings data={data} show={(finding) => select(...finding.select)} />
       ) : (
         <About data={data} />
       )}
