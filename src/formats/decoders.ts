@@ -14,6 +14,7 @@ const DECODERS = new Map<string, () => Promise<{ readonly decode: Decoder }>>([
   ['ftrace-diskblockrq', () => import('./diskblockrq.ts')],
   ['perf-diskblockrq', () => import('./diskblockrq.ts')],
   ['ftrace-ipc', () => import('./ftrace-ipc.ts')],
+  ['perf-ipc', () => import('./perf-ipc.ts')],
 ]);
 
 /**
