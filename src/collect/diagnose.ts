@@ -10,7 +10,7 @@ export interface Diagnosis {
   readonly settings: readonly Finding[];
 }
 
-/** A setting, with the interfaces that it matters to. */
+/** A setting, with the interfaces that it matters to: their tool, or one that was passed over for it, hangs on it. */
 export interface Finding extends Omit<KernelSetting, 'tools'> {
   readonly interfaces: readonly string[];
 }
@@ -32,9 +32,13 @@ export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
   await saveMemory(memory);
   const settings = (await readKernelSettings()).map(({ tools, ...setting }) => ({
     ...setting,
-    interfaces: collecters
-      .filter(({ description }) => description.tools.some(({ name }) => tools.test(name)))
-      .map(({ description }) => description.interface),
+    interfaces: interfaces
+      .filter((choice) => triedTools(choice).some((tool) => tools.test(tool)))
+      .map((choice) => choice.interface),
   }));
-  return { interfaces, settings: settings.filter((setting) => setting.interfaces.length > 0) };
+  return { interfaces, settings };
+}
+
+function triedTools({ tool, passedOver }: Choice): string[] {
+  return [...passedOver.map((passed) => passed.tool), ...(tool === undefined ? [] : [tool])];
 }

@@ -73,11 +73,11 @@ export function doctorText({ interfaces, settings }: Diagnosis): string {
     ]),
   );
   const found = table(
-    [{ title: 'setting' }, { title: 'value', shrinks: true }, { title: 'matters to', shrinks: true }],
+    [{ title: 'setting' }, { title: 'value' }, { title: 'matters to', shrinks: true }],
     settings.map((setting) => [
       setting.cost === undefined ? setting.name : `${setting.name} !`,
       setting.value,
-      setting.interfaces.length === interfaces.length ? 'all' : setting.interfaces.join(', '),
+      setting.interfaces.length === interfaces.length ? 'all' : setting.interfaces.join(', ') || '-',
     ]),
   );
   const costs = settings.flatMap(({ name, cost, command }: Finding) =>
