@@ -17,8 +17,8 @@ export function reasonOf(state: string): OffCpuReason | undefined {
 
 const IDLE = 0;
 
-/** Whether a task leaves its CPU here, so that a block begins; being idle is none. */
-export function leaves({ tid, time, isOut }: FileSwitch): boolean {
+/** Whether a block begins here: a task leaves its CPU. What the idle task does is none. */
+export function beginsBlock({ tid, time, isOut }: FileSwitch): boolean {
   return isOut && tid > IDLE && time !== undefined;
 }
 
@@ -70,18 +70,20 @@ export class OffCpuTimes {
   readonly #fresh = new Set<number>();
   /** Tasks that were seen on a CPU: one that comes and is neither fresh nor was seen had left before. */
   readonly #seen = new Set<number>();
-  #started = false;
+  readonly #lastSamples = new Map<number, number>();
   #last = 0;
 
-  /** The recording begins with its first sample: perf notes switches some moments before. */
+  /** Records in the order of their times. What is before the first sample is not looked at: perf notes switches a while earlier. */
   add(record: FileRecord): void {
-    this.#started ||= record.kind === 'sample';
-    if (!this.#started) return;
+    if (this.#lastSamples.size === 0 && record.kind !== 'sample') return;
     if ('time' in record && record.time !== undefined && record.time > this.#last) this.#last = record.time;
     switch (record.kind) {
+      case 'sample':
+        if (record.cpu !== undefined && record.time !== undefined) this.#lastSamples.set(record.cpu, record.time);
+        return;
       case 'switch':
         if (record.time === undefined || record.tid <= IDLE) return;
-        if (leaves(record)) this.#leave(record.tid, record.time);
+        if (record.isOut) this.#leave(record.tid, record.time);
         else this.#come(record.tid, record.time);
         return;
       case 'fork':
@@ -111,6 +113,11 @@ export class OffCpuTimes {
       this.#times.set(block, this.#last - since);
     }
     this.#open.clear();
+  }
+
+  /** Whether samples of a CPU came later still: where none do its recording had ended, though switches are still noted. */
+  isSampledAfter(cpu: number, time: number): boolean {
+    return (this.#lastSamples.get(cpu) ?? 0) > time;
   }
 
   /** Nanoseconds that a block lasts; undefined where it is left out. */

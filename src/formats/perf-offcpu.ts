@@ -7,7 +7,7 @@ import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { parseFormat, type RawRecord } from './event-format.ts';
 import { foldSample, rootFrame } from './folding.ts';
-import { leaves, type OffCpuReason, OffCpuTimes, reasonOf } from './off-cpu.ts';
+import { beginsBlock, type OffCpuReason, OffCpuTimes, reasonOf } from './off-cpu.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
 import { type NamedSwitch, perfSamples, type TimedSample } from './perf-samples.ts';
 import type { Recording, RunInfo } from './recording.ts';
@@ -39,6 +39,8 @@ export function guardFile(dir: string): string {
 const STACKS = 0;
 const EVENTS = 1;
 const BATCH = 4096;
+/** Frames of the tracing itself, which are the innermost where several listen to sched_switch. */
+const TRACING = /^(__traceiter_|perf_trace_|trace_event_raw_)/;
 const NO_STACK = '[stack not recorded]';
 
 /**
@@ -63,7 +65,8 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   if (path === undefined) return;
 
   const times = new OffCpuTimes();
-  const decoder = new OffCpuDecoder(times, state, run);
+  const guard = readGuard(dir);
+  const decoder = new OffCpuDecoder(times, state, guard.at(-1)?.step === 'without-event', run);
   for await (const records of perfSamples(path, BigInt(run.origin), report, (record) => times.add(record))) {
     // The first reading is over: all times are known.
     times.finish();
@@ -77,7 +80,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   }
   yield* batches(decoder.stacks());
   decoder.report(report);
-  reportGuard(readGuard(dir), BigInt(run.origin), details.maxMbPerS, report);
+  reportGuard(guard, BigInt(run.origin), details.maxMbPerS, report);
 }
 
 function readState(dir: string, formatText: string, report: Report): (event: RawRecord) => string {
@@ -109,7 +112,9 @@ class OffCpuDecoder {
   /** The last sched_switch of each CPU: the switch that perf notes right behind it is the same. */
   readonly #leaving = new Map<number, TimedSample>();
   #events: EventData[] = [];
-  #started = false;
+  /** CPUs whose recording has begun; some begin moments before others. */
+  readonly #begun = new Set<number>();
+  #early = 0;
   #block = 0;
   #stackless = 0;
   #stacklessTime = 0;
@@ -117,6 +122,8 @@ class OffCpuDecoder {
   constructor(
     readonly times: OffCpuTimes,
     readonly state: (event: RawRecord) => string,
+    /** Whether stacks were left out at the end. */
+    readonly endsWithoutStacks: boolean,
     run: RunInfo,
   ) {
     this.#tasks = new TaskTable(run.tasks);
@@ -124,8 +131,10 @@ class OffCpuDecoder {
   }
 
   sample(sample: TimedSample): void {
-    this.#started = true;
-    if (sample.sample.cpu !== undefined) this.#leaving.set(sample.sample.cpu, sample);
+    const { cpu } = sample.sample;
+    if (cpu === undefined) return;
+    this.#begun.add(cpu);
+    this.#leaving.set(cpu, sample);
   }
 
   fork(tid: number, pid: number, parentPid: number, comm: string): void {
@@ -134,26 +143,40 @@ class OffCpuDecoder {
   }
 
   switched(record: NamedSwitch): void {
-    if (!this.#started || !leaves(record)) return;
-    const { cpu, pid, tid, comm, isPreempted } = record;
+    const { cpu, time } = record;
+    if (this.#begun.size === 0 || !beginsBlock(record) || cpu === undefined || time === undefined) return;
     const weight = this.times.timeOf(this.#block++);
-    const sample = cpu === undefined ? undefined : this.#leaving.get(cpu);
-    if (cpu !== undefined) this.#leaving.delete(cpu);
-    const time = record.time ?? 0;
-    if (weight === undefined || time < 0 || !this.#filter.keeps(pid, comm)) return;
-    const seen = sample?.sample.tid === tid ? sample : undefined;
-    const reason = seen?.raw === undefined ? unseenReason(isPreempted) : reasonOf(this.state(seen.raw));
-    if (reason === undefined) return;
-    if (seen === undefined) {
-      this.#stackless++;
-      this.#stacklessTime += weight;
-    } else {
-      this.#quality.judge(seen.sample.frames);
+    const sample = this.#leaving.get(cpu);
+    this.#leaving.delete(cpu);
+    const { pid, tid, comm } = record;
+    if (weight === undefined || !this.#filter.keeps(pid, comm)) return;
+    if (!this.#begun.has(cpu)) {
+      this.#early++;
+      return;
     }
-    const frames = seen === undefined ? [rootFrame({ comm, pid, tid }), NO_STACK] : foldSample(seen.sample);
-    const stack = this.#table.add([frames[0] as string, `[${reason}]`, ...frames.slice(1)], weight);
-    const datum = [`${stack}`, `${cpu ?? ''}`, `${pid}`, `${tid}`, `${weight}`];
-    this.#events.push({ time, type: reason, datum });
+    const leaving = sample?.sample.tid === tid ? sample : undefined;
+    const reason = leaving?.raw === undefined ? unseenReason(record) : reasonOf(this.state(leaving.raw));
+    if (reason === undefined) return;
+    const frames = leaving === undefined ? this.#noFrames(record, time, weight) : this.#frames(leaving);
+    if (frames === undefined) return;
+    const stack = this.#table.add([rootFrame({ comm, pid, tid }), `[${reason}]`, ...frames], weight);
+    this.#events.push({ time, type: reason, datum: [`${stack}`, `${cpu}`, `${pid}`, `${tid}`, `${weight}`] });
+  }
+
+  /** Root first, without the process and without what belongs to the tracing itself. */
+  #frames({ sample }: TimedSample): string[] {
+    const traced = sample.frames.findIndex(({ symbol }) => !TRACING.test(symbol));
+    const frames = traced > 0 ? sample.frames.slice(traced) : sample.frames;
+    this.#quality.judge(frames);
+    return foldSample({ ...sample, frames }).slice(1);
+  }
+
+  /** Undefined where the recording of the CPU had ended. */
+  #noFrames({ cpu }: NamedSwitch, time: number, weight: number): string[] | undefined {
+    if (!this.endsWithoutStacks && !this.times.isSampledAfter(cpu ?? 0, time)) return undefined;
+    this.#stackless++;
+    this.#stacklessTime += weight;
+    return [NO_STACK];
   }
 
   /** The events since the last call. */
@@ -168,7 +191,8 @@ class OffCpuDecoder {
   }
 
   report(report: Report): void {
-    const { cut, cutTime, early, unpaired } = this.times;
+    const { cut, cutTime, unpaired } = this.times;
+    const early = this.times.early + this.#early;
     if (cut > 0) {
       report.note(
         `${cut} tasks of the machine were off their CPU when the recording ended: their time counts until then (${seconds(cutTime)} in all)`,
@@ -181,7 +205,7 @@ class OffCpuDecoder {
     }
     if (unpaired > 0) {
       report.warn(
-        `of ${unpaired} times off a CPU the beginning or the end is missing in perf's file; they are not in the data`,
+        `${unpaired} times a task came to a CPU or left it twice in a row: what was between is missing in perf's file, and is not in the data`,
       );
     }
     if (this.#stackless > 0) {
@@ -195,12 +219,12 @@ class OffCpuDecoder {
         `${this.lost} records were lost: perf could not write as fast as they came; who was off a CPU then is not in the data`,
       );
     }
-    this.#quality.report(report);
+    this.#quality.report(report, 'the function that waits is shown, who called it is not');
   }
 }
 
 /** Without sched_switch only perf's own note is there, which knows whether the task could have gone on. */
-function unseenReason(isPreempted: boolean): OffCpuReason {
+function unseenReason({ isPreempted }: NamedSwitch): OffCpuReason {
   return isPreempted ? 'runnable' : 'blocked';
 }
 
