@@ -39,6 +39,9 @@ export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
   return { interfaces, settings };
 }
 
-function triedTools({ tool, passedOver }: Choice): string[] {
-  return [...passedOver.map((passed) => passed.tool), ...(tool === undefined ? [] : [tool])];
+/** As INTERFACE/TOOL. */
+function triedTools({ interface: name, tool, passedOver }: Choice): string[] {
+  return [...passedOver.map((passed) => passed.tool), ...(tool === undefined ? [] : [tool])].map(
+    (each) => `${name}/${each}`,
+  );
 }

@@ -19,12 +19,16 @@ export interface KernelSetting {
   readonly cost?: string;
   /** The command that would change it. */
   readonly command?: string;
-  /** Tools that hang on it, by name. */
+  /** What hangs on it, as INTERFACE/TOOL. */
   readonly tools: RegExp;
 }
 
-const PERF = /^perf/;
-const BPF = /^(bpftrace|bcc|biosnoop|tcptracer|libbpf|mallocstacks|memleak)/;
+const PERF = /\/perf/;
+const BPF = /\/(bpftrace|bcc|biosnoop|tcptracer|libbpf|mallocstacks|memleak)/;
+const SAMPLING = /^(callstack|memevents)\/perf/;
+const STACKS = /^(callstack|offcpu|memevents|disklat|perf_malloc)\/(perf|bcc|bpftrace)/;
+const BUFFERS = /\/(perf|bpftrace|bcc|biosnoop|tcptracer|libbpf|mallocstacks|memleak)/;
+const TRACING = /\/(ftrace|iosnoop|perf|bpftrace|bcc|biosnoop|tcptracer|libbpf)/;
 const ANY = /./;
 
 /**
@@ -57,16 +61,10 @@ export async function readKernelSettings(): Promise<KernelSetting[]> {
     await dynamicProbes(UPROBES, isRoot),
     btf(),
     await hardwareCounters(),
-    limit(
-      'memlock',
-      'Max locked memory',
-      /^(perf|bcc|bpftrace|biosnoop|tcptracer|libbpf|mallocstacks|memleak)/,
-      64 * 1024,
-      {
-        cost: 'older kernels charge the maps of BPF programs, and perf its buffers, to it: they may be refused',
-        command: 'ulimit -l unlimited',
-      },
-    ),
+    limit('memlock', 'Max locked memory', BUFFERS, 64 * 1024, {
+      cost: 'older kernels charge the maps of BPF programs, and perf its buffers, to it: they may be refused',
+      command: 'ulimit -l unlimited',
+    }),
     limit('open files', 'Max open files', PERF, 64 + 4 * cpus().length * 8, {
       cost: 'perf opens a file for each CPU and event, and may run out of them',
       command: 'ulimit -n 65536',
@@ -104,7 +102,7 @@ function kptrRestrict(): KernelSetting {
   return setting(
     'kernel.kptr_restrict',
     value,
-    /^(perf|bcc|bpftrace)/,
+    STACKS,
     cost,
     'sudo sysctl kernel.kptr_restrict=0 kernel.perf_event_paranoid=1',
   );
@@ -116,7 +114,7 @@ function sampleRate(): KernelSetting {
   return setting(
     'kernel.perf_event_max_sample_rate',
     value,
-    PERF,
+    SAMPLING,
     rate < 1000 ? `no more than ${rate} samples a second: the kernel lowered it, or it was set so` : undefined,
     'sudo sysctl kernel.perf_event_max_sample_rate=100000',
   );
@@ -141,7 +139,7 @@ function perfMaxStack(): KernelSetting {
   return setting(
     'kernel.perf_event_max_stack',
     value,
-    PERF,
+    STACKS,
     depth < 127 ? `call stacks are cut at ${depth} frames` : undefined,
     'sudo sysctl kernel.perf_event_max_stack=127',
   );
@@ -177,7 +175,7 @@ function seccomp(): KernelSetting {
 }
 
 async function tracefs(): Promise<KernelSetting> {
-  const tools = /^(ftrace|iosnoop|perf|bpftrace|bcc|biosnoop|tcptracer|libbpf)/;
+  const tools = TRACING;
   const root = mountedTracefs();
   if (root !== undefined) return { name: 'tracefs', value: root, tools };
   try {
@@ -209,7 +207,7 @@ const KPROBES: DynamicProbe = {
   file: 'kprobe_events',
   place: 'kernel_clone',
   option: 'CONFIG_KPROBE_EVENTS',
-  tools: /^(bcc|biosnoop|tcptracer|libbpf)/,
+  tools: /\/(bcc|biosnoop|tcptracer|libbpf)/,
   without: 'tools that hook kernel functions do not work; those on trace events do',
 };
 const UPROBES: DynamicProbe = {
@@ -217,7 +215,7 @@ const UPROBES: DynamicProbe = {
   file: 'uprobe_events',
   place: `${findExecutable('true', { optional: true }) ?? process.execPath}:0x40`,
   option: 'CONFIG_UPROBE_EVENTS',
-  tools: /^(bcc|bpftrace|perf|mallocstacks|memleak)/,
+  tools: /^(mallocstacks|memleak|perf_malloc)\//,
   without: 'functions of programs and libraries (malloc) cannot be probed',
 };
 
@@ -274,7 +272,7 @@ function btf(): KernelSetting {
 /** Counts cycles for a moment. */
 async function hardwareCounters(): Promise<KernelSetting> {
   const name = 'hardware counters';
-  const tools = PERF;
+  const tools = SAMPLING;
   const cost =
     'call stacks are sampled by a timer (cpu-clock) instead of cycles, and memory loads and stores cannot be seen';
   const command = 'on a virtual machine: have the host pass its PMU on; else none';

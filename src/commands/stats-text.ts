@@ -11,6 +11,7 @@ import { formatCount, formatShare, formatValue, plural, shorten, wrap } from '..
 import { type TableColumn, table, WIDTH } from './table.ts';
 
 const INDENT = '  ';
+const MIB = 2 ** 20;
 
 /** A file in numbers, for a person: the most important first, lines of at most 100 characters. */
 export function statsText(sections: readonly SectionStats[]): string {
@@ -127,11 +128,19 @@ function trendBlocks({ label, unit, all, processes, growing }: TrendStats): stri
   ];
 }
 
-function stackBlocks({ label, unit, total, idle, unique, broken, ...lists }: StackStats): string[][] {
+/** Nanoseconds and bytes are too long to read. */
+function readable(unit: string): { readonly unit: string; readonly format: (weight: number) => string } {
+  if (unit === 'ns') return { unit: 's', format: (weight) => formatValue(weight / 1e9) };
+  if (unit === 'bytes') return { unit: 'MiB', format: (weight) => formatValue(weight / MIB) };
+  return { unit, format: formatCount };
+}
+
+function stackBlocks({ label, total, idle, unique, broken, ...lists }: StackStats): string[][] {
+  const { unit, format } = readable(lists.unit);
   const share = (weight: number) => formatShare(weight, total);
   const summary = [
-    `${INDENT}${formatCount(total)} ${unit} in ${plural(unique, 'different stack')}` +
-      (idle > 0 ? `, and ${formatCount(idle)} idle (${formatShare(idle, idle + total)} of all)` : ''),
+    `${INDENT}${format(total)} ${unit} in ${plural(unique, 'different stack')}` +
+      (idle > 0 ? `, and ${format(idle)} idle (${formatShare(idle, idle + total)} of all)` : ''),
     ...(broken.unique === 0
       ? []
       : [
@@ -142,19 +151,13 @@ function stackBlocks({ label, unit, total, idle, unique, broken, ...lists }: Sta
     block(
       title,
       right('self', '%', 'total', '%'),
-      entries.map(({ name, self, total: whole }) => [
-        name,
-        formatCount(self),
-        share(self),
-        formatCount(whole),
-        share(whole),
-      ]),
+      entries.map(({ name, self, total: whole }) => [name, format(self), share(self), format(whole), share(whole)]),
     );
   const shares = (title: string, entries: readonly Share[]) =>
     block(
       title,
-      right(label, '%'),
-      entries.map(({ name, weight }) => [name, formatCount(weight), share(weight)]),
+      right(label === unit ? unit : `${label} (${unit})`, '%'),
+      entries.map(({ name, weight }) => [name, format(weight), share(weight)]),
     );
   return [
     summary,
@@ -164,8 +167,6 @@ function stackBlocks({ label, unit, total, idle, unique, broken, ...lists }: Sta
     ...shares('by process', lists.processes),
   ];
 }
-
-const MIB = 2 ** 20;
 
 function ramBlocks({ total, zones, uses, processes }: RamStats): string[][] {
   const cells = ({ weight }: Share): string[] => [formatValue(weight / MIB), formatShare(weight, total)];

@@ -50,6 +50,8 @@ interface Open {
   readonly client: string;
   connect: boolean;
   accept: boolean;
+  /** The end that closed it first. The other may still send, receive and close. */
+  closedBy: string | undefined;
 }
 
 class Pair {
@@ -119,7 +121,7 @@ export class ConnectionCounter {
       case 'connect':
       case 'accept': {
         const known = this.#open.get(key);
-        if (known !== undefined && !known[type]) {
+        if (known !== undefined && !known[type] && known.closedBy === undefined) {
           known[type] = true;
           this.#name(known.pair, type === 'connect' ? own : other, type === 'connect' ? other : own);
           break;
@@ -131,9 +133,13 @@ export class ConnectionCounter {
         break;
       }
       case 'close': {
-        const closing = this.#open.get(key) ?? undefined;
-        if (closing === undefined) break;
-        this.#open.delete(key);
+        const closing = this.#open.get(key) ?? this.#followUnopened(key, own, other);
+        const by = endName(own);
+        if (closing.closedBy !== undefined) {
+          if (closing.closedBy !== by) this.#open.delete(key);
+          break;
+        }
+        closing.closedBy = by;
         closing.pair.closed++;
         this.#closed++;
         break;
@@ -163,7 +169,7 @@ export class ConnectionCounter {
     this.#made = [peerName(client), peerName(server), server.port];
     const pair = this.#pairs.of([ofProcess(client), ofProcess(server), ...this.#made].join('\0'));
     this.#name(pair, client, server);
-    const open: Open = { pair, client: endName(client), connect: false, accept: false };
+    const open: Open = { pair, client: endName(client), connect: false, accept: false, closedBy: undefined };
     this.#open.delete(key);
     this.#open.set(key, open);
     if (this.#open.size > MOST_OPEN) this.#open.delete(this.#open.keys().next().value as string);

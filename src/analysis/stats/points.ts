@@ -65,13 +65,13 @@ export class PointCounter {
       label: this.header.y?.label ?? 'y',
       unit: this.header.y?.unit ?? '',
       all: this.#all.summary(),
-      processes: largest(this.#processes.all(), top, ({ totals }) => totals.count).map(({ name, totals }) => ({
+      processes: mostThenLargest(this.#processes.all(), top, ({ totals }) => totals).map(({ name, totals }) => ({
         ...name,
         ...totals.summary(),
       })),
       by: this.#by.map(({ field, groups }) => ({
         field,
-        groups: largest(groups.all(), top, ({ count }) => count).map((group) => ({
+        groups: mostThenLargest(groups.all(), top, (group) => group).map((group) => ({
           name: group.name,
           ...group.summary(),
         })),
@@ -84,4 +84,10 @@ class NamedSummariser extends Summariser {
   constructor(readonly name: string) {
     super('group');
   }
+}
+
+/** Those with the most values first; of equally many, those with the largest sum. */
+function mostThenLargest<Group>(groups: Iterable<Group>, top: number, of: (group: Group) => Summariser): Group[] {
+  const bySum = largest(groups, Number.POSITIVE_INFINITY, (group) => of(group).sum);
+  return largest(bySum, top, (group) => of(group).count);
 }

@@ -24,7 +24,7 @@ export interface StackStats {
   readonly idle: number;
   /** Different stacks. */
   readonly unique: number;
-  /** Stacks that look broken: without a function, with an outermost one that has no name, or with one that is nobody's caller. */
+  /** Stacks that look broken: their user part begins with a function without a name, or is one in which no thread begins. */
   readonly broken: { readonly unique: number; readonly weight: number };
   readonly processes: readonly Share[];
   /** Why tasks were off the CPU; empty in sections that tell no reasons. */
@@ -122,15 +122,25 @@ function newFunction(name: string): FunctionTotals {
 
 /** A frame without a symbol is its module in brackets. */
 const NAMELESS = /^\[.*\]$/;
-/** Functions in which threads begin, in user space and in the kernel. */
+/** Functions in which threads begin. */
 const ENTRY =
-  /^(_start|_dl_start(_user)?|main|__libc_start_\w+|start_thread|_*clone3?|runtime\..*|ret_from_fork\w*|\w*entry_\w*|\w*syscall\w*|secondary_startup\w*)$/;
+  /^(_start|_dl_start(_user)?|main|__libc_start_\w+|start_thread|_*clone3?|runtime\.(goexit|mstart|rt0_go)(\.abi0)?)$/;
+/** Where the kernel is entered: on a system call, a fault or an interrupt, and at the beginning of its own threads. */
+const KERNEL_ENTRY =
+  /^(entry_\w+|asm_\w+|el\d\w*|ret_from_fork\w*|secondary_startup\w*|do_syscall_64|syscall_return\w*)$/;
 
+/** Names alone tell no user code from the kernel's: where the kernel was not entered, all is taken for user code. */
 function looksBroken(stack: readonly string[], start: number): boolean {
   const outermost = stack[start];
-  if (outermost === undefined || NAMELESS.test(outermost)) return true;
-  return stack.length === start + 1 && !ENTRY.test(outermost);
+  if (outermost === undefined) return true;
+  if (KERNEL_ENTRY.test(outermost)) return false;
+  if (NAMELESS.test(outermost)) return true;
+  const next = stack[start + 1];
+  return (next === undefined || KERNEL_ENTRY.test(next)) && !ENTRY.test(outermost);
 }
+
+/** Place of the mapping in a stack of memmap. */
+const MAPPING = 4;
 
 /** Gathers RamStats. */
 export class RamCounter {
@@ -148,13 +158,15 @@ export class RamCounter {
 
   constructor(readonly header: SectionHeader) {}
 
-  add({ stack: [, zone = '', use = '', process], weight }: StackData): void {
+  add({ stack, weight }: StackData): void {
     if (weight === 0) return;
     this.count++;
     this.#total += weight;
+    const [, zone = '', use = '', process = ''] = stack;
     this.#zones.add(zone, weight);
     this.#uses.of(`${zone}\0${use}`).weight += weight;
-    if (process !== undefined) this.#processes.add(process, weight);
+    // Only what belongs to a process has a mapping behind it: the fourth frame of the rest is a finer use.
+    if (stack.length > MAPPING) this.#processes.add(process, weight);
   }
 
   stats(top: number): RamStats {

@@ -24,6 +24,7 @@ describe('connections', () => {
         event(6, 'recv', server, client(4001), '100'),
         event(7, 'send', server, client(4002), '5000'),
         event(8, 'close', client(4001), server),
+        event(9, 'send', server, client(4001), '3'),
         event(9, 'close', server, client(4001)),
       ]),
     ]);
@@ -37,11 +38,11 @@ describe('connections', () => {
           opened: 2,
           closed: 1,
           bytes_to_server: 100,
-          bytes_to_client: 5000,
+          bytes_to_client: 5003,
         },
       ],
     });
-    expect(stats?.events).toMatchObject({ all: { count: 9, bytes: 5200 } });
+    expect(stats?.events).toMatchObject({ all: { count: 10, bytes: 5203 } });
   });
 
   it('of a port that is used again are two', async () => {

@@ -56,8 +56,8 @@ describe('points', () => {
     const [stats] = await statsOf([disklat(records)], { by: 'pid' });
     expect(stats?.points?.processes.map(({ comm, pid, count, sum }) => [comm, pid, count, sum])).toEqual([
       ['a', 2, 2, 5],
-      ['a', 1, 1, 1],
       ['b', 2, 1, 4],
+      ['a', 1, 1, 1],
     ]);
   });
 

@@ -42,6 +42,21 @@ describe('stacks', () => {
     ]);
   });
 
+  it('look broken where the user part has lost its callers', async () => {
+    const [stats] = await statsOf([
+      stacks('callstack', [
+        stack(1, 'a', 'poll', 'entry_SYSCALL_64_after_hwframe', 'do_syscall_64', 'do_poll'),
+        stack(2, 'a', '[libc.so.6]', 'poll', 'entry_SYSCALL_64_after_hwframe'),
+        stack(4, 'a', 'main', 'asm_exc_page_fault', 'exc_page_fault'),
+        stack(8, 'a', 'entry_SYSCALL_64_after_hwframe', 'do_syscall_64'),
+        stack(16, 'kworker', 'ret_from_fork_asm', 'ret_from_fork', 'kthread'),
+        stack(32, 'a', 'start_thread', 'run'),
+        stack(64, 'a', 'std::map<int>::find', 'compare'),
+      ]),
+    ]);
+    expect(stats?.stacks?.broken).toEqual({ unique: 2, weight: 3 });
+  });
+
   it('weigh what the filter lets through by the timed section', async () => {
     const timed = {
       header: headerOf('event', { interface: 'callstack', fields: ['stack', 'cpu', 'pid', 'tid', 'weight'] }),
