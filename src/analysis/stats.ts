@@ -1,12 +1,13 @@
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
 import { sectionNotes, sectionSeconds } from './notes.ts';
+import { isScheduling } from './scheduling.ts';
 import { type Filter, type SectionGroup, selectEvents, selectPoints, selectStacks, xIsTime } from './select.ts';
 import { ConnectionCounter, type ConnectionStats, isConnections } from './stats/connections.ts';
 import { EventCounter, type EventStats } from './stats/events.ts';
 import type { ByProcess } from './stats/groups.ts';
 import { PointCounter, type PointStats } from './stats/points.ts';
-import { isScheduling, SchedulingCounter, type SchedulingStats } from './stats/scheduling.ts';
+import { SchedulingCounter, type SchedulingStats } from './stats/scheduling.ts';
 import { RamCounter, type RamStats, StackCounter, type StackStats } from './stats/stacks.ts';
 import { TrendCounter, type TrendStats } from './stats/trends.ts';
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { type Filter, recordFields, type SectionGroup, selectEventRecords } from '../analysis/select.ts';
-import { isScheduling } from '../analysis/stats/scheduling.ts';
+import { isScheduling } from '../analysis/scheduling.ts';
 import type { EventData } from '../common/datatypes.ts';
 import { EXIT, errorMessage, MarpleError } from '../common/errors.ts';
 import { findExecutable } from '../common/executables.ts';

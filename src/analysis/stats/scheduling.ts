@@ -1,5 +1,6 @@
 import type { SectionHeader } from '../../common/header.ts';
-import type { ColumnRequest, EventColumns } from '../../common/reader.ts';
+import type { EventColumns } from '../../common/reader.ts';
+import { type Named, RUNNABLE, SCHEDULING_COLUMNS, type SpanSink, TaskFollower } from '../scheduling.ts';
 import { type Filter, remember } from '../select.ts';
 import { type ByProcess, Groups, largest, OTHERS, ProcessGroup, type ProcessName } from './groups.ts';
 import { Summariser, type Summary } from './summary.ts';
@@ -46,24 +47,6 @@ export interface ProcessTimes {
   readonly waits: readonly Wait[];
 }
 
-/** Letters of sched_switch's prev_state (include/trace/events/sched.h), and what they mean for one who waits. */
-const REASONS: Readonly<Record<string, string>> = {
-  R: 'runnable',
-  S: 'sleeping',
-  D: 'disk',
-  I: 'idle',
-  T: 'stopped',
-  t: 'traced',
-  P: 'parked',
-};
-/** The task has ended. */
-const DEAD = /^[XZ]/;
-
-const RUNNABLE = 'runnable';
-const RUNNING = 'running';
-/** Stands for the task of a CPU where it is not known. */
-const LOST = -1;
-
 class Times {
   cpu = 0;
   switches = 0;
@@ -72,22 +55,7 @@ class Times {
   readonly waits = new Map<string, number>();
 }
 
-interface TaskState {
-  comm: string;
-  /** Undefined where the filter leaves the task out. */
-  group: ProcessGroup<Times> | undefined;
-  /** RUNNING, RUNNABLE or another reason to wait; undefined where it is not known. */
-  doing: string | undefined;
-  /** Nanoseconds. */
-  since: number;
-}
-
-class Cpu {
-  /** Who runs, 0 where it is idle; undefined before the first switch. */
-  current: number | undefined;
-  since = 0;
-  /** When an event last showed that it still runs. */
-  seen = 0;
+class CpuTimes {
   busy = 0;
   idle = 0;
   other = 0;
@@ -97,40 +65,27 @@ class Cpu {
   constructor(readonly number: number) {}
 }
 
-const WANT: readonly ColumnRequest[] = [
-  { field: 'cpu', as: 'number' },
-  { field: 'pid', as: 'number' },
-  { field: 'comm', as: 'text' },
-  { field: 'other_pid', as: 'number' },
-  { field: 'other_comm', as: 'text' },
-  { field: 'state', as: 'text' },
-];
-
-/** Whether a section has what it takes. */
-export function isScheduling({ datatype, fields }: SectionHeader): boolean {
-  return datatype === 'event' && WANT.every(({ field }) => fields?.includes(field) === true);
+/** A task as the filter sees it. */
+interface TaskGroup {
+  readonly comm: string;
+  /** Undefined where the filter leaves the task out. */
+  readonly group: ProcessGroup<Times> | undefined;
 }
 
-/**
- * Follows every task through switches and wake-ups. It is given all events of the section in the order of time, those
- * outside the filter too: who runs at its beginning is known from what came before.
- */
-export class SchedulingCounter {
-  readonly want = WANT;
+/** Counts what a TaskFollower finds. It is given all events of the section in the order of time, those outside the filter too. */
+export class SchedulingCounter implements SpanSink {
+  readonly want = SCHEDULING_COLUMNS;
   readonly #from: number;
   readonly #to: number;
   readonly #pids: ReadonlySet<number> | undefined;
   readonly #matches: ((comm: string) => boolean) | undefined;
-  readonly #scope: { readonly all: boolean; readonly pids: ReadonlySet<number> };
-  readonly #tasks = new Map<number, TaskState>();
-  readonly #cpus = new Map<number, Cpu>();
+  readonly #follower: TaskFollower;
+  readonly #tasks = new Map<number, TaskGroup>();
+  readonly #cpus = new Map<number, CpuTimes>();
   readonly #groups: Groups<string, ProcessGroup<Times>>;
   readonly #latency = new Summariser('all');
   readonly #waits = new Map<string, number>();
   #comm = '';
-  #first: number | undefined;
-  #last = 0;
-  #missed = 0;
 
   constructor(
     header: SectionHeader,
@@ -141,91 +96,24 @@ export class SchedulingCounter {
     this.#to = to === undefined ? Number.POSITIVE_INFINITY : to * 1e9;
     this.#pids = pids === undefined ? undefined : new Set(pids);
     this.#matches = comm === undefined ? undefined : remember(comm);
-    this.#scope = scopeOf(header);
+    this.#follower = new TaskFollower(header, this);
     this.#groups = new Groups(
       () => new ProcessGroup(this.#comm, new Times()),
       () => new ProcessGroup(OTHERS, new Times()),
     );
   }
 
-  add({ length, time, type, columns }: EventColumns): void {
-    const [cpu, pid, comm, otherPid, otherComm, state] = columns;
-    for (let i = 0; i < length; i++) {
-      const now = time[i]!;
-      if (now > this.#to) return;
-      this.#first ??= now;
-      this.#last = now;
-      const other = { pid: otherPid!.values[i]!, comm: otherComm!.dictionary[otherComm!.values[i]!]! };
-      switch (type.dictionary[type.values[i]!]) {
-        case 'switch':
-          this.#switch(
-            now,
-            this.#cpu(cpu!.values[i]!),
-            { pid: pid!.values[i]!, comm: comm!.dictionary[comm!.values[i]!]! },
-            state!.dictionary[state!.values[i]!]!,
-            other,
-          );
-          break;
-        case 'wakeup':
-        case 'wakeup_new':
-          this.#wake(now, other);
-          break;
-        case 'lost':
-          this.#lose(now, this.#cpu(cpu!.values[i]!));
-          break;
-      }
-      const where = this.#cpu(cpu!.values[i]!);
-      if (where.current === pid!.values[i]!) where.seen = now;
-    }
+  add(events: EventColumns): void {
+    this.#follower.add(events, this.#to);
   }
 
-  #switch(now: number, cpu: Cpu, leaver: Named, state: string, comer: Named): void {
-    if (cpu.current === undefined) {
-      // It has run since the beginning: had it come later, that switch would be here.
-      this.#ran(cpu, this.#inScope(leaver.pid) ? leaver : undefined, this.#first!, now);
-    } else if (cpu.current === leaver.pid) {
-      this.#ran(cpu, leaver, cpu.since, now);
-    } else {
-      this.#displaced(cpu, now);
-    }
-    if (this.#within(now)) cpu.switches++;
-    if (leaver.pid !== 0) this.#leave(now, leaver, state);
-    if (comer.pid !== 0) this.#come(now, comer);
-    cpu.current = comer.pid;
-    cpu.since = now;
-    cpu.seen = now;
-  }
-
-  /** Another task leaves than had come: a switch between them is missing, some time after the first was last seen. */
-  #displaced(cpu: Cpu, now: number): void {
-    const gone = cpu.current!;
-    const task = this.#tasks.get(gone);
-    if (gone !== LOST) {
-      this.#missed++;
-      this.#ran(cpu, { pid: gone, comm: task?.comm ?? '' }, cpu.since, cpu.seen);
-    }
-    if (task !== undefined && gone > 0) task.doing = undefined;
-    this.#ran(cpu, undefined, cpu.seen, now);
-  }
-
-  /** From here on events of a CPU are missing: who runs there is unknown until its next switch, and what others do too. */
-  #lose(now: number, cpu: Cpu): void {
-    this.#end(cpu, now);
-    cpu.current = LOST;
-    cpu.since = now;
-    cpu.seen = now;
-    for (const task of this.#tasks.values()) {
-      if (task.doing !== RUNNING) this.#waited(task, now);
-      task.doing = undefined;
-    }
-  }
-
-  #ran(cpu: Cpu, who: Named | undefined, since: number, until: number): void {
+  ran(number: number, who: Named | undefined, since: number, until: number): void {
+    const cpu = this.#cpu(number);
     const time = this.#clip(since, until);
     if (who === undefined) cpu.unknown += time;
     else if (who.pid === 0) cpu.idle += time;
     else {
-      const { group } = this.#task(who);
+      const group = this.#groupOf(who);
       if (group === undefined) cpu.other += time;
       else {
         cpu.busy += time;
@@ -234,55 +122,35 @@ export class SchedulingCounter {
     }
   }
 
-  #leave(now: number, leaver: Named, state: string): void {
-    const task = this.#task(leaver);
-    const reason = REASONS[state[0] ?? ''] ?? (state === '' ? 'unknown' : state);
-    if (task.group !== undefined && this.#within(now)) {
-      task.group.totals.switches++;
-      if (reason === RUNNABLE) task.group.totals.preempted++;
-    }
-    task.doing = reason;
-    task.since = now;
-    if (DEAD.test(state)) this.#tasks.delete(leaver.pid);
+  switched(number: number, leaver: Named, reason: string, now: number): void {
+    if (!this.#within(now)) return;
+    this.#cpu(number).switches++;
+    const group = leaver.pid === 0 ? undefined : this.#groupOf(leaver);
+    if (group === undefined) return;
+    group.totals.switches++;
+    if (reason === RUNNABLE) group.totals.preempted++;
   }
 
-  #come(now: number, comer: Named): void {
-    const task = this.#task(comer);
-    if (task.doing === RUNNABLE && this.#within(now) && task.group !== undefined) {
-      const milliseconds = (now - task.since) / 1e6;
+  waited(task: Named, reason: string, since: number, until: number, comes: boolean): void {
+    const group = this.#groupOf(task);
+    if (group === undefined) return;
+    if (comes && reason === RUNNABLE && this.#within(until)) {
+      const milliseconds = (until - since) / 1e6;
       this.#latency.add(milliseconds);
-      task.group.totals.latency.add(milliseconds);
+      group.totals.latency.add(milliseconds);
     }
-    this.#waited(task, now);
-    task.doing = RUNNING;
-    task.since = now;
-  }
-
-  #wake(now: number, woken: Named): void {
-    const task = this.#task(woken);
-    if (task.doing === RUNNING || task.doing === RUNNABLE) return;
-    this.#waited(task, now);
-    task.doing = RUNNABLE;
-    task.since = now;
-  }
-
-  #waited({ doing, since, group }: TaskState, now: number): void {
-    if (doing === undefined || doing === RUNNING || group === undefined) return;
-    const time = this.#clip(since, now);
+    const time = this.#clip(since, until);
     if (time === 0) return;
-    for (const waits of [this.#waits, group.totals.waits]) waits.set(doing, (waits.get(doing) ?? 0) + time);
+    for (const waits of [this.#waits, group.totals.waits]) waits.set(reason, (waits.get(reason) ?? 0) + time);
   }
 
-  #task({ pid, comm }: Named): TaskState {
+  #groupOf({ pid, comm }: Named): ProcessGroup<Times> | undefined {
     let task = this.#tasks.get(pid);
-    if (task === undefined) {
-      task = { comm, group: this.#group(pid, comm), doing: undefined, since: 0 };
+    if (task === undefined || task.comm !== comm) {
+      task = { comm, group: this.#group(pid, comm) };
       this.#tasks.set(pid, task);
-    } else if (task.comm !== comm) {
-      task.comm = comm;
-      task.group = this.#group(pid, comm);
     }
-    return task;
+    return task.group;
   }
 
   #group(pid: number, comm: string): ProcessGroup<Times> | undefined {
@@ -293,18 +161,13 @@ export class SchedulingCounter {
     return group;
   }
 
-  #cpu(number: number): Cpu {
+  #cpu(number: number): CpuTimes {
     let cpu = this.#cpus.get(number);
     if (cpu === undefined) {
-      cpu = new Cpu(number);
+      cpu = new CpuTimes(number);
       this.#cpus.set(number, cpu);
     }
     return cpu;
-  }
-
-  /** Whether all switches of a task were recorded: then it has run since the beginning if none was seen. */
-  #inScope(pid: number): boolean {
-    return this.#scope.all || this.#scope.pids.has(pid);
   }
 
   #within(now: number): boolean {
@@ -316,15 +179,16 @@ export class SchedulingCounter {
   }
 
   stats(top: number): SchedulingStats {
+    const { first = 0, last, cpus } = this.#follower;
     // There may have been no event just at the end of the range that was asked for.
-    const end = Math.min(this.#to, this.#last);
-    for (const cpu of this.#cpus.values()) this.#end(cpu, end);
-    for (const task of this.#tasks.values()) this.#waited(task, end);
-    const from = Math.min(end, Math.max(this.#from, this.#first ?? 0));
+    const end = Math.min(this.#to, last);
+    this.#follower.end(end);
+    const from = Math.min(end, Math.max(this.#from, first));
     return {
       from: from / 1e9,
       to: end / 1e9,
-      cpus: [...this.#cpus.values()]
+      cpus: cpus
+        .map((number) => this.#cpu(number))
         .sort((a, b) => a.number - b.number)
         .map(({ number, busy, idle, other, unknown, switches }) => ({
           cpu: number,
@@ -344,28 +208,9 @@ export class SchedulingCounter {
         latency: totals.latency.summary(),
         waits: waitsOf(totals.waits),
       })),
-      missed: this.#missed,
+      missed: this.#follower.missed,
     };
   }
-
-  #end(cpu: Cpu, end: number): void {
-    if (cpu.current === undefined) return;
-    const task = this.#tasks.get(cpu.current);
-    const sure = cpu.current === 0 ? this.#scope.all : this.#inScope(cpu.current) && task !== undefined;
-    this.#ran(cpu, sure ? { pid: cpu.current, comm: task?.comm ?? '' } : undefined, cpu.since, end);
-    cpu.since = end;
-  }
-}
-
-interface Named {
-  readonly pid: number;
-  readonly comm: string;
-}
-
-/** Of a run with a scope, only those switches are there that a task in scope takes part in. */
-function scopeOf({ scope }: SectionHeader): { all: boolean; pids: ReadonlySet<number> } {
-  const pids = Array.isArray(scope?.['pids']) ? scope['pids'].filter((pid) => typeof pid === 'number') : [];
-  return { all: scope?.['system_wide'] !== false, pids: new Set(pids) };
 }
 
 function waitsOf(waits: ReadonlyMap<string, number>): Wait[] {

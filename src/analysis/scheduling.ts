@@ -1,0 +1,265 @@
+import type { SectionHeader } from '../common/header.ts';
+import type { ColumnRequest, EventColumns } from '../common/reader.ts';
+
+/*
+ * What tasks and CPUs did, from the events of cpusched: statistics count it and the timeline draws it, so that both say
+ * the same. What the events mean is told in docs/interfaces.md.
+ */
+
+/** The columns that a TaskFollower is given. */
+export const SCHEDULING_COLUMNS: readonly ColumnRequest[] = [
+  { field: 'cpu', as: 'number' },
+  { field: 'pid', as: 'number' },
+  { field: 'comm', as: 'text' },
+  { field: 'other_pid', as: 'number' },
+  { field: 'other_comm', as: 'text' },
+  { field: 'state', as: 'text' },
+];
+
+/** Whether a section has what it takes. */
+export function isScheduling({ datatype, fields }: SectionHeader): boolean {
+  return datatype === 'event' && SCHEDULING_COLUMNS.every(({ field }) => fields?.includes(field) === true);
+}
+
+/** Letters of sched_switch's prev_state (include/trace/events/sched.h), and what they mean for one who waits. */
+const REASONS: Readonly<Record<string, string>> = {
+  R: 'runnable',
+  S: 'sleeping',
+  D: 'disk',
+  I: 'idle',
+  T: 'stopped',
+  t: 'traced',
+  P: 'parked',
+};
+/** The task has ended. */
+const DEAD = /^[XZ]/;
+
+/** Waiting for a CPU. */
+export const RUNNABLE = 'runnable';
+const RUNNING = 'running';
+/** Stands for the task of a CPU where it is not known. */
+const LOST = -1;
+
+export interface Named {
+  readonly pid: number;
+  readonly comm: string;
+}
+
+/** Is told of each span of time when it ends; times are nanoseconds. */
+export interface SpanSink {
+  /** What ran on a CPU: a task, or the idle task (pid 0). Undefined where it cannot be told. */
+  ran(cpu: number, who: Named | undefined, since: number, until: number): void;
+  /** A task did not run, and why: RUNNABLE, or what it slept for. `comes`: it ran then. */
+  waited(task: Named, reason: string, since: number, until: number, comes: boolean): void;
+  /** A task (or idle) left a CPU for another. */
+  switched(cpu: number, leaver: Named, reason: string, now: number): void;
+}
+
+interface TaskState {
+  readonly pid: number;
+  comm: string;
+  /** RUNNING, RUNNABLE or another reason to wait; undefined where it is not known. */
+  doing: string | undefined;
+  since: number;
+}
+
+interface CpuState {
+  readonly cpu: number;
+  /** Who runs, 0 where it is idle; undefined before the first switch. */
+  current: number | undefined;
+  since: number;
+  /** When an event last showed that it still runs. */
+  seen: number;
+}
+
+/** What is known at some moment. Plain JSON. */
+export interface SchedulingState {
+  readonly first: number | undefined;
+  readonly tasks: readonly TaskState[];
+  readonly cpus: readonly CpuState[];
+}
+
+/**
+ * Follows every task through switches and wake-ups. It is given all events of a section in the order of time: who runs at
+ * the beginning of a range is known from what came before.
+ */
+export class TaskFollower {
+  /** How often another task left a CPU than the last that had come. */
+  missed = 0;
+  /** Time of the first event, and of the last so far; undefined and 0 before there is any. */
+  first: number | undefined;
+  last = 0;
+  /** How many events it was given before the one that a span ends with. */
+  row = 0;
+  readonly #sink: SpanSink;
+  readonly #scope: { readonly all: boolean; readonly pids: ReadonlySet<number> };
+  readonly #tasks = new Map<number, TaskState>();
+  readonly #cpus = new Map<number, CpuState>();
+
+  /** @param state what was known before the first event that will be given. */
+  constructor(header: SectionHeader, sink: SpanSink, state?: SchedulingState) {
+    this.#sink = sink;
+    this.#scope = scopeOf(header);
+    this.first = state?.first;
+    for (const task of state?.tasks ?? []) this.#tasks.set(task.pid, { ...task });
+    for (const cpu of state?.cpus ?? []) this.#cpus.set(cpu.cpu, { ...cpu });
+  }
+
+  get state(): SchedulingState {
+    return {
+      first: this.first,
+      tasks: [...this.#tasks.values()].map((task) => ({ ...task })),
+      cpus: [...this.#cpus.values()].map((cpu) => ({ ...cpu })),
+    };
+  }
+
+  /**
+   * Takes events with SCHEDULING_COLUMNS, up to those later than `to`.
+   * @returns false where there was one that is later.
+   */
+  add({ length, time, type, columns }: EventColumns, to = Number.POSITIVE_INFINITY): boolean {
+    const [cpu, pid, comm, otherPid, otherComm, state] = columns;
+    for (let i = 0; i < length; i++, this.row++) {
+      const now = time[i]!;
+      if (now > to) return false;
+      this.first ??= now;
+      this.last = now;
+      const where = this.#cpu(cpu!.values[i]!);
+      const other = { pid: otherPid!.values[i]!, comm: otherComm!.dictionary[otherComm!.values[i]!]! };
+      switch (type.dictionary[type.values[i]!]) {
+        case 'switch': {
+          const leaver = { pid: pid!.values[i]!, comm: comm!.dictionary[comm!.values[i]!]! };
+          this.#switch(now, where, leaver, state!.dictionary[state!.values[i]!]!, other);
+          break;
+        }
+        case 'wakeup':
+        case 'wakeup_new':
+          this.#wake(now, other);
+          break;
+        case 'lost':
+          this.#lose(now, where);
+          break;
+      }
+      if (where.current === pid!.values[i]!) where.seen = now;
+    }
+    return true;
+  }
+
+  /** Ends all spans that have no end yet. */
+  end(now: number): void {
+    for (const cpu of this.#cpus.values()) this.#end(cpu, now);
+    for (const task of this.#tasks.values()) this.#waited(task, now, false);
+  }
+
+  /** The CPUs that there were events of. */
+  get cpus(): number[] {
+    return [...this.#cpus.keys()];
+  }
+
+  #switch(now: number, cpu: CpuState, leaver: Named, state: string, comer: Named): void {
+    if (cpu.current === undefined) {
+      // It has run since the beginning: had it come later, that switch would be here.
+      this.#sink.ran(cpu.cpu, this.#inScope(leaver.pid) ? leaver : undefined, this.first!, now);
+    } else if (cpu.current === leaver.pid) {
+      this.#sink.ran(cpu.cpu, leaver, cpu.since, now);
+    } else {
+      this.#displaced(cpu, now);
+    }
+    const reason = REASONS[state[0] ?? ''] ?? (state === '' ? 'unknown' : state);
+    this.#sink.switched(cpu.cpu, leaver, reason, now);
+    if (leaver.pid !== 0) this.#leave(now, leaver, state, reason);
+    if (comer.pid !== 0) this.#come(now, comer);
+    cpu.current = comer.pid;
+    cpu.since = now;
+    cpu.seen = now;
+  }
+
+  /** Another task leaves than had come: a switch between them is missing, some time after the first was last seen. */
+  #displaced(cpu: CpuState, now: number): void {
+    const gone = cpu.current!;
+    const task = this.#tasks.get(gone);
+    if (gone !== LOST) {
+      this.missed++;
+      this.#sink.ran(cpu.cpu, { pid: gone, comm: task?.comm ?? '' }, cpu.since, cpu.seen);
+    }
+    if (task !== undefined && gone > 0) task.doing = undefined;
+    this.#sink.ran(cpu.cpu, undefined, cpu.seen, now);
+  }
+
+  /** From here on events of a CPU are missing: who runs there is unknown until its next switch, and what others do too. */
+  #lose(now: number, cpu: CpuState): void {
+    this.#end(cpu, now);
+    cpu.current = LOST;
+    cpu.since = now;
+    cpu.seen = now;
+    for (const task of this.#tasks.values()) {
+      this.#waited(task, now, false);
+      task.doing = undefined;
+    }
+  }
+
+  #leave(now: number, leaver: Named, state: string, reason: string): void {
+    const task = this.#task(leaver);
+    task.doing = reason;
+    task.since = now;
+    if (DEAD.test(state)) this.#tasks.delete(leaver.pid);
+  }
+
+  #come(now: number, comer: Named): void {
+    const task = this.#task(comer);
+    this.#waited(task, now, true);
+    task.doing = RUNNING;
+    task.since = now;
+  }
+
+  #wake(now: number, woken: Named): void {
+    const task = this.#task(woken);
+    if (task.doing === RUNNING || task.doing === RUNNABLE) return;
+    this.#waited(task, now, false);
+    task.doing = RUNNABLE;
+    task.since = now;
+  }
+
+  #waited(task: TaskState, now: number, comes: boolean): void {
+    const { doing, since } = task;
+    if (doing !== undefined && doing !== RUNNING) this.#sink.waited(task, doing, since, now, comes);
+  }
+
+  #end(cpu: CpuState, end: number): void {
+    if (cpu.current === undefined) return;
+    const task = this.#tasks.get(cpu.current);
+    const isSure = cpu.current === 0 ? this.#scope.all : this.#inScope(cpu.current) && task !== undefined;
+    this.#sink.ran(cpu.cpu, isSure ? { pid: cpu.current, comm: task?.comm ?? '' } : undefined, cpu.since, end);
+    cpu.since = end;
+  }
+
+  #task({ pid, comm }: Named): TaskState {
+    let task = this.#tasks.get(pid);
+    if (task === undefined) {
+      task = { pid, comm, doing: undefined, since: 0 };
+      this.#tasks.set(pid, task);
+    }
+    task.comm = comm;
+    return task;
+  }
+
+  #cpu(number: number): CpuState {
+    let cpu = this.#cpus.get(number);
+    if (cpu === undefined) {
+      cpu = { cpu: number, current: undefined, since: 0, seen: 0 };
+      this.#cpus.set(number, cpu);
+    }
+    return cpu;
+  }
+
+  /** Whether all switches of a task were recorded: then it has run since the beginning if none was seen. */
+  #inScope(pid: number): boolean {
+    return this.#scope.all || this.#scope.pids.has(pid);
+  }
+}
+
+/** Of a run with a scope, only those switches are there that a task in scope takes part in. */
+function scopeOf({ scope }: SectionHeader): { all: boolean; pids: ReadonlySet<number> } {
+  const pids = Array.isArray(scope?.['pids']) ? scope['pids'].filter((pid) => typeof pid === 'number') : [];
+  return { all: scope?.['system_wide'] !== false, pids: new Set(pids) };
+}
