@@ -18,3 +18,8 @@ export function sectionNotes(header: SectionHeader): string[] {
 export function sectionSeconds(header: SectionHeader): number | null {
   return header.end === null ? null : Math.max(0, (Date.parse(header.end) - Date.parse(header.start)) / 1000);
 }
+
+/** Whether x of a datapoint section is time. */
+export function xIsTime(header: SectionHeader): boolean {
+  return header.x?.unit === 's';
+}

@@ -3,6 +3,9 @@ import { UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { Column, ColumnRequest, DataFile, EventColumns, PointColumns, SectionReader } from '../common/reader.ts';
 import { joinWords } from '../common/text.ts';
+import { xIsTime } from './notes.ts';
+
+export { xIsTime } from './notes.ts';
 
 /** Which records are shown: everything where nothing is set. */
 export interface Filter {
@@ -115,11 +118,6 @@ async function readRoots(section: SectionReader): Promise<string[]> {
 /** Turns a column of stacks into one of process names; where the stack is unknown, so is the name. */
 function nameColumn({ values, dictionary }: Column, roots: readonly string[]): Column {
   return { values, dictionary: dictionary.map((line) => (line === '' ? '' : (roots[Number(line)] ?? ''))) };
-}
-
-/** Whether x of a datapoint section is time. */
-export function xIsTime(header: SectionHeader): boolean {
-  return header.x?.unit === 's';
 }
 
 /** The section of the group that says when, and by which process, each stack was seen. */

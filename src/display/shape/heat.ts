@@ -1,8 +1,7 @@
-import type { Filter } from '../../analysis/select.ts';
 import type { Axis, SectionHeader } from '../../common/header.ts';
 import { formatCount, formatShare, formatValue, plural } from '../../common/text.ts';
 import { BinGrid, chooseViewport, type PointSummary, type ScaleKind } from './bins.ts';
-import { shownRange } from './range.ts';
+import { shownRange, type TimeFilter } from './range.ts';
 
 /** Bins across and up, and the scale of the values. */
 export interface BinOptions {
@@ -46,7 +45,12 @@ export function timeOf(second: number, offset: number): number {
 const MOST_SECONDS = 1000;
 
 /** An empty grid of bins for all points of `summary`. Of samples each column is a second. */
-export function homeGrid(header: SectionHeader, filter: Filter, summary: PointSummary, options: BinOptions): BinGrid {
+export function homeGrid(
+  header: SectionHeader,
+  filter: TimeFilter,
+  summary: PointSummary,
+  options: BinOptions,
+): BinGrid {
   const range = shownRange(header, filter, summary);
   if (!hasSamples(header)) {
     return new BinGrid(options.columns, options.rows, range, chooseViewport(summary, options.rows, options.scale));

@@ -55,6 +55,12 @@ export class Labels {
   name(number: number): string {
     return this.#labels[number]!.name;
   }
+
+  /** The processes of a contributor; undefined where the section does not tell them. */
+  pids(number: number): number[] | undefined {
+    const { pids } = this.#labels[number]!;
+    return pids === undefined ? undefined : [...pids];
+  }
 }
 
 /** Whether the points of a section are told apart by process. */

@@ -17,10 +17,13 @@ const HEAT: readonly (readonly [number, number, number])[] = [
 
 export type Rgb = readonly [red: number, green: number, blue: number];
 
+/** On a dark ground the darkest colours would not be seen. */
+const DARKEST = 0.88;
+
 /** Colour of a share of 0 .. 1: few is pale and many dark; on a dark ground few is dark and many bright. */
 export function heatRgb(share: number, isDark = false): Rgb {
   const clamped = Math.min(1, Math.max(0, share));
-  const position = (isDark ? 1 - clamped : clamped) * (HEAT.length - 1);
+  const position = (isDark ? DARKEST * (1 - clamped) : clamped) * (HEAT.length - 1);
   const index = Math.min(HEAT.length - 2, Math.floor(position));
   const [from, to] = [HEAT[index]!, HEAT[index + 1]!];
   const mix = (channel: 0 | 1 | 2) => Math.round(from[channel] + (position - index) * (to[channel] - from[channel]));

@@ -1,6 +1,11 @@
-import { type Filter, xIsTime } from '../../analysis/select.ts';
+import { sectionSeconds, xIsTime } from '../../analysis/notes.ts';
 import type { SectionHeader } from '../../common/header.ts';
-import { sectionSeconds } from '../notes.ts';
+
+/** The range of time that was asked for, seconds. */
+export interface TimeFilter {
+  readonly from?: number;
+  readonly to?: number;
+}
 
 /**
  * What x covers in a picture: the whole run where it is time, so that a quiet beginning or end shows; else from the
@@ -8,7 +13,7 @@ import { sectionSeconds } from '../notes.ts';
  */
 export function shownRange(
   header: SectionHeader,
-  filter: Filter,
+  filter: TimeFilter,
   { count, xMin, xMax }: { readonly count: number; readonly xMin: number; readonly xMax: number },
 ): [from: number, to: number] {
   const [first, last] = count === 0 ? [0, 0] : [xMin, xMax];

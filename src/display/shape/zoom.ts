@@ -29,3 +29,19 @@ function within([from, to]: Range, [least, most]: Range): Range {
 export function ordered(a: number, b: number): Range {
   return a <= b ? [a, b] : [b, a];
 }
+
+const VALUE = new Float64Array(1);
+const BITS = new BigInt64Array(VALUE.buffer);
+
+/** The smallest number above a finite one: what ends with a value, that included, ends before it. */
+export function nextUp(value: number): number {
+  if (value === 0) return Number.MIN_VALUE;
+  VALUE[0] = value;
+  BITS[0]! += value > 0 ? 1n : -1n;
+  return VALUE[0]!;
+}
+
+/** The largest number below a finite one. */
+export function nextDown(value: number): number {
+  return -nextUp(-value);
+}

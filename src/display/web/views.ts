@@ -1,8 +1,11 @@
 import type { FunctionComponent } from 'preact';
+import { hasHeat } from '../shape/heat.ts';
 import type { Filter } from './filters.ts';
 import { FlameView } from './flame.tsx';
 import { FunctionsView } from './functions.tsx';
+import { HeatView } from './heat.tsx';
 import type { PageData, Section } from './model.ts';
+import { StackView } from './stack.tsx';
 import { TreemapView } from './treemap.tsx';
 
 /** What every view is given. */
@@ -28,6 +31,13 @@ export const VIEWS: readonly WebView[] = [
   { name: 'flamegraph', label: 'Flame graph', fits: hasStacks, View: FlameView },
   { name: 'treemap', label: 'Treemap', fits: hasStacks, View: TreemapView },
   { name: 'functions', label: 'Functions', fits: hasStacks, View: FunctionsView },
+  { name: 'heatmap', label: 'Heat map', fits: ({ header }) => hasHeat(header), View: HeatView },
+  {
+    name: 'stackplot',
+    label: 'Stack plot',
+    fits: ({ header }) => header.datatype === 'datapoint',
+    View: StackView,
+  },
 ];
 
 function hasStacks({ stacks }: Section): boolean {
