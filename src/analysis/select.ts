@@ -1,6 +1,5 @@
 import type { EventData, StackData } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
-import type { SectionHeader } from '../common/header.ts';
 import type { Column, ColumnRequest, DataFile, EventColumns, PointColumns, SectionReader } from '../common/reader.ts';
 import { joinWords } from '../common/text.ts';
 import { xIsTime } from './notes.ts';
