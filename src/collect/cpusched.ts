@@ -19,7 +19,7 @@ type Options = z.infer<typeof options>;
 const PERF_PLAN: Omit<RecordPlan, 'target'> = {
   events: SCHED_EVENTS,
   sampling: { period: 1 },
-  extra: ['--switch-events'],
+  extra: ['--switch-events', '--no-buildid'],
 };
 
 const section: SectionSpec = { datatype: 'event', fields: SCHED_FIELDS };

@@ -30,7 +30,7 @@ const PLAN: Omit<RecordPlan, 'target'> = {
   events: [SWITCH],
   sampling: { period: 1 },
   callGraph: 'fp',
-  extra: ['--switch-events'],
+  extra: ['--switch-events', '--no-buildid'],
 };
 
 /** Where time is spent waiting: the stacks with which tasks left their CPU, and how long until they had one again. */

@@ -200,7 +200,7 @@ class OffCpuDecoder {
     }
     if (early > 0) {
       report.note(
-        `${early} tasks of the machine were off their CPU when the recording began: their time until they came is not in the data, since their stacks were not seen`,
+        `${early} times a task of the machine came to a CPU and had left its own before the recording began, or when records were lost: that time is not in the data, since its stack was not seen`,
       );
     }
     if (unpaired > 0) {
@@ -248,11 +248,11 @@ function reportGuard(log: GuardLog, origin: bigint, maxMbPerS: number, report: R
       gaps.push(next === undefined ? `from ${since(at)} on` : `${since(at)} to ${since(next.at)}`);
     if (step === 'ended') {
       report.warn(
-        `the switches alone came faster than ${maxMbPerS} MB a second (max_mb_per_s): the recording was ended at ${since(at)}`,
+        `the machine's switches are too many for ${maxMbPerS} MB a second (max_mb_per_s) even without stacks: the recording was ended at ${since(at)}`,
       );
     }
     if (step === 'unanswered')
-      report.warn('this perf cannot be told to leave out stacks: it wrote more than max_mb_per_s allows');
+      report.warn(`perf did not answer at ${since(at)}, when it was told to leave out stacks or to record them again`);
   }
   if (gaps.length === 0) return;
   const more = gaps.length > SHOWN_GAPS ? `, and ${gaps.length - SHOWN_GAPS} times more` : '';

@@ -37,69 +37,94 @@ export async function* perfSamples(
   first: (record: FileRecord) => void = () => undefined,
 ): AsyncGenerator<TimedRecord[]> {
   const symbols = PerfSymbols.create();
-  for await (const _ of pass(path, origin, symbols, first));
+  await meetNames(path, origin, symbols, first);
   const mangled = await symbols.demangle();
   if (mangled > 0)
     report.warn(`${mangled} C++ names are as the compiler made them: c++filt (binutils) is not installed`);
-  yield* pass(path, origin, symbols.again(), () => undefined, report);
+  yield* namedRecords(path, origin, symbols.again(), report);
 }
 
-async function* pass(
+/** The first reading: meets all names. */
+async function meetNames(
   path: string,
   origin: bigint,
   symbols: PerfSymbols,
-  seen: (record: FileRecord) => void,
-  report?: Report,
+  first: (record: FileRecord) => void,
+): Promise<void> {
+  const file = new PerfFile(path, origin);
+  try {
+    let rest = SLICE;
+    for (const record of file.records()) {
+      first(record);
+      if (record.kind === 'sample') symbols.frames(record);
+      else follow(record, symbols);
+      if (--rest > 0) continue;
+      rest = SLICE;
+      await yieldToOthers();
+    }
+  } finally {
+    file.close();
+  }
+}
+
+async function* namedRecords(
+  path: string,
+  origin: bigint,
+  symbols: PerfSymbols,
+  report: Report,
 ): AsyncGenerator<TimedRecord[]> {
   const file = new PerfFile(path, origin);
   try {
     let group: TimedRecord[] = [];
     for (const record of file.records()) {
-      seen(record);
-      switch (record.kind) {
-        case 'name':
-          symbols.name(record);
-          break;
-        case 'mapping':
-          symbols.mapping(record);
-          break;
-        case 'fork':
-          symbols.fork(record);
-          group.push({ ...record, comm: symbols.commOf(record.tid) });
-          break;
-        case 'switch':
-          group.push({ ...record, comm: symbols.commOf(record.tid) });
-          break;
-        case 'lost':
-        case 'exit':
-          group.push(record);
-          break;
-        case 'sample': {
-          const { pid, tid, cpu, period, event, time } = record;
-          const frames = symbols.frames(record);
-          const comm = symbols.commOf(tid);
-          const sample: PerfSample = {
-            kind: 'sample',
-            comm,
-            pid,
-            tid,
-            cpu,
-            time: undefined,
-            period,
-            event: event.name,
-            frames,
-          };
-          group.push({ kind: 'sample', sample, since: time, raw: record.raw });
-        }
-      }
+      follow(record, symbols);
+      const named = withNames(record, symbols);
+      if (named !== undefined) group.push(named);
       if (group.length < SLICE) continue;
-      if (report !== undefined) yield group;
+      yield group;
       group = [];
       await yieldToOthers();
     }
-    if (report !== undefined) yield group;
-    if (file.damaged > 0) report?.warn(`${file.damaged} records of perf's file could not be read`);
+    yield group;
+    if (file.damaged > 0) report.warn(`${file.damaged} records of perf's file could not be read`);
   } finally {
     file.close();
+  }
+}
+
+/** Which task is which, and what code it has where. */
+function follow(record: FileRecord, symbols: PerfSymbols): void {
+  if (record.kind === 'name') symbols.name(record);
+  else if (record.kind === 'mapping') symbols.mapping(record);
+  else if (record.kind === 'fork') symbols.fork(record);
+}
+
+function withNames(record: FileRecord, symbols: PerfSymbols): TimedRecord | undefined {
+  switch (record.kind) {
+    case 'fork':
+    case 'switch':
+      return { ...record, comm: symbols.commOf(record.tid) };
+    case 'lost':
+    case 'exit':
+      return record;
+    case 'sample': {
+      const { pid, tid, cpu, period, event, time, raw } = record;
+      const frames = symbols.frames(record);
+      const comm = symbols.commOf(tid);
+      const sample: PerfSample = {
+        kind: 'sample',
+        comm,
+        pid,
+        tid,
+        cpu,
+        time: undefined,
+        period,
+        event: event.name,
+        frames,
+      };
+      return { kind: 'sample', sample, since: time, raw };
+    }
+    default:
+      return undefined;
   }
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../../common/log.ts';
 import type { PerfRecording } from './record.ts';
 
-/** What the guard does when a recording is above its budget, as it does it. */
+/** What the guard does when a recording is above its budget, as it does it; `unanswered`: perf did not do it. */
 export type GuardStep = 'without-event' | 'with-event' | 'ended' | 'unanswered';
 
 export interface RateGuardOptions {
@@ -24,7 +24,7 @@ const PATIENCE_S = 5;
 
 /**
  * Keeps what perf writes within a budget: `event` is switched off while the file is ahead of it, and the recording is
- * ended where that is not enough. A perf that does not answer is left to itself. Returns when `over` aborts.
+ * ended where that is not enough, or perf too busy to listen. Returns when `over` aborts.
  */
 export async function guardRate(
   recording: PerfRecording,
@@ -38,12 +38,15 @@ export async function guardRate(
     const ahead = sizeOf(output) / bytesPerSecond - elapsed;
     const step = nextStep(isOn, ahead);
     if (step === undefined) continue;
-    const command = step === 'ended' ? 'disable' : `${step === 'with-event' ? 'enable' : 'disable'} ${event}`;
-    const answered = await recording.tell(command);
-    log('info', 'rate guard', { command, answered });
+    log('info', 'rate guard', { step, ahead });
+    if (step === 'ended') {
+      onStep(step);
+      await recording.end();
+      return;
+    }
+    const answered = await recording.tell(`${step === 'with-event' ? 'enable' : 'disable'} ${event}`);
     onStep(answered ? step : 'unanswered');
-    if (!answered || step === 'ended') return;
-    isOn = step === 'with-event';
+    if (answered) isOn = step === 'with-event';
   }
 }
 

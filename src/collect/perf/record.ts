@@ -44,6 +44,8 @@ export interface PerfRecording {
    * answered; false where it does not.
    */
   tell(command: string): Promise<boolean>;
+  /** Ends it before its time; the file is complete then. */
+  end(): Promise<void>;
   /** Lets it record until `stop` aborts, or perf ends by itself (its processes are gone); then the file is complete. */
   finish(stop: AbortSignal): Promise<RecordingEnd>;
 }
@@ -241,6 +243,10 @@ class Recording implements PerfRecording {
       () => true,
       () => false,
     );
+  }
+
+  async end(): Promise<void> {
+    await this.tool.stop();
   }
 
   async finish(stop: AbortSignal): Promise<RecordingEnd> {
