@@ -1,10 +1,9 @@
 import type { Datapoint } from '../common/datatypes.ts';
-import { ScopeFilter, type Task, TaskTable } from '../common/scope.ts';
 import type { Batch } from '../common/section.ts';
 import { countsBetween, isTooFew } from '../formats/diskstats.ts';
 import type { CollectRun } from './collecter.ts';
 import { blockDeviceName, blockDevices } from './proc/block-devices.ts';
-import { readTasks } from './proc/tasks.ts';
+import { LiveTasks } from './proc/live-tasks.ts';
 
 /** A completed I/O as a tool prints it. */
 export interface IoRow {
@@ -115,42 +114,5 @@ export class IoRows {
       y: row.nanoseconds / 1e6,
       info: [row.comm, `${pid ?? ''}`, `${row.tid ?? ''}`, row.op, row.dev, `${row.sector ?? ''}`, `${row.bytes}`, ''],
     };
-  }
-}
-
-const LOOK_MS = 500;
-
-/** Who is whose thread and child, as /proc shows it from time to time: the rows themselves tell nothing of it. */
-class LiveTasks {
-  readonly #known: Map<number, Task>;
-  readonly #timer: NodeJS.Timeout;
-  #table = new TaskTable();
-  #filter: ScopeFilter | undefined;
-
-  constructor(private readonly run: CollectRun<unknown>) {
-    this.#known = new Map(run.info().tasks.map((task) => [task.tid, task]));
-    this.#look();
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
-  }
-
-  pidOf(tid: number): number {
-    return this.#table.pidOf(tid);
-  }
-
-  keeps(tid: number, comm: string): boolean {
-    const { scope } = this.run.info();
-    // The scope has the pid of the user's command only when that has started.
-    if (this.#filter?.scope !== scope) this.#filter = new ScopeFilter(scope, this.#table);
-    return this.#filter.keeps(tid, comm);
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-  }
-
-  #look(): void {
-    for (const task of readTasks()) this.#known.set(task.tid, task);
-    this.#table = new TaskTable(this.#known.values());
-    this.#filter = undefined;
   }
 }

@@ -7,10 +7,12 @@ import type { Batch, SectionSpec } from '../common/section.ts';
 import { CONNECTION_FIELDS } from '../formats/connections.ts';
 import { countersFile, type IpcDetails } from '../formats/ipc.ts';
 import { messagesEndFile, TCP_EVENTS, TCP_FILTERS, TCP_MESSAGE_EVENTS } from '../formats/tcp-trace.ts';
+import { BCC_TCPTRACER } from './bcc/tcptracer.ts';
 import { Collecter, type CollecterDescription, type CollectRun, type Probe } from './collecter.ts';
 import { collectTrace } from './ftrace/collect.ts';
 import { readFormats } from './ftrace/formats.ts';
 import { probeEvents } from './ftrace/record.ts';
+import { LIBBPF_TCPTRACER } from './libbpf/tcptracer.ts';
 import { collectPerf } from './perf/collect.ts';
 import { probePerf } from './perf/probe.ts';
 import { pagesOf, type RecordPlan } from './perf/record-args.ts';
@@ -18,6 +20,7 @@ import { findNetns, NetnsWatch } from './proc/netns.ts';
 import { Slices } from './proc/slices.ts';
 import { readTcpSockets } from './proc/sockets.ts';
 import { readTasks } from './proc/tasks.ts';
+import { collectTracer, probeTracer, type Tracer } from './tcptracer.ts';
 
 const options = z.strictObject({
   /** Whether sends and receives are recorded too, and with them the bytes of each connection. */
@@ -40,6 +43,11 @@ const section: SectionSpec = {
 /** Bytes of trace that an event takes, with its header: from those of a message to those of a change of state. */
 const BYTES_PER_EVENT = 48;
 
+const TRACERS: ReadonlyMap<string, Tracer> = new Map([
+  ['tcptracer', BCC_TCPTRACER],
+  ['libbpf-tcptracer', LIBBPF_TCPTRACER],
+]);
+
 /** TCP connections and what goes over them, both ends with their processes. */
 export class Ipc extends Collecter<IpcOptions> {
   static readonly description: CollecterDescription<IpcOptions> = {
@@ -51,6 +59,8 @@ export class Ipc extends Collecter<IpcOptions> {
     sections: [section],
     options,
     tools: [
+      { name: 'tcptracer', probe: () => probeTracer(BCC_TCPTRACER) },
+      { name: 'libbpf-tcptracer', probe: () => probeTracer(LIBBPF_TCPTRACER) },
       { name: 'ftrace', probe: () => probeEvents('ipc', eventsOf(true), TCP_FILTERS) },
       { name: 'perf', probe: ({ tempDir }) => probePerfEvents(tempDir) },
     ],
@@ -59,8 +69,13 @@ export class Ipc extends Collecter<IpcOptions> {
   override async *collect(): AsyncIterable<Batch> {
     const { report, options, tool } = this.run;
     const { messages, netns } = options;
-    report.option('messages', messages);
     if (netns !== '') report.option('netns', netns);
+    const tracer = TRACERS.get(tool);
+    if (tracer !== undefined) {
+      yield* collectTracer(this.run, tracer, netns === '' ? undefined : findNetns(netns).inode);
+      return;
+    }
+    report.option('messages', messages);
     const place = new Place(this.run);
     try {
       yield* tool === 'perf' ? this.#perf(place) : this.#trace(place);

@@ -44,7 +44,7 @@ export class End {
   address: Address | undefined;
   /** The other end, where it is a socket of this machine. */
   peer: End | undefined;
-  /** Who made the connection, for its client. */
+  /** Who made the connection, for its client; for its server who accepted it, where the tool tells. */
   opener: Party | undefined;
   /** Whose listening socket it came in by, for its server. */
   listener: Party | undefined;
