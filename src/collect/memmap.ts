@@ -77,20 +77,23 @@ export class MemMap extends Collecter<MemMapOptions> {
     const hidden = this.#pages(after.get('MemTotal') ?? 0) - sum(zones, ({ managed }) => managed);
     const uninitialised = hidden > 0 ? ram.markUninitialised() : new Map<Zone, number>();
     ram.nameReserved(namedRam(resources, this.#pageSize));
-    await this.#findOwners(ram);
+    const shift = await this.#findOwners(ram);
 
     const bucketPages = this.#bucketPages(ram.pages);
     const survey = await ram.survey(bucketPages, this.#slices);
     yield { section: 0, records: stacks(survey.tallies, this.#pageSize, uninitialised, hidden) };
     yield { section: 1, records: this.#points(survey, bucketPages) };
-    this.#reconcile(survey, before, after, hidden);
+    this.#reconcile(countsOf(survey, shift), before, after, hidden);
     run.report.option('installed_bytes', ram.pages * this.#pageSize);
     run.report.option('page_bytes', this.#pageSize);
     run.report.option('bucket_mib', this.#mib(bucketPages));
   }
 
-  /** Walks the page tables of all processes; those out of scope are one owner together. */
-  async #findOwners(ram: Ram): Promise<void> {
+  /**
+   * Walks the page tables of all processes; those out of scope are one owner together.
+   * @returns by how many pages each class has grown, or shrunk, since its flags were read
+   */
+  async #findOwners(ram: Ram): Promise<Float64Array> {
     const { scope, report } = this.run;
     const table = new ProcessTable();
     await table.update(this.#slices);
@@ -102,13 +105,10 @@ export class MemMap extends Collecter<MemMapOptions> {
       const owner = filter.keeps(pid, stat.comm) ? ownerOf(process) : table.descends(pid, scope.own) ? MARPLE : OTHERS;
       await walk.add({ pid, ...owner });
     }
-    const { changed, denied, unfinished } = walk.result;
+    const { changed, shift, denied, unfinished } = walk.result;
     report.option('changed_pages', changed);
     if (denied > 0) {
-      report.warn(
-        `processes that do not let MARPLE see their mappings: ${denied}; ` +
-          "what they have is under 'owner not found'",
-      );
+      report.note(`processes that do not let MARPLE see their mappings: ${denied}; theirs is under 'owner not found'`);
     }
     if (unfinished > 0) {
       report.warn(
@@ -116,6 +116,7 @@ export class MemMap extends Collecter<MemMapOptions> {
           "what lies beyond is under 'owner not found'",
       );
     }
+    return shift;
   }
 
   /** The RAM in use in each bucket; next to a gap, and at the end, all is 0. */
@@ -144,20 +145,18 @@ export class MemMap extends Collecter<MemMapOptions> {
       );
   }
 
-  /** Sets what was counted beside what the kernel counts itself; both are in the header, and a difference is said. */
-  #reconcile({ tallies }: Survey, before: Meminfo, after: Meminfo, hidden: number): void {
+  /** Sets what the flags said beside what the kernel counts itself; both are in the header, and a difference is said. */
+  #reconcile(counts: Float64Array, before: Meminfo, after: Meminfo, hidden: number): void {
     const { report } = this.run;
     const table: Record<string, readonly [counted: number, kernel: number]> = {};
     for (const { name, classes, kilobytes } of checks(this.#pageSize, hidden)) {
-      const pages = sum(tallies, (tally) => (classes.includes(tally.class) ? tally.pages : 0));
-      const counted = this.#mib(pages);
-      const kernel = [before, after].map((meminfo) => kilobytes(meminfo) / 1024);
-      table[name] = [counted, rounded(kernel[1]!, 2)];
-      const [least, most] = [Math.min(...kernel), Math.max(...kernel)];
-      const off = Math.max(least - counted, counted - most);
-      if (off > Math.max(0.05 * most, 16)) {
+      const counted = this.#mib(sum(classes, (number) => counts[number]!));
+      const [first, last] = [kilobytes(before) / 1024, kilobytes(after) / 1024];
+      table[name] = [rounded(counted, 1), rounded(last, 1)];
+      const off = Math.max(Math.min(first, last) - counted, counted - Math.max(first, last));
+      if (off > Math.max(0.1 * last, 64)) {
         report.warn(
-          `${name}: ${counted} MiB were counted and the kernel says ${rounded(kernel[1]!, 2)} MiB: ` +
+          `${name}: ${rounded(counted, 1)} MiB were counted and the kernel says ${rounded(last, 1)} MiB: ` +
             'the memory was changing while it was read',
         );
       }
@@ -188,6 +187,13 @@ const OTHERS: Whose = { process: -1, comm: '', title: 'other processes', detaile
 
 function ownerOf({ pid, stat }: LiveProcess): Whose {
   return { process: pid, comm: stat.comm, title: `${stat.comm} (${pid})`, detailed: true };
+}
+
+/** Pages of each class as their flags had them: without what has changed since. */
+function countsOf({ tallies }: Survey, shift: Float64Array): Float64Array {
+  const counts = shift.map((pages) => -pages);
+  for (const tally of tallies) counts[tally.class]! += tally.pages;
+  return counts;
 }
 
 function readZones(): Zone[] {

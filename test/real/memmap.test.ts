@@ -5,6 +5,13 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { MemMap } from '../../src/collect/memmap.ts';
 import { pageSize } from '../../src/collect/proc/auxv.ts';
+import { installedRam, parseIomem } from '../../src/collect/proc/iomem.ts';
+import { parseMeminfo } from '../../src/collect/proc/meminfo.ts';
+import { PAGE, type PageClass } from '../../src/collect/proc/page-flags.ts';
+import { PageWalk } from '../../src/collect/proc/page-owners.ts';
+import { Ram, segmentsOf } from '../../src/collect/proc/ram.ts';
+import { Slices } from '../../src/collect/proc/slices.ts';
+import { parseZoneinfo } from '../../src/collect/proc/zoneinfo.ts';
 import type { Datapoint, StackData } from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import type { Scope } from '../../src/common/scope.ts';
@@ -102,15 +109,34 @@ describe('the whole machine', () => {
     }
   });
 
-  test('meminfo agrees', async () => {
-    const { header } = await snapshot();
+  test('meminfo agrees', { retry: 2 }, async () => {
+    const read = () => parseMeminfo(readFileSync('/proc/meminfo', 'latin1'));
+    const [before, { header }, after] = [read(), await snapshot(), read()];
     const table = header.options?.['counted_and_meminfo_mib'] as Record<string, [number, number]>;
-    expect(Object.keys(table)).toHaveLength(7);
-    for (const [name, [counted, kernel]] of Object.entries(table)) {
-      expect(Math.abs(counted - kernel), `${name}: ${counted} and ${kernel}`).toBeLessThan(Math.max(0.05 * kernel, 48));
+    const lines = {
+      anonymous: ['AnonPages'],
+      'page cache and shared memory': ['Cached', 'Buffers', 'SwapCached'],
+      'shared memory': ['Shmem'],
+      slab: ['Slab'],
+      'page tables': ['PageTables', 'SecPageTables'],
+      'huge pages (hugetlb)': ['Hugetlb'],
+    };
+    expect(Object.keys(table).sort()).toEqual(['free', ...Object.keys(lines)].sort());
+    // The machine goes on meanwhile: as much as the kernel's own numbers changed, these may differ from them.
+    const agrees = (name: string, values: readonly number[]): void => {
+      const counted = table[name]![0];
+      const [least, most] = [Math.min(...values), Math.max(...values)];
+      const leeway = most - least + Math.max(0.05 * most, 16);
+      expect(counted, name).toBeGreaterThan(least - leeway);
+      expect(counted, name).toBeLessThan(most + leeway);
+    };
+    for (const [name, of] of Object.entries(lines)) {
+      const kernel = [before, after].map((meminfo) => total(of.map((line) => (meminfo.get(line) ?? 0) / 1024)));
+      agrees(name, kernel);
     }
-    expect(table['free']?.[1]).toBeGreaterThan(0);
-    expect(table['slab']?.[0]).toBeGreaterThan(0);
+    const zones = parseZoneinfo(readFileSync('/proc/zoneinfo', 'latin1'));
+    agrees('free', [table['free']![1], (total(zones.map(({ free }) => free)) * pageSize()) / MIB]);
+    expect(table['free']![0]).toBeGreaterThan(16);
   });
 
   test('the processes own what their own accounts say', async () => {
@@ -181,20 +207,18 @@ describe('known memory', () => {
     expect(both.bytes('page cache (mapped)', 'shared', path)).toBe(50 * MIB);
     await Promise.all([one.end(), two.end()]);
     const neither = await snapshot();
-    const grown = neither.bytes('page cache (not mapped)') - both.bytes('page cache (not mapped)');
-    // Others may read and write files meanwhile, so that it is only about as much.
-    expect(Math.abs(grown - 50 * MIB)).toBeLessThan(25 * MIB);
-    expect(neither.bytes('page cache (mapped)', /./, path)).toBe(0);
+    expect(neither.stacks.every(({ stack }) => stack[4] !== path)).toBe(true);
   });
 
-  test('a file that is read, not mapped, makes the page cache grow', async () => {
-    const path = fileOf('/var/tmp', 200);
+  // Others may read and write files meanwhile, so it is a large file, and about its size.
+  test('a file that is read, not mapped, makes the page cache grow', { retry: 2 }, async () => {
+    const path = fileOf('/var/tmp', 400);
     execFileSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'], { stdio: 'ignore' });
     const before = await snapshot();
     readFileSync(path);
     const after = await snapshot();
     const grown = after.bytes('page cache (not mapped)') - before.bytes('page cache (not mapped)');
-    expect(Math.abs(grown - 200 * MIB)).toBeLessThan(100 * MIB);
+    expect(Math.abs(grown - 400 * MIB)).toBeLessThan(100 * MIB);
   });
 
   test('a mapping of terabytes with a page here and there does not hold it up', async () => {
@@ -212,6 +236,30 @@ describe('known memory', () => {
     const own = stacks.filter(({ stack }) => stack[3] === `python3 (${child.pid})` && stack[4] === '[anon]');
     expect(total(own.map(({ weight }) => weight))).toBeGreaterThanOrEqual(64 * pageSize());
   });
+});
+
+test('a page that comes into use after its flags were read is what it is used for then', async () => {
+  const holder = await startMemoryProgram(program, 'late', 20);
+  const path = fileOf('/var/tmp', 10);
+  await holder.ask(`file ${path}`);
+  const resources = parseIomem(readFileSync('/proc/iomem', 'latin1'));
+  const zones = parseZoneinfo(readFileSync('/proc/zoneinfo', 'latin1'));
+  const ram = new Ram(segmentsOf(installedRam(resources, pageSize()), zones));
+  ram.classes.fill(PAGE.free);
+  const walk = new PageWalk(ram, pageSize(), new Slices());
+  await walk.add({ pid: holder.pid, process: holder.pid, comm: 'late', title: 'late', detailed: true });
+  const { tallies } = await ram.survey(1000, new Slices());
+  const found = (mapping: string, use: PageClass): number =>
+    total(
+      tallies.filter((tally) => tally.owner?.frames[1] === mapping && tally.class === use).map(({ pages }) => pages),
+    );
+  expect(found('[anon]', PAGE.anonymous) * pageSize()).toBeGreaterThanOrEqual(20 * MIB);
+  expect(found(path, PAGE.mappedCache) * pageSize()).toBe(10 * MIB);
+  expect(found(path, PAGE.anonymous)).toBe(0);
+  const owned = total(tallies.filter(({ owner }) => owner?.comm === 'late').map(({ pages }) => pages));
+  expect(walk.result).toMatchObject({ changed: owned, denied: 0, unfinished: 0 });
+  expect([...walk.result.shift].filter((pages) => pages < 0)).toEqual([-owned]);
+  expect(total([...walk.result.shift])).toBe(0);
 });
 
 describe('scope', () => {

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { type Mapping, readMappings } from './mappings.ts';
-import { PAGE } from './page-flags.ts';
+import { PAGE, PAGE_USES } from './page-flags.ts';
 import type { Owner, Ram } from './ram.ts';
 import type { Slices } from './slices.ts';
 import { isDenied, isGone } from './stat.ts';
@@ -21,6 +21,8 @@ export interface PageOwner {
 export interface WalkResult {
   /** Pages that had got into use, or into another, after their flags had been read. */
   changed: number;
+  /** By how many pages each class has grown by these, or shrunk. */
+  readonly shift: Float64Array;
   denied: number;
   /** Mappings that are mostly empty and too large to be looked through to the end. */
   unfinished: number;
@@ -44,16 +46,13 @@ const MAPPABLE: ReadonlySet<number> = new Set([
   PAGE.mappedCache,
   PAGE.hugetlb,
   PAGE.driver,
-  PAGE.image,
-  PAGE.reserved,
-  PAGE.firmware,
-  PAGE.offline,
-  PAGE.bad,
 ]);
+/** Classes that no process makes its own by mapping a page: the kernel's clock page is in all of them. */
+const NOBODYS: ReadonlySet<number> = new Set([PAGE.image, PAGE.reserved, PAGE.firmware, PAGE.offline, PAGE.bad]);
 
 /** Finds the processes and mappings that each page of RAM belongs to, by the page tables of all processes. */
 export class PageWalk {
-  readonly result: WalkResult = { changed: 0, denied: 0, unfinished: 0 };
+  readonly result: WalkResult = { changed: 0, shift: new Float64Array(PAGE_USES.length), denied: 0, unfinished: 0 };
   readonly #buffer = Buffer.alloc(8 * ENTRIES);
   readonly #words = new Uint32Array(this.#buffer.buffer, this.#buffer.byteOffset, 2 * ENTRIES);
 
@@ -105,7 +104,7 @@ export class PageWalk {
       if (high < PRESENT) continue;
       found++;
       const index = ram.indexOf((high & PAGE_NUMBER_HIGH) * 2 ** 32 + this.#words[2 * i]!);
-      if (index < 0) continue;
+      if (index < 0 || NOBODYS.has(ram.classes[index]!)) continue;
       this.#correct(index, (high & FILE_OR_SHARED) !== 0);
       ram.own(index, owner);
     }
@@ -117,7 +116,10 @@ export class PageWalk {
     const { classes } = this.ram;
     const before = classes[index]!;
     if (MAPPABLE.has(before)) return;
-    classes[index] = before === PAGE.hugetlbPool ? PAGE.hugetlb : isFile ? PAGE.mappedCache : PAGE.anonymous;
+    const now = before === PAGE.hugetlbPool ? PAGE.hugetlb : isFile ? PAGE.mappedCache : PAGE.anonymous;
+    classes[index] = now;
     this.result.changed++;
+    this.result.shift[before]!--;
+    this.result.shift[now]!++;
   }
 }
