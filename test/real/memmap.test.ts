@@ -181,7 +181,7 @@ describe('known memory', () => {
     expect(bytes('anonymous (huge pages)', `huge (${holder.pid})`, '[anon]')).toBe(kilobytes * 1024);
   });
 
-  test('a file in a tmpfs is shared memory, mapped or not', async () => {
+  test('a file in a tmpfs is shared memory, mapped or not', { retry: 2 }, async () => {
     const path = fileOf('/dev/shm', 64);
     const before = await snapshot();
     const holder = await startMemoryProgram(program, 'mapper', 0);
