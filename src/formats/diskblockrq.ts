@@ -1,5 +1,5 @@
 import type { EventData } from '../common/datatypes.ts';
-import { ScopeFilter, TaskTable } from '../common/scope.ts';
+import { isSystemWide, ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import {
   BLOCK_EVENT_TYPES,
@@ -61,7 +61,7 @@ class Requests {
   ) {
     this.#tasks = new TaskTable(tasks);
     this.#filter = new ScopeFilter(scope, this.#tasks);
-    this.isWhole = scope.root === undefined && scope.pids === undefined && scope.comm === undefined;
+    this.isWhole = isSystemWide(scope);
   }
 
   /** The record as an event of the section; undefined where it is none, or not in scope. */
