@@ -99,11 +99,16 @@ export class MemMap extends Collecter<MemMapOptions> {
     await table.update(this.#slices);
     const filter = new ScopeFilter(scope, table);
     const walk = new PageWalk(ram, this.#pageSize, this.#slices);
+    let kept = 0;
     for (const process of table.processes()) {
       if (!hasMemory(process)) continue;
       const { pid, stat } = process;
-      const owner = filter.keeps(pid, stat.comm) ? ownerOf(process) : table.descends(pid, scope.own) ? MARPLE : OTHERS;
-      await walk.add({ pid, ...owner });
+      const isKept = filter.keeps(pid, stat.comm);
+      if (isKept) kept++;
+      await walk.add({ pid, ...(isKept ? ownerOf(process) : table.descends(pid, scope.own) ? MARPLE : OTHERS) });
+    }
+    if (kept === 0) {
+      report.warn('no process that was asked for was there any more when the memory of processes was looked at');
     }
     const { changed, shift, denied, unfinished } = walk.result;
     report.option('changed_pages', changed);

@@ -275,6 +275,9 @@ describe('scope', () => {
     );
     expect(bytes('page cache (mapped)', 'shared', /libc/)).toBeGreaterThan(0);
     expect(total(stacks.map(({ weight }) => weight))).toBe(header.options?.['installed_bytes']);
+    expect(header.warnings ?? []).toEqual([]);
+    const nobody = await snapshot({ comm: '^no such process$' });
+    expect(nobody.header.warnings).toEqual([expect.stringMatching(/^no process that was asked for/)]);
     const named = await snapshot({ comm: '^in scope$' });
     expect(named.bytes('anonymous', `in scope (${one.pid})`, '[anon]')).toBeGreaterThanOrEqual(20 * MIB);
   });
