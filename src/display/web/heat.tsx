@@ -68,6 +68,7 @@ export function HeatView({ data, section, filters, select }: ViewProps) {
   const [bins, setBins] = useState<readonly [number, number]>(settings.bins);
   const [showIdle, setShowIdle] = useState(data.manifest.showIdle);
   const [isMoving, setMoving] = useState(false);
+  const [hasDetails, setDetails] = useState(true);
   const [zoom, setZoom] = useState<Zoom | undefined>();
   const [selection, setSelection] = useState<Selection | undefined>();
   const [hover, setHover] = useState<{ readonly bin: Bin; readonly at: Place } | undefined>();
@@ -307,6 +308,9 @@ export function HeatView({ data, section, filters, select }: ViewProps) {
             ))}
           </select>
         </label>
+        <button type="button" aria-pressed={hasDetails} onClick={() => setDetails(!hasDetails)}>
+          Details
+        </button>
         {idle > 0 && (
           <button type="button" aria-pressed={showIdle} onClick={() => setShowIdle(!showIdle)}>
             Idle ({formatCount(idle)} samples)
@@ -358,18 +362,18 @@ export function HeatView({ data, section, filters, select }: ViewProps) {
             }}
           />
         </div>
-        {selection !== undefined && (
+        {hasDetails && (
           <SelectionPanel
             data={data}
             section={section}
             rows={selected}
-            ranges={describeSelection(selection, axes, summary)}
+            ranges={selection === undefined ? [] : describeSelection(selection, axes, summary)}
             all={summary.count}
             noun={noun}
             unit={isSamples ? undefined : visible(axes.y.unit)}
             keep={keep}
             select={select}
-            clear={clear}
+            clear={selection === undefined ? undefined : clear}
           />
         )}
       </div>
@@ -510,21 +514,23 @@ function gridOf(
   return new BinGrid(columns, rows, view.x, { scale: axis.viewport.scale, bottom, top });
 }
 
+/** The records of a selection; all that are shown where there is none. */
 function rowsIn(
   section: Section,
   { x, y }: Points,
   mask: Uint8Array | undefined,
   selection: Selection | undefined,
 ): Int32Array {
-  if (selection === undefined) return new Int32Array(0);
   const rows: number[] = [];
   const times = section.times;
   for (let row = 0; row < x.length; row++) {
     if (mask?.[row] === 0) continue;
     const isIn =
-      'run' in selection
-        ? isInRange(times![row]!, selection.run)
-        : isInRange(x[row]!, selection.box.x) && isInRange(y[row]!, selection.box.y);
+      selection === undefined
+        ? true
+        : 'run' in selection
+          ? isInRange(times![row]!, selection.run)
+          : isInRange(x[row]!, selection.box.x) && isInRange(y[row]!, selection.box.y);
     if (isIn) rows.push(row);
   }
   return Int32Array.from(rows);

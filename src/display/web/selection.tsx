@@ -26,10 +26,11 @@ interface SelectionProps {
   /** Narrows all views to it; undefined where that cannot be said. */
   readonly keep: (() => void) | undefined;
   readonly select: (...filters: readonly Filter[]) => void;
-  readonly clear: () => void;
+  /** Undefined where nothing is selected, and `rows` are all records. */
+  readonly clear: (() => void) | undefined;
 }
 
-/** What is in a selection of records: how many, how large, whose, and with which stacks. */
+/** What is in a selection of records, or in all of them: how many, how large, whose, and with which stacks. */
 export function SelectionPanel(props: SelectionProps) {
   const { data, section, rows, ranges, all, noun, unit, keep, select, clear } = props;
   const values = section.columns.get('y')?.values;
@@ -40,17 +41,23 @@ export function SelectionPanel(props: SelectionProps) {
         {formatCount(rows.length)} {noun}
         {rows.length === 1 ? '' : 's'} <span class="faint">({formatShare(rows.length, all)})</span>
       </h2>
-      {ranges.map((range) => (
-        <div key={range}>{range}</div>
-      ))}
-      <div class="buttons">
-        <button type="button" onClick={keep} disabled={keep === undefined || rows.length === 0} title="Enter">
-          Show only this
-        </button>
-        <button type="button" onClick={clear} title="Esc">
-          Close
-        </button>
-      </div>
+      {clear === undefined ? (
+        <div class="faint">Drag over bins, or Shift and the arrows, to select some.</div>
+      ) : (
+        <>
+          {ranges.map((range) => (
+            <div key={range}>{range}</div>
+          ))}
+          <div class="buttons">
+            <button type="button" onClick={keep} disabled={keep === undefined || rows.length === 0} title="Enter">
+              Show only this
+            </button>
+            <button type="button" onClick={clear} title="Esc">
+              Unselect
+            </button>
+          </div>
+        </>
+      )}
       {unit !== undefined && values !== undefined && rows.length > 0 && (
         <Measures values={values} rows={rows} unit={unit} />
       )}
