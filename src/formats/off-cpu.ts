@@ -89,6 +89,7 @@ export class OffCpuTimes {
       case 'fork':
         this.#open.delete(record.tid);
         this.#ending.delete(record.tid);
+        this.#seen.delete(record.tid);
         this.#fresh.add(record.tid);
         return;
       case 'exit':
