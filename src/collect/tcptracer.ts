@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicNow, sinceOrigin } from '../common/clock.ts';
 import { EXIT, errorMessage, MarpleError } from '../common/errors.ts';
 import { describeExit, startTool, type ToolProcess } from '../common/process.ts';
+import { isSystemWide } from '../common/scope.ts';
 import type { Batch } from '../common/section.ts';
 import { Connections, connectionKey, End, type Party } from '../formats/connections.ts';
 import { isTracerTitle, lostRows, type RowParser, type TracerRow } from '../formats/tcptracer.ts';
@@ -111,10 +112,8 @@ export class Rows {
     private readonly netns: number | undefined,
   ) {
     this.#tasks = new LiveTasks(run);
-    const { root, pids, comm } = run.scope;
-    const keepsUnknown = root === undefined && pids === undefined && comm === undefined;
     const wants = (end: End): boolean => netns === undefined || this.#namespaces.get(end) === netns;
-    this.#connections = new Connections(keepsUnknown, wants, MOST_HELD);
+    this.#connections = new Connections(isSystemWide(run.scope), wants, MOST_HELD);
   }
 
   /** `arrived` is when the line was read; rows of what happened after `stoppedAt` are left out. Nanoseconds since the origin. */

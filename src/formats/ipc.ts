@@ -52,13 +52,12 @@ export class IpcDecoder {
     readonly report: Report,
   ) {
     this.#origin = BigInt(run.origin);
-    const { scope } = run;
     const tasks = new TaskTable([...run.tasks, ...details.tasks]);
     const netns = details.netns === undefined ? undefined : new NetnsMembers(details.netns, dir);
     this.#netns = netns;
-    this.parties = new Parties(tasks, new ScopeFilter(scope, tasks));
+    this.parties = new Parties(tasks, new ScopeFilter(run.scope, tasks));
     this.#connections = new Connections(
-      isSystemWide(scope),
+      isSystemWide(run.scope),
       netns === undefined ? undefined : (end, by) => netns.includes(end, by),
     );
     this.trace = new TcpTrace(this.#connections, this.parties, details.sockets, (end, socket) =>
