@@ -72,7 +72,9 @@ describe('installedRam', () => {
   });
 
   test('hidden addresses are no RAM', () => {
-    expect(installedRam(parseIomem('00000000-00000000 : System RAM\n00000000-00000000 : Reserved\n'), PAGE)).toEqual([]);
+    expect(installedRam(parseIomem('00000000-00000000 : System RAM\n00000000-00000000 : Reserved\n'), PAGE)).toEqual(
+      [],
+    );
     expect(parseIomem('no such thing\n')).toEqual([]);
   });
 });
