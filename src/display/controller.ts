@@ -125,7 +125,7 @@ async function drawFile(
   const filter = makeFilter(options);
   const warnings = [...file.warnings];
   const groups = groupSections(file.sections, pickedSections(file, options.pick));
-  const chosen = chooseViews(groups, options.view, config, warnings);
+  const chosen = chooseViews(groups, options, config, warnings);
   const drawings = nameOutputs(chosen, input, options.output);
   const replace: Replace = options.force ? 'any' : options.output === undefined ? 'own' : 'nothing';
   checkTrack(options.track, drawings);
@@ -140,6 +140,8 @@ async function drawFile(
   for (const drawing of drawings) {
     const display = makeDisplay(drawing, groups, options, filter, config);
     const open = (options.open ?? hasDesktop()) && drawing.path !== '-';
+    // Only texts come after one another.
+    if (drawing.path === '-' && outputs.length > 0) process.stdout.write('\n');
     const opened = await display.show({ path: drawing.path, replace, open });
     outputs.push({
       path: drawing.path,
@@ -173,12 +175,16 @@ function listSection({ number, header }: SectionReader): SectionListing {
 /** Which view shows which section of each group. */
 function chooseViews(
   groups: readonly SectionGroup[],
-  asked: ViewName | undefined,
+  { view: asked, output }: DisplayOptions,
   config: Config,
   warnings: string[],
 ): { view: View; group: SectionGroup; section: SectionReader }[] {
+  // Where text is wanted and no view named, it is those that can be text.
+  const isText = asked === undefined && output !== undefined && (output === '-' || extname(output) === `.${TEXT}`);
+  const canBe = (view: View): boolean => !isText || view.formats.includes(TEXT);
   const whole = VIEWS.find(
-    (view) => view.showsAll === true && (view.name === asked || (asked === undefined && groups.length > 1)),
+    (view) =>
+      view.showsAll === true && (view.name === asked || (asked === undefined && groups.length > 1 && canBe(view))),
   );
   const [first] = groups;
   if (whole !== undefined && first !== undefined) return [{ view: whole, group: first, section: first.shown[0]! }];
@@ -186,7 +192,7 @@ function chooseViews(
   const chosen: { view: View; group: SectionGroup; section: SectionReader }[] = [];
   const unshown: string[] = [];
   for (const group of groups) {
-    const fitting = SINGLE_VIEWS.flatMap((view) => {
+    const fitting = SINGLE_VIEWS.filter(canBe).flatMap((view) => {
       const section = group.shown.find(({ header }) => view.fits(header));
       return section === undefined ? [] : [{ view, group, section }];
     });
@@ -195,7 +201,8 @@ function chooseViews(
     if (choice === undefined) unshown.push(`${group.interface} (${fits(fitting.map(({ view }) => view))})`);
     else chosen.push(choice);
     if (asked === undefined && wanted !== undefined && choice !== undefined && choice.view.name !== wanted) {
-      warnings.push(`${group.interface}: config names ${wanted}, which does not fit: shown as ${choice.view.name}`);
+      const why = isText ? 'is no text' : 'does not fit';
+      warnings.push(`${group.interface}: config names ${wanted}, which ${why}: shown as ${choice.view.name}`);
     }
   }
   if (chosen.length === 0) {
@@ -232,14 +239,8 @@ function nameOutputs(
   output: string | undefined,
 ): Drawing[] {
   const isStdout = output !== undefined && /^-(\.\w+)?$/.test(output);
-  if (isStdout && chosen.length > 1) {
-    throw new UsageError(
-      `only one picture goes to stdout, not ${chosen.length}`,
-      `choose one with -e, for example: marple display -e ${chosen[0]?.section.number} -o ${output}`,
-    );
-  }
   const used = new Set<string>();
-  return chosen.map((choice) => {
+  const drawings = chosen.map((choice) => {
     const { view, group } = choice;
     const format = chosenFormat(output, view, chosen);
     const of = view.showsAll === true ? '' : `${fileNamePart(group.interface)}.`;
@@ -248,6 +249,13 @@ function nameOutputs(
     used.add(path);
     return { ...choice, format, path };
   });
+  if (isStdout && drawings.length > 1 && drawings.some(({ format }) => format !== TEXT)) {
+    throw new UsageError(
+      `only one picture goes to stdout, not ${chosen.length}`,
+      `choose one with -e, for example: marple display -e ${chosen[0]?.section.number} -o ${output}`,
+    );
+  }
+  return drawings;
 }
 
 /** By the extension of -o. A bare `-` is a person at a terminal: text, where the view can be text. */

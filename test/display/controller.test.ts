@@ -134,8 +134,8 @@ describe('where pictures go', () => {
 
   it('is FILE of -o, and FILE-2 for the second picture', async () => {
     const result = await display(ALL, { view: 'heatmap', output: here('out.png') });
-    expect(names(result)).toEqual(['out.png', 'out-2.png']);
-    expect(result.outputs.map(({ section }) => section)).toEqual([3, 4]);
+    expect(names(result)).toEqual(['out.png', 'out-2.png', 'out-3.png']);
+    expect(result.outputs.map(({ section }) => section)).toEqual([2, 3, 4]);
   });
 
   it('is refused before anything is drawn where one of the files exists', async () => {
@@ -146,7 +146,7 @@ describe('where pictures go', () => {
       hint: expect.stringContaining('--force'),
     });
     expect(existsSync(here('out.png'))).toBe(false);
-    expect(names(await display(ALL, { view: 'heatmap', output: here('out.png'), force: true }))).toHaveLength(2);
+    expect(names(await display(ALL, { view: 'heatmap', output: here('out.png'), force: true }))).toHaveLength(3);
   });
 
   it('numbers two sections of one interface', async () => {
@@ -163,8 +163,8 @@ describe('where pictures go', () => {
   });
 
   it.each([
-    ['out.svg', 'a heatmap cannot be written as .svg: it can be .png', 'marple display -hm -o out.png'],
-    ['out', 'out has no extension: it can be .png', 'marple display -hm -o out.png'],
+    ['out.svg', 'a heatmap cannot be written as .svg: it can be .png, .html and .txt', 'marple display -hm -o out.png'],
+    ['out', 'out has no extension: it can be .png, .html and .txt', 'marple display -hm -o out.png'],
   ])('is refused for %s, which is no format of the view', async (name, message, hint) => {
     const refused = display([DISK], { view: 'heatmap', output: name });
     await expect(refused).rejects.toMatchObject({ exitCode: EXIT.usage, message, hint });
@@ -175,10 +175,10 @@ describe('where pictures go', () => {
       exitCode: EXIT.usage,
       hint: expect.stringContaining('choose sections with -e'),
     });
-    await expect(display(ALL, { output: '-' })).rejects.toMatchObject({
+    await expect(display(ALL, { view: 'heatmap', output: '-.png' })).rejects.toMatchObject({
       exitCode: EXIT.usage,
       message: 'only one picture goes to stdout, not 3',
-      hint: expect.stringContaining('-e 1'),
+      hint: expect.stringContaining('-e 2'),
     });
   });
 });
