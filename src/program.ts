@@ -5,6 +5,8 @@ import { configCommand } from './commands/config.ts';
 import type { ProgramCommand } from './commands/context.ts';
 import { displayCommand } from './commands/display.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { exportCommand } from './commands/export.ts';
+import { importCommand } from './commands/import.ts';
 import { statsCommand } from './commands/stats.ts';
 import { EXIT, errorMessage, MarpleError, UsageError } from './common/errors.ts';
 import { closeLog, log } from './common/log.ts';
@@ -16,6 +18,8 @@ const COMMANDS: Readonly<Record<string, ProgramCommand>> = {
   display: displayCommand,
   stats: statsCommand,
   doctor: doctorCommand,
+  import: importCommand,
+  export: exportCommand,
   config: configCommand,
 };
 
@@ -58,7 +62,8 @@ async function dispatch(
     declareCommon(sub);
     sub.action(async (...given: unknown[]) => {
       const options = sub.opts();
-      const args = Array.isArray(given[0]) ? (given[0] as string[]) : [];
+      // Behind the arguments, one or a list each, stand the options and the command.
+      const args = given.slice(0, -2).flat().filter((arg) => typeof arg === 'string');
       code = await part.run(args, options, { output, command });
     });
   }

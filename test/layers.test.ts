@@ -120,8 +120,8 @@ describe('rules for the code', () => {
   test('only the output writes to the terminal', () => {
     const output = 'common/output.ts';
     expect(filesWith(/\bprocess\s*\.\s*stderr\b|\bconsole\s*\./, output)).toEqual([]);
-    // The data file and the picture of `-o -`.
-    const data = ['common/writer.ts', 'display/generic-display.ts'];
+    // The data file, and the picture or export of `-o -`.
+    const data = ['common/writer.ts', 'common/save.ts'];
     expect(filesWith(/\bprocess\s*\.\s*stdout\b/, output, ...data)).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-import type { EventData, StackData } from '../common/datatypes.ts';
+import type { Datapoint, Datatype, EventData, RecordOf, StackData } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
 import type { Column, ColumnRequest, DataFile, EventColumns, PointColumns, SectionReader } from '../common/reader.ts';
 import { joinWords } from '../common/text.ts';
@@ -210,7 +210,8 @@ export function selectPoints(
 
 /**
  * The events of an event section that pass the filter, with the wanted columns. By `either`, an event of two tasks or
- * processes also passes where the other one does: a task comes to run by a switch that another one made.
+ * processes also passes where the other one does (a task comes to run by a switch that another one made), and so does one
+ * that is of no process at all: a hole in the data is one in that of every process.
  */
 export function selectEvents(
   section: Pick<SectionReader, 'events'>,
@@ -262,8 +263,9 @@ export async function* selectEventRecords(
   const passes = ({ time, datum }: EventData): boolean =>
     time / 1e9 >= from &&
     time / 1e9 <= to &&
-    (pids === undefined || pidPlaces.some((place) => pids.has(datum[place] ?? ''))) &&
-    (matches === undefined || commPlaces.some((place) => isNamed(datum[place] ?? '', matches)));
+    ((ends === 'either' && datum[pidPlaces[0]!] === '') ||
+      ((pids === undefined || pidPlaces.some((place) => pids.has(datum[place] ?? ''))) &&
+        (matches === undefined || commPlaces.some((place) => isNamed(datum[place] ?? '', matches)))));
   const isWide = Object.values(filter).every((value) => value === undefined);
   for await (const events of section.batches('event')) yield isWide ? events : events.filter(passes);
 }
@@ -299,6 +301,8 @@ async function* filterRows<Chunk extends Rows>(
   const request = (field: string, as: ColumnRequest['as']): number[] =>
     access.prefixes.map((prefix) => requests.push({ field: prefix + field, as }) - 1);
   const pidPlaces = filter.pids === undefined ? [] : request('pid', 'number');
+  const narrows = filter.pids !== undefined || filter.comm !== undefined;
+  const ownPid = access.prefixes.length > 1 && narrows ? requests.push({ field: 'pid', as: 'number' }) - 1 : -1;
   const commPlaces = filter.comm === undefined ? [] : request('comm', 'text');
   const pids = filter.pids === undefined ? undefined : new Set(filter.pids);
   const matches = filter.comm === undefined ? undefined : remember(filter.comm);
@@ -310,6 +314,10 @@ async function* filterRows<Chunk extends Rows>(
     for (let i = 0; i < chunk.length; i++) {
       const seconds = access.seconds(chunk, i);
       if (seconds < from || seconds > to) continue;
+      if (ownPid >= 0 && Number.isNaN(chunk.columns[ownPid]!.values[i])) {
+        kept.push(i);
+        continue;
+      }
       if (pids !== undefined && !pidColumns.some(({ values }) => pids.has(values[i]!))) continue;
       if (
         matches !== undefined &&
@@ -333,6 +341,52 @@ async function* filterRows<Chunk extends Rows>(
 
 function pick(values: Float64Array | Int32Array, rows: readonly number[]): Float64Array {
   return Float64Array.from(rows, (row) => values[row]!);
+}
+
+/** The section with the records alone that pass the filter, in every way in which it can be read. */
+export function selectedSection(group: SectionGroup, section: SectionReader, filter: Filter): SectionReader {
+  if (Object.keys(filter).length === 0) return section;
+  const { number, header } = section;
+  return {
+    number,
+    header: { ...header, records: null, bytes: null },
+    batches: (datatype) => selectBatches(group, section, filter, datatype),
+    points: (want) => selectPoints(section, want, filter),
+    events: (want) => selectEvents(section, want, filter),
+  };
+}
+
+async function* selectBatches<D extends Datatype>(
+  group: SectionGroup,
+  section: SectionReader,
+  filter: Filter,
+  datatype: D,
+): AsyncGenerator<RecordOf[D][]> {
+  if (datatype === 'stack') {
+    for await (const stack of selectStacks(group, section, filter)) yield [stack as RecordOf[D]];
+    return;
+  }
+  const passes = recordFilter(section.header, filter);
+  for await (const records of section.batches(datatype)) {
+    const kept = records.filter((record) => passes(record as Datapoint | EventData));
+    if (kept.length > 0) yield kept;
+  }
+}
+
+function recordFilter(
+  { fields = [] }: SectionReader['header'],
+  { from, to, pids, comm }: Filter,
+): (record: Datapoint | EventData) => boolean {
+  const [pidField, commField] = [fields.indexOf('pid'), fields.indexOf('comm')];
+  const wanted = pids === undefined ? undefined : new Set(pids.map(String));
+  const matches = comm === undefined ? undefined : remember(comm);
+  return (record) => {
+    const seconds = 'time' in record ? record.time / 1e9 : record.x;
+    const texts = 'time' in record ? record.datum : record.info;
+    if (seconds < (from ?? Number.NEGATIVE_INFINITY) || seconds > (to ?? Number.POSITIVE_INFINITY)) return false;
+    if (wanted?.has(texts[pidField] ?? '') === false) return false;
+    return matches?.(texts[commField] ?? '') !== false;
+  };
 }
 
 /** The idle task of each CPU is called swapper/N, and has the pid 0. */

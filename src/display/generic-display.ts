@@ -1,16 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { link, open, rename, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import type { Filter, SectionGroup } from '../analysis/select.ts';
-import { errorCode, UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
-import { systemReason } from '../common/system-reason.ts';
-import { giveToUser } from '../common/user.ts';
+import { checkFree, type MayReplace, saveFile, unwritable, writeToStdout } from '../common/save.ts';
 import { openInViewer } from './opener.ts';
 import type { TrackKind } from './shape/track-choice.ts';
 import type { Screen } from './text/screen.ts';
@@ -98,7 +92,7 @@ export abstract class GenericDisplay<Options> {
       await writeToStdout(bytes);
       return false;
     }
-    await save(bytes, target.path, target.replace);
+    await saveFile(bytes, target.path, mayReplace(target.replace));
     if (!target.open) return false;
     const failure = await this.open(target.path);
     if (failure !== undefined) this.notes.push(failure);
@@ -115,25 +109,13 @@ export abstract class GenericDisplay<Options> {
 }
 
 /** @throws UsageError where something stands at `path` that must not be replaced. */
-export async function checkTarget(path: string, replace: Replace): Promise<void> {
-  const found = await stat(path).catch((error: unknown) => {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw unwritable(path, error);
-  });
-  if (found === undefined) return;
-  if (!found.isFile()) {
-    throw new UsageError(
-      `${path} is no regular file`,
-      found.isDirectory()
-        ? `name a file in it: -o ${join(path, 'FILE')}`
-        : 'write to it by way of stdout: -o -.svg (or another format)',
-    );
-  }
-  if (replace === 'any' || (replace === 'own' && (await isOwn(path)))) return;
-  throw new UsageError(
-    replace === 'own' ? `${path} exists and is no picture of MARPLE's` : `${path} exists already`,
-    'overwrite it with --force, or name another file with -o',
-  );
+export function checkTarget(path: string, replace: Replace): Promise<void> {
+  return checkFree(path, mayReplace(replace));
+}
+
+function mayReplace(replace: Replace): MayReplace {
+  if (replace !== 'own') return replace === 'any';
+  return async (path) => (await isOwn(path)) || `${path} exists and is no picture of MARPLE's`;
 }
 
 /** Whether a file is a picture that MARPLE drew. */
@@ -149,50 +131,4 @@ async function isOwn(path: string): Promise<boolean> {
   } catch (error) {
     throw unwritable(path, error);
   }
-}
-
-async function save(bytes: Readable, path: string, replace: Replace): Promise<void> {
-  const partial = join(dirname(path), `.marple-${randomBytes(8).toString('hex')}`);
-  try {
-    await pipeline(bytes, createWriteStream(partial, { flags: 'wx' }));
-    giveToUser(partial);
-    if (replace === 'nothing') await renameToNew(partial, path);
-    else await rename(partial, path);
-  } catch (error) {
-    await unlink(partial).catch(() => undefined);
-    throw errorCode(error) === undefined ? error : unwritable(path, error);
-  }
-}
-
-/** Renames to a name that nothing has; where the file system has no links (vfat), in two steps. */
-async function renameToNew(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-    await unlink(from);
-  } catch {
-    await checkTarget(to, 'nothing');
-    await rename(from, to);
-  }
-}
-
-async function writeToStdout(bytes: Readable): Promise<void> {
-  try {
-    await pipeline(bytes, process.stdout, { end: false });
-  } catch (error) {
-    // The reader had enough.
-    if (errorCode(error) === 'EPIPE') return;
-    throw new UsageError(
-      `the picture could not be written to stdout: ${systemReason(error)}`,
-      'write it to a file: marple display -o FILE',
-      { cause: error },
-    );
-  }
-}
-
-function unwritable(path: string, error: unknown): UsageError {
-  const hint =
-    errorCode(error) === 'ENOENT'
-      ? `make its folder first: mkdir -p ${dirname(path)}`
-      : 'name a file in a folder that can be written: marple display -o FILE';
-  return new UsageError(`${path} cannot be written: ${systemReason(error)}`, hint, { cause: error });
 }

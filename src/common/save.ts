@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { link, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { errorCode, UsageError } from './errors.ts';
+import { systemReason } from './system-reason.ts';
+import { giveToUser } from './user.ts';
+
+/** Whether what stands at a path may be replaced: no, yes, or a sentence that says why not. */
+export type MayReplace = boolean | ((path: string) => Promise<true | string>);
+
+/**
+ * Refuses a path at which something stands that must not be replaced.
+ * @throws UsageError (2)
+ */
+export async function checkFree(path: string, mayReplace: MayReplace): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw unwritable(path, error);
+  });
+  if (found === undefined) return;
+  if (!found.isFile()) {
+    throw new UsageError(
+      `${path} is no regular file`,
+      found.isDirectory()
+        ? `name a file in it: -o ${join(path, 'FILE')}`
+        : 'write to it by way of stdout: -o -.svg (or another format)',
+    );
+  }
+  const answer = typeof mayReplace === 'boolean' ? mayReplace || `${path} exists already` : await mayReplace(path);
+  if (answer !== true) throw new UsageError(answer, 'overwrite it with --force, or name another file with -o');
+}
+
+/**
+ * Writes a file of the invoking user. Under its name there is only ever a whole file.
+ * @throws UsageError (2) where it cannot be written, or something has come to stand there that must not be replaced.
+ */
+export async function saveFile(bytes: Readable, path: string, mayReplace: MayReplace): Promise<void> {
+  const partial = join(dirname(path), `.marple-${randomBytes(8).toString('hex')}`);
+  try {
+    await pipeline(bytes, createWriteStream(partial, { flags: 'wx' }));
+    giveToUser(partial);
+    if (mayReplace === false) await renameToNew(partial, path);
+    else await rename(partial, path);
+  } catch (error) {
+    await unlink(partial).catch(() => undefined);
+    throw errorCode(error) === undefined ? error : unwritable(path, error);
+  }
+}
+
+/** Renames to a name that nothing has; where the file system has no links (vfat), in two steps. */
+async function renameToNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+    await unlink(from);
+  } catch {
+    await checkFree(to, false);
+    await rename(from, to);
+  }
+}
+
+/**
+ * Writes to stdout, and leaves it open. That its reader had enough is no error.
+ * @throws UsageError (2) where it cannot be written.
+ */
+export async function writeToStdout(bytes: Readable): Promise<void> {
+  try {
+    await pipeline(bytes, process.stdout, { end: false });
+  } catch (error) {
+    if (errorCode(error) === 'EPIPE') return;
+    throw new UsageError(`stdout could not be written: ${systemReason(error)}`, 'write to a file: -o FILE', {
+      cause: error,
+    });
+  }
+}
+
+/** The system's refusal to write a file, as an error for the user. */
+export function unwritable(path: string, error: unknown): UsageError {
+  const hint =
+    errorCode(error) === 'ENOENT'
+      ? `make its folder first: mkdir -p ${dirname(path)}`
+      : 'name a file in a folder that can be written: -o FILE';
+  return new UsageError(`${path} cannot be written: ${systemReason(error)}`, hint, { cause: error });
+}

@@ -1,0 +1,16 @@
+import { UsageError } from '../common/errors.ts';
+import type { Exporter } from './exporter.ts';
+import { foldedExporter } from './folded.ts';
+
+/** Every format that is written. */
+export const EXPORTERS: readonly Exporter[] = [foldedExporter];
+
+/** @throws UsageError (2) */
+export function findExporter(format: string): Exporter {
+  const found = EXPORTERS.find((exporter) => exporter.format === format);
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `there is no format '${format}' to export to`,
+    `use one of: ${EXPORTERS.map((exporter) => exporter.format).join(', ')}`,
+  );
+}
