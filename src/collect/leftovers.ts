@@ -1,9 +1,10 @@
 import { clearStaleTempDirs } from '../common/temp.ts';
 import { clearStaleInstances } from './ftrace/instance.ts';
 import { clearStaleSessions } from './iosnoop/session.ts';
+import { clearStaleProbes } from './perf/uprobes.ts';
 
 /**
- * Clears what earlier runs left behind when they were killed: tracefs instances, settings of the global trace and temporary directories whose MARPLE
+ * Clears what earlier runs left behind when they were killed: tracefs instances, probes, settings of the global trace and temporary directories whose MARPLE
  * is dead. Never a `.partial`: that is data. Returns a sentence for each kind that was found.
  */
 export async function clearLeftovers(): Promise<string[]> {
@@ -11,6 +12,8 @@ export async function clearLeftovers(): Promise<string[]> {
   const instances = await clearStaleInstances();
   if (instances > 0)
     found.push(`removed ${instances} tracefs instance${plural(instances)} of an earlier run that was killed`);
+  const probes = clearStaleProbes();
+  if (probes > 0) found.push(`removed ${probes} probe${plural(probes)} of an earlier run that was killed`);
   if (clearStaleSessions() > 0)
     found.push('put the global trace back to what it was before an earlier run that was killed');
   const folders = clearStaleTempDirs();

@@ -5,10 +5,12 @@ import { CpuScheduling } from './cpusched.ts';
 import { BlockRequests } from './diskblockrq.ts';
 import { DiskLatency } from './disklat.ts';
 import { Ipc } from './ipc.ts';
+import { MemEvents } from './memevents.ts';
 import { MemMap } from './memmap.ts';
 import { MemTime } from './memtime.ts';
-import { System } from './system.ts';
 import { OffCpu } from './offcpu.ts';
+import { PerfMalloc } from './perf_malloc.ts';
+import { System } from './system.ts';
 
 /** Every interface, in the order in which their sections stand in a data file. */
 export const COLLECTERS: readonly CollecterClass[] = [
@@ -18,6 +20,8 @@ export const COLLECTERS: readonly CollecterClass[] = [
   DiskLatency,
   BlockRequests,
   MemTime,
+  MemEvents,
+  PerfMalloc,
   MemMap,
   Ipc,
   System,

@@ -25,6 +25,15 @@ interface Section {
   readonly entrySize: number;
 }
 
+interface ElfSymbol {
+  readonly name: string;
+  readonly address: number;
+  readonly size: number;
+  /** STT_FUNC, ... and STB_GLOBAL, ... */
+  readonly type: number;
+  readonly binding: number;
+}
+
 /** The symbols of a program or library, and where its file is loaded. */
 export interface ElfSymbols {
   readonly table: SymbolTable;
@@ -66,7 +75,20 @@ export function readElf(path: string): ElfSymbols | undefined {
   }
 }
 
-/** The same for a file that is in memory, as the vdso is. */
+/**
+ * Where in the file each of these functions begins, by name; one that the file does not define is missing. None where it
+ * is no ELF file of 64 bits, or is damaged. Throws what open(2) refuses.
+ */
+export function functionOffsets(path: string, names: readonly string[]): Map<string, number> {
+  const file = new ElfFile(path);
+  try {
+    return file.functionOffsets(names);
+  } finally {
+    file.close();
+  }
+}
+
+/** Symbols of a file that is in memory, as the vdso is. */
 export function parseElf(bytes: Buffer): ElfSymbols | undefined {
   return new ElfFile(bytes).read();
 }
@@ -85,9 +107,8 @@ class ElfFile {
   }
 
   read(): ElfSymbols | undefined {
-    const header = this.#bytes(0, HEADER_BYTES);
-    // 7f 45 4c 46: the magic; 2: 64 bits; 1: little endian.
-    if (header?.readUInt32BE(0) !== 0x7f454c46 || header[4] !== 2 || header[5] !== 1) return undefined;
+    const header = this.#header();
+    if (header === undefined) return undefined;
     const segments = this.#segments(header);
     const sections = this.#sections(header);
     const builder = SymbolTable.builder();
@@ -103,6 +124,29 @@ class ElfFile {
         return segment === undefined ? undefined : offset - segment.offset + segment.address;
       },
     };
+  }
+
+  functionOffsets(wanted: readonly string[]): Map<string, number> {
+    const offsets = new Map<string, number>();
+    const header = this.#header();
+    if (header === undefined) return offsets;
+    const segments = this.#segments(header);
+    const sections = this.#sections(header);
+    for (const section of sections.filter(({ type }) => type === SHT_SYMTAB || type === SHT_DYNSYM)) {
+      for (const { name, address, type } of this.#symbols(section, sections)) {
+        if (type !== STT.func || !wanted.includes(name)) continue;
+        const segment = segments.find((each) => address >= each.address && address < each.address + each.size);
+        if (segment !== undefined) offsets.set(name, address - segment.address + segment.offset);
+      }
+    }
+    return offsets;
+  }
+
+  /** Undefined where it is none of ours. */
+  #header(): Buffer | undefined {
+    const header = this.#bytes(0, HEADER_BYTES);
+    // 7f 45 4c 46: the magic; 2: 64 bits; 1: little endian.
+    return header?.readUInt32BE(0) === 0x7f454c46 && header[4] === 2 && header[5] === 1 ? header : undefined;
   }
 
   #segments(header: Buffer): Segment[] {
@@ -156,6 +200,17 @@ class ElfFile {
   }
 
   #addSymbols(section: Section, sections: readonly Section[], builder: SymbolTableBuilder): void {
+    for (const { name, address, size, type, binding } of this.#symbols(section, sections)) {
+      builder.add(address, size, name, {
+        isWeak: binding === 2,
+        isGlobal: binding === 1,
+        isTyped: type !== STT.notype,
+      });
+    }
+  }
+
+  /** Code and data that the file itself defines. */
+  *#symbols(section: Section, sections: readonly Section[]): Generator<ElfSymbol> {
     const symbols = this.#bytes(section.offset, section.size);
     const strings = sections[section.link];
     const names = strings === undefined ? undefined : this.#bytes(strings.offset, strings.size);
@@ -168,11 +223,8 @@ class ElfFile {
       if (isReserved || !isCodeOrData(type, symbols[at + 5]! & 3, sections[home])) continue;
       const name = symbols.readUInt32LE(at);
       if (name >= names.length || names[name] === 0) continue;
-      builder.add(toNumber(symbols, at + 8), toNumber(symbols, at + 16), textAt(names, name), {
-        isWeak: binding === 2,
-        isGlobal: binding === 1,
-        isTyped: type !== STT.notype,
-      });
+      const [address, size] = [toNumber(symbols, at + 8), toNumber(symbols, at + 16)];
+      yield { name: textAt(names, name), address, size, type, binding };
     }
   }
 

@@ -59,6 +59,8 @@ export interface FileName {
   readonly tid: number;
   readonly comm: string;
   readonly isExec: boolean;
+  /** Missing for tasks that were there before the recording. */
+  readonly time?: number;
 }
 
 /** A new task. For a thread `pid` is `parentPid`. */
@@ -441,12 +443,14 @@ export class PerfFile {
 
   #name(bytes: Buffer, at: number, size: number): FileName | undefined {
     if (size <= 16) return this.#bad();
+    const { time } = this.#trailer(bytes, at, size);
     return {
       kind: 'name',
       pid: bytes.readInt32LE(at + 8),
       tid: bytes.readInt32LE(at + 12),
       comm: textAt(bytes, at + 16, at + size),
       isExec: (bytes.readUInt16LE(at + 4) & MISC.commExec) !== 0,
+      ...(time === undefined ? {} : { time }),
     };
   }
 

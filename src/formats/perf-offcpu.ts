@@ -13,7 +13,7 @@ import { type NamedSwitch, perfSamples, type TimedSample } from './perf-samples.
 import type { Recording, RunInfo } from './recording.ts';
 import { stateReader } from './sched.ts';
 import { StackQuality } from './stack-quality.ts';
-import { StackTable } from './stack-table.ts';
+import { StackTable, stackBatches } from './stack-table.ts';
 
 const detailsSchema = perfDetailsSchema.extend({
   /** Text of the format file of sched_switch. */
@@ -38,7 +38,6 @@ export function guardFile(dir: string): string {
 /** Sections of offcpu, by index. */
 const STACKS = 0;
 const EVENTS = 1;
-const BATCH = 4096;
 /** Frames of the tracing itself, which are the innermost where several listen to sched_switch. */
 const TRACING = /^(__traceiter_|perf_trace_|trace_event_raw_)/;
 const NO_STACK = '[stack not recorded]';
@@ -78,7 +77,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
     }
     yield { section: EVENTS, records: decoder.take() };
   }
-  yield* batches(decoder.stacks());
+  yield* stackBatches(STACKS, decoder.stacks());
   decoder.report(report);
   reportGuard(guard, BigInt(run.origin), details.maxMbPerS, report);
 }
@@ -89,17 +88,6 @@ function readState(dir: string, formatText: string, report: Report): (event: Raw
   } catch (error) {
     throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
   }
-}
-
-function* batches(stacks: Iterable<StackData>): Generator<Batch> {
-  let records: StackData[] = [];
-  for (const stack of stacks) {
-    records.push(stack);
-    if (records.length < BATCH) continue;
-    yield { section: STACKS, records };
-    records = [];
-  }
-  if (records.length > 0) yield { section: STACKS, records };
 }
 
 /** The second reading: gives each block its stack and its reason. */

@@ -1,7 +1,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Report } from '../common/section.ts';
 import type { RawRecord } from './event-format.ts';
-import { type FileExit, type FileRecord, type FileSwitch, PerfFile } from './perf-file.ts';
+import { type FileExit, type FileRecord, type FileSample, type FileSwitch, PerfFile } from './perf-file.ts';
 import type { PerfFork, PerfLost, PerfSample } from './perf-script.ts';
 import { PerfSymbols } from './perf-symbols.ts';
 
@@ -10,8 +10,9 @@ export interface TimedSample {
   readonly kind: 'sample';
   readonly sample: PerfSample;
   readonly since: number | undefined;
-  /** The tracepoint's own record. */
+  /** The tracepoint's own record, and its id. */
   readonly raw: RawRecord | undefined;
+  readonly config: number;
 }
 
 export interface NamedSwitch extends FileSwitch {
@@ -27,7 +28,8 @@ const SLICE = 20_000;
  * The samples of a perf.data in the order of their times, with the names of their functions, and what else matters for
  * them: tasks that begin, end and switch, and lost records. For frame pointers only: DWARF's copies of stacks have to be
  * unwound by perf. The file is read twice, since C++ names are demangled in one go; `first` is told each record of the
- * first reading. What could not be read is told to the report.
+ * first reading. `amend` may change a sample before its frames get their names. What could not be read is told to the
+ * report.
  * @throws DamagedFileError where it is no perf.data.
  */
 export async function* perfSamples(
@@ -35,13 +37,14 @@ export async function* perfSamples(
   origin: bigint,
   report: Report,
   first: (record: FileRecord) => void = () => undefined,
+  amend: (sample: FileSample) => FileSample = (sample) => sample,
 ): AsyncGenerator<TimedRecord[]> {
   const symbols = PerfSymbols.create();
-  await meetNames(path, origin, symbols, first);
+  await meetNames(path, origin, symbols, first, amend);
   const mangled = await symbols.demangle();
   if (mangled > 0)
     report.warn(`${mangled} C++ names are as the compiler made them: c++filt (binutils) is not installed`);
-  yield* namedRecords(path, origin, symbols.again(), report);
+  yield* namedRecords(path, origin, symbols.again(), report, amend);
 }
 
 /** The first reading: meets all names. */
@@ -50,13 +53,14 @@ async function meetNames(
   origin: bigint,
   symbols: PerfSymbols,
   first: (record: FileRecord) => void,
+  amend: (sample: FileSample) => FileSample,
 ): Promise<void> {
   const file = new PerfFile(path, origin);
   try {
     let rest = SLICE;
     for (const record of file.records()) {
       first(record);
-      if (record.kind === 'sample') symbols.frames(record);
+      if (record.kind === 'sample') symbols.frames(amend(record));
       else follow(record, symbols);
       if (--rest > 0) continue;
       rest = SLICE;
@@ -72,13 +76,14 @@ async function* namedRecords(
   origin: bigint,
   symbols: PerfSymbols,
   report: Report,
+  amend: (sample: FileSample) => FileSample,
 ): AsyncGenerator<TimedRecord[]> {
   const file = new PerfFile(path, origin);
   try {
     let group: TimedRecord[] = [];
     for (const record of file.records()) {
       follow(record, symbols);
-      const named = withNames(record, symbols);
+      const named = withNames(record.kind === 'sample' ? amend(record) : record, symbols);
       if (named !== undefined) group.push(named);
       if (group.length < SLICE) continue;
       yield group;
@@ -122,7 +127,7 @@ function withNames(record: FileRecord, symbols: PerfSymbols): TimedRecord | unde
         event: event.name,
         frames,
       };
-      return { kind: 'sample', sample, since: time, raw };
+      return { kind: 'sample', sample, since: time, raw, config: event.config };
     }
     default:
       return undefined;

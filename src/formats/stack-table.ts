@@ -1,4 +1,5 @@
 import type { StackData } from '../common/datatypes.ts';
+import type { Batch } from '../common/section.ts';
 import { StackTrie } from '../common/stack-trie.ts';
 
 /**
@@ -41,4 +42,18 @@ export class StackTable {
       yield { weight: this.#weights[number]!, stack: this.#trie.stackOf(end) };
     }
   }
+}
+
+const BATCH = 4096;
+
+/** Stacks as batches of a section. */
+export function* stackBatches(section: number, stacks: Iterable<StackData>): Generator<Batch> {
+  let records: StackData[] = [];
+  for (const stack of stacks) {
+    records.push(stack);
+    if (records.length < BATCH) continue;
+    yield { section, records };
+    records = [];
+  }
+  if (records.length > 0) yield { section, records };
 }

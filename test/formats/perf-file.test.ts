@@ -115,7 +115,7 @@ describe('other records', () => {
     expect(records).toEqual([
       { kind: 'mapping', pid: 7, start: 0x4000, length: 0x1000, offset: 0x200, path: '/bin/true', inode: 0 },
       { kind: 'fork', pid: 9, tid: 9, parentPid: 7, parentTid: 8 },
-      { kind: 'name', pid: 7, tid: 8, comm: 'a b\udcff', isExec: true },
+      { kind: 'name', pid: 7, tid: 8, comm: 'a b\udcff', isExec: true, time: 20 },
       { kind: 'lost', count: 42, time: 30, cpu: 0 },
     ]);
   });

@@ -1,0 +1,119 @@
+/*
+ * Asks malloc for known amounts from functions of known names. Usage: allocations NAME
+ *
+ * Names itself, prints "ready <pid>" and obeys lines on stdin:
+ *   request CALLS BYTES   CALLS times malloc(BYTES), each freed at once, in request_known()
+ *   other CALLS BYTES     the same in request_other()
+ *   leak CALLS BYTES      CALLS times malloc(BYTES), never freed, in leak_known()
+ *   keep CALLS BYTES      the same, but freed by the next `drop`, in keep_known()
+ *   drop                  frees what was kept
+ *   thread CALLS BYTES    `request` by another thread
+ *   touch PAGES           maps so many small pages and touches each once, in touch_known(); unmaps them
+ *   fork CALLS BYTES      `request` in a child, which ends
+ * Each is answered with "done". At the end of stdin it ends. With CALLS BYTES behind the name it does
+ * `request` and `leak` once and ends.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NAMED __attribute__((noinline, noclone))
+
+static void *volatile sink;
+static void **kept;
+static long kept_count;
+
+NAMED void request_known(long calls, long bytes) {
+  for (long i = 0; i < calls; i++) {
+    sink = malloc(bytes);
+    free(sink);
+  }
+}
+
+NAMED void request_other(long calls, long bytes) {
+  for (long i = 0; i < calls; i++) {
+    sink = malloc(bytes);
+    free(sink);
+  }
+}
+
+NAMED void leak_known(long calls, long bytes) {
+  for (long i = 0; i < calls; i++) sink = malloc(bytes);
+}
+
+NAMED void keep_known(long calls, long bytes) {
+  kept = mmap(NULL, calls * sizeof *kept, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  for (kept_count = 0; kept_count < calls; kept_count++) kept[kept_count] = malloc(bytes);
+}
+
+NAMED void drop_known(void) {
+  while (kept_count > 0) free(kept[--kept_count]);
+}
+
+NAMED void touch_known(long pages) {
+  long size = sysconf(_SC_PAGESIZE);
+  char *memory = mmap(NULL, pages * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  madvise(memory, pages * size, MADV_NOHUGEPAGE);
+  for (long i = 0; i < pages; i++) *(volatile char *)(memory + i * size) = 1;
+  munmap(memory, pages * size);
+}
+
+struct request {
+  long calls, bytes;
+};
+
+static void *thread_main(void *argument) {
+  struct request *request = argument;
+  request_known(request->calls, request->bytes);
+  return NULL;
+}
+
+static void obey(const char *line) {
+  char word[20] = "";
+  long calls = 0, bytes = 0;
+  sscanf(line, "%19s %ld %ld", word, &calls, &bytes);
+  if (strcmp(word, "request") == 0) request_known(calls, bytes);
+  if (strcmp(word, "other") == 0) request_other(calls, bytes);
+  if (strcmp(word, "leak") == 0) leak_known(calls, bytes);
+  if (strcmp(word, "keep") == 0) keep_known(calls, bytes);
+  if (strcmp(word, "drop") == 0) drop_known();
+  if (strcmp(word, "touch") == 0) touch_known(calls);
+  if (strcmp(word, "thread") == 0) {
+    struct request request = {calls, bytes};
+    pthread_t thread;
+    pthread_create(&thread, NULL, thread_main, &request);
+    pthread_join(thread, NULL);
+  }
+  if (strcmp(word, "fork") == 0) {
+    pid_t child = fork();
+    if (child == 0) {
+      request_known(calls, bytes);
+      _exit(0);
+    }
+    waitpid(child, NULL, 0);
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2 && argc != 4) return 2;
+  prctl(PR_SET_NAME, argv[1]);
+  if (argc == 4) {
+    request_known(atol(argv[2]), atol(argv[3]));
+    leak_known(atol(argv[2]), atol(argv[3]));
+    return 0;
+  }
+  char line[100];
+  setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+  printf("ready %d\n", getpid());
+  while (fgets(line, sizeof line, stdin)) {
+    obey(line);
+    puts("done");
+  }
+  return 0;
+}
