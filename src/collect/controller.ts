@@ -63,6 +63,8 @@ export interface CollectDependencies {
 export interface SectionResult {
   readonly interface: string;
   readonly datatype: string;
+  /** What is measured, where the section says so. */
+  readonly quantity: string | undefined;
   readonly records: number;
   readonly lost: number;
   readonly skipped: number;
@@ -354,7 +356,7 @@ class Run {
       tool,
       report,
       sections: description.sections.map((spec, i) =>
-        this.writer.section(this.#header(description.interface, spec), index * 10 + i),
+        this.writer.section(this.#header(description.interface, spec), index * 100 + i),
       ),
       started: defer(),
       failure: undefined,
@@ -512,6 +514,7 @@ function sectionResult(job: Job, section: SectionWriter): SectionResult {
   return {
     interface: header.interface,
     datatype: header.datatype,
+    quantity: header.y?.label ?? header.weight?.label,
     records: section.records,
     lost: header.lost ?? 0,
     skipped: header.skipped ?? 0,

@@ -4,7 +4,13 @@ import { z } from 'zod';
 import { findCgroup } from '../collect/cgroup.ts';
 import { type Choice, ProbeMemory } from '../collect/choose.ts';
 import type { CollecterClass } from '../collect/collecter.ts';
-import { type CollectOptions, type CollectResult, chooseTools, collect } from '../collect/controller.ts';
+import {
+  type CollectOptions,
+  type CollectResult,
+  chooseTools,
+  collect,
+  type SectionResult,
+} from '../collect/controller.ts';
 import { findNetns } from '../collect/proc/netns.ts';
 import { COLLECTERS, collectersByArea, findCollecter } from '../collect/registry.ts';
 import type { Config } from '../common/config.ts';
@@ -289,12 +295,14 @@ function describeChoices(choices: readonly Choice[]): string {
 }
 
 function say(result: CollectResult, output: Output): void {
-  for (const section of result.sections) {
-    const lost = section.lost > 0 ? `, ${section.lost} lost` : '';
-    const skipped = section.skipped > 0 ? `, ${section.skipped} skipped` : '';
-    output.info(
-      `${section.interface}: ${section.records} ${recordWord(section.datatype)}${lost}${skipped}, by ${section.tool}`,
-    );
+  for (const name of new Set(result.sections.map((section) => section.interface))) {
+    const sections = result.sections.filter((section) => section.interface === name);
+    const [first] = sections as [SectionResult];
+    const counts = sections.map((section) => `${section.records} ${recordsOf(section, sections)}`);
+    // What was lost is counted for the interface, and stands in each of its sections.
+    const lost = first.lost > 0 ? `, ${first.lost} lost` : '';
+    const skipped = first.skipped > 0 ? `, ${first.skipped} skipped` : '';
+    output.info(`${name}: ${counts.join(', ')}${lost}${skipped}, by ${first.tool}`);
   }
   for (const warning of new Set(result.sections.flatMap((s) => s.warnings.map((w) => `${s.interface}: ${w}`)))) {
     output.warn(warning);
@@ -309,8 +317,11 @@ function say(result: CollectResult, output: Output): void {
   output.info(`collected ${result.seconds.toFixed(1)} s into ${result.file === '-' ? 'stdout' : result.file}`);
 }
 
-function recordWord(datatype: string): string {
-  return datatype === 'stack' ? 'unique stacks' : `${datatype}s`;
+/** What the records of a section are called; of several alike, what each of them measures. */
+function recordsOf({ datatype, quantity }: SectionResult, sections: readonly SectionResult[]): string {
+  const word = datatype === 'stack' ? 'unique stacks' : `${datatype}s`;
+  const isAlone = sections.filter((other) => other.datatype === datatype).length === 1;
+  return isAlone || quantity === undefined ? word : `${word} of ${quantity}`;
 }
 
 function jsonResult(result: CollectResult): Record<string, unknown> {

@@ -52,6 +52,8 @@ export interface SectionListing {
   readonly number: number;
   readonly interface: string;
   readonly datatype: string;
+  /** What is measured, where the section says so. */
+  readonly quantity: string | undefined;
   /** Null where the run was cut off. */
   readonly records: number | null;
   readonly seconds: number | null;
@@ -165,6 +167,7 @@ function listSection({ number, header }: SectionReader): SectionListing {
     number,
     interface: header.interface,
     datatype: header.datatype,
+    quantity: header.y?.label ?? header.weight?.label,
     records: header.records ?? null,
     seconds: sectionSeconds(header),
     tool: header.tool === undefined ? undefined : `${header.tool.name} ${header.tool.version}`.trim(),
