@@ -118,7 +118,7 @@ export class Ipc extends Collecter<IpcOptions> {
       beside: async (_, dir, over) => {
         const end = AbortSignal.any([run.stop, over]);
         if (!end.aborted) await once(end, 'abort');
-        await place.finish(dir);
+        await place.finishLate(dir);
       },
     });
   }
@@ -163,7 +163,7 @@ class Place {
   async describe(dir: string): Promise<Record<keyof IpcDetails, unknown>> {
     const { messages, message_rate: messageRate, netns } = this.run.options;
     const known = new Set(this.run.info().tasks.map(({ tid }) => tid));
-    if (netns !== '') this.#watch = await NetnsWatch.start(findNetns(netns), dir);
+    if (netns !== '') this.#watch = await NetnsWatch.start(findNetns(netns), dir, this.run.clock);
     return {
       messages,
       messageRate,
@@ -177,13 +177,22 @@ class Place {
 
   /** To be called before the recording stops. */
   async finish(dir: string): Promise<void> {
-    const counters = this.#watch === undefined ? ownCounters() : await this.#watch.finish();
-    writeFileSync(countersFile(dir), counters, { mode: 0o600 });
+    noteCounters(dir, this.#watch === undefined ? ownCounters() : await this.#watch.finish());
+  }
+
+  /** To be called when the recording stops just now: a namespace's counters, which take a moment, would be ahead of it. */
+  async finishLate(dir: string): Promise<void> {
+    if (this.#watch === undefined) noteCounters(dir, ownCounters());
+    else await this.#watch.finish();
   }
 
   close(): void {
     this.#watch?.close();
   }
+}
+
+function noteCounters(dir: string, text: string): void {
+  writeFileSync(countersFile(dir), text, { mode: 0o600 });
 }
 
 function ownCounters(): string {

@@ -123,8 +123,8 @@ export class Connections {
   constructor(
     /** Whether events of which no process is known are kept. */
     readonly keepsUnknown: boolean,
-    /** More conditions on an event: its end and who is there. */
-    readonly wants: (end: End, by: Party | undefined) => boolean = () => true,
+    /** More conditions on an event: its end, who is there, and when. */
+    readonly wants: (end: End, by: Party | undefined, time: number) => boolean = () => true,
     readonly mostHeld: number = MOST_HELD,
   ) {}
 
@@ -201,7 +201,7 @@ export class Connections {
     const by = held.by ?? end.maker;
     const other = otherParty(held);
     if (!(by?.kept ?? (other === undefined && this.keepsUnknown)) && other?.kept !== true) return;
-    if (!this.wants(end, by)) return;
+    if (!this.wants(end, by, time)) return;
     this.given++;
     const { address } = end;
     if (address === undefined) this.unresolved.addresses++;

@@ -58,7 +58,7 @@ export class IpcDecoder {
     this.parties = new Parties(tasks, new ScopeFilter(run.scope, tasks));
     this.#connections = new Connections(
       isSystemWide(run.scope),
-      netns === undefined ? undefined : (end, by) => netns.includes(end, by),
+      netns === undefined ? undefined : (end, by, time) => netns.includes(end, by, time),
     );
     this.trace = new TcpTrace(this.#connections, this.parties, details.sockets, (end, socket) =>
       netns?.know(end, socket.netns),

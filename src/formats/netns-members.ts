@@ -21,8 +21,8 @@ export type NetnsDetails = z.infer<typeof netnsSchema>;
 
 /** A line of the file of what was noted during the recording. */
 const noteSchema = z.union([
-  /** A process was seen in a network namespace. */
-  z.object({ pid: z.number(), netns: z.number() }),
+  /** A process was seen in a network namespace: when it was first seen there, and last. Nanoseconds since the origin. */
+  z.object({ pid: z.number(), netns: z.number(), time: z.number() }),
   /** Keys of connections in the namespace's table (connectionKey). */
   z.object({ connections: z.array(z.string()) }),
 ]);
@@ -36,7 +36,8 @@ export function netnsNotesFile(dir: string): string {
 export class NetnsMembers {
   /** Ends that were left out although it is not sure that they belong to another namespace. */
   readonly doubtful = new Set<End>();
-  readonly #processes = new Map<number, number>();
+  /** By pid, in the order of their times. */
+  readonly #sightings = new Map<number, { readonly time: number; readonly netns: number }[]>();
   readonly #connections = new Set<string>();
   readonly #known = new Map<End, number>();
 
@@ -54,36 +55,45 @@ export class NetnsMembers {
     this.#known.set(end, netns);
   }
 
-  includes(end: End, by: Party | undefined): boolean {
-    const seen = this.#known.get(end) ?? this.#seen(by);
+  /** Whether an end is in the namespace where `by` did something at this time. */
+  includes(end: End, by: Party | undefined, time: number): boolean {
+    const seen = this.#known.get(end) ?? this.#seen(by, time);
     if (seen !== undefined) return seen === this.details.inode;
     const { address, peer } = end;
-    if (address === undefined) return this.#inherited(by);
+    if (address === undefined) return this.#inherited(by, time);
     if (!isLoopback(address.addr)) return this.details.addresses.includes(address.addr);
     // Over loopback both ends are in one namespace.
-    const others = peer === undefined ? undefined : (this.#known.get(peer) ?? this.#seen(peer.maker));
+    const others = peer === undefined ? undefined : (this.#known.get(peer) ?? this.#seen(peer.maker, time));
     if (others !== undefined) return others === this.details.inode;
     const keys = [connectionKey(address), connectionKey(mirrored(address))];
     if (keys.some((key) => this.#connections.has(key))) return true;
-    const included = this.#inherited(by);
+    const included = this.#inherited(by, time);
     if (!included) this.doubtful.add(end);
     return included;
   }
 
-  #seen(party: Party | undefined): number | undefined {
-    return party === undefined ? undefined : this.#processes.get(party.pid);
+  /**
+   * Where a process was at a time; undefined where that is not sure. One that was seen elsewhere before may have moved since:
+   * `ip netns exec` begins where it is called.
+   */
+  #seen(party: Party | undefined, time: number): number | undefined {
+    const sightings = this.#sightings.get(party?.pid ?? -1) ?? [];
+    const before = sightings.findLast((sighting) => sighting.time <= time)?.netns;
+    const after = sightings.find((sighting) => sighting.time >= time)?.netns;
+    if (after === undefined) return before === this.details.inode ? before : undefined;
+    return before === undefined || before === after ? after : undefined;
   }
 
   /** A new process is where its parent was, unless it moved. */
-  #inherited(by: Party | undefined): boolean {
-    for (let party = by; party !== undefined; party = party.parent) {
-      const seen = this.#processes.get(party.pid);
+  #inherited(by: Party | undefined, time: number): boolean {
+    for (let party = by?.parent; party !== undefined; party = party.parent) {
+      const seen = this.#seen(party, time);
       if (seen !== undefined) return seen === this.details.inode;
     }
     return false;
   }
 
-  // {"pid":812,"netns":4026532281}
+  // {"pid":812,"netns":4026532281,"time":1204331876}
   #add(line: string): void {
     if (line === '') return;
     let note: NetnsNote;
@@ -93,7 +103,10 @@ export class NetnsMembers {
       // The last line of a recording that was cut off.
       return;
     }
-    if ('pid' in note) this.#processes.set(note.pid, note.netns);
-    else for (const key of note.connections) this.#connections.add(key);
+    if ('pid' in note) {
+      const known = this.#sightings.get(note.pid);
+      if (known === undefined) this.#sightings.set(note.pid, [note]);
+      else known.push(note);
+    } else for (const key of note.connections) this.#connections.add(key);
   }
 }

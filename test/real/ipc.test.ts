@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Choice } from '../../src/collect/choose.ts';
 import { Ipc, type IpcOptions } from '../../src/collect/ipc.ts';
 import { findNetns } from '../../src/collect/proc/netns.ts';
 import { readTasks } from '../../src/collect/proc/tasks.ts';
@@ -288,10 +289,10 @@ describe('one network namespace', () => {
   const connect = (name: string, address: string, port: number, through: readonly string[] = []): Promise<void> =>
     startTcp(program, ['connect', name, address, port, COUNT, SENT, RECEIVED], through).end();
 
-  test('its sockets only, of processes that were there or came and went', async () => {
+  test.each(['ftrace', 'perf'])('its sockets only, of processes that were there or came and went: %s', async (tool) => {
     const netns = makeNetns();
     const old = await inside('oldserver', '127.0.0.1', netns.through);
-    const recorded = await record('ftrace', { netns: netns.name });
+    const recorded = await record(tool, { netns: netns.name });
     const outer = await inside('outerserver', '127.0.0.1', []);
     const fresh = await inside('newserver', '127.0.0.1', netns.through);
     const joined = await inside('joined', netns.inside, netns.through);
@@ -449,6 +450,29 @@ describe('marple collect --ipc', () => {
     expect(Number(count)).toBeGreaterThanOrEqual(8 * COUNT);
     await place.marple(['collect', '--ipc', '-t', '0.1', '-o', 'next.marple']);
     expect(place.leftovers()).toEqual([]);
+  });
+
+  test('by perf, if it is asked for', async () => {
+    const server = await startServer(program, ['tcpserver', '::1', 'plain', COUNT, SENT, RECEIVED]);
+    const command = [program, 'connect', 'tcpclient', '::1', `${server.port}`, COUNT, SENT, RECEIVED].map(String);
+    const ended = await place.marple(['collect', '--ipc', '--tool', 'ipc=perf', '-o', 'p.marple', '--', ...command]);
+    expect(ended).toMatchObject({ code: 0 });
+    expect(countBy(records(place.path('p.marple')))).toMatchObject({ connect: COUNT, accept: COUNT, close: 2 * COUNT });
+  });
+
+  test('tcptracer is tried first, and it is said why it is not taken', async () => {
+    const planned = await place.marple(['collect', '--ipc', '--dry-run', '--json']);
+    const { choices } = JSON.parse(planned.stdout) as { choices: Choice[] };
+    expect(choices).toHaveLength(1);
+    const { tool, passedOver } = choices[0] as Choice;
+    const order = ['tcptracer', 'libbpf-tcptracer', 'ftrace'];
+    expect([...passedOver.map((passed) => passed.tool), tool]).toEqual(order.slice(0, passedOver.length + 1));
+    const hasKprobes = existsSync('/sys/kernel/tracing/kprobe_events');
+    if (!hasKprobes) expect(tool).toBe('ftrace');
+    for (const { why, hint } of passedOver) {
+      expect(why).toMatch(/^it exited with status \d+: |is not installed/u);
+      expect(hint).toMatch(/CONFIG_KPROBE_EVENTS|setup\.sh/u);
+    }
   });
 
   test('a network namespace that is not there is refused', async () => {

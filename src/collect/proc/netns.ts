@@ -1,4 +1,5 @@
 import { appendFileSync, closeSync, openSync, statfsSync, statSync } from 'node:fs';
+import { monotonicNow, type RunClock, sinceOrigin } from '../../common/clock.ts';
 import { errorCode, UnavailableError, UsageError } from '../../common/errors.ts';
 import { describeExit, runTool } from '../../common/process.ts';
 import { connectionKey } from '../../formats/connections.ts';
@@ -55,12 +56,14 @@ const TABLE_MS = 20_000;
 /** Notes during a recording what tells which sockets are in a network namespace (formats/netns-members.ts). */
 export class NetnsWatch {
   readonly #fd: number;
-  readonly #seen = new Map<number, number>();
+  /** Where each process was, and when that was seen last. */
+  readonly #seen = new Map<number, { netns: number; time: number }>();
   readonly #timers: NodeJS.Timeout[];
 
   private constructor(
     readonly netns: Netns,
     readonly dir: string,
+    readonly clock: RunClock,
   ) {
     // It stays what it is while it is open, whatever ends.
     this.#fd = openSync(netns.path, 'r');
@@ -72,8 +75,8 @@ export class NetnsWatch {
   }
 
   /** Begins; notes go into the recording's folder. @throws UnavailableError where it cannot be entered. */
-  static async start(netns: Netns, dir: string): Promise<NetnsWatch> {
-    const watch = new NetnsWatch(netns, dir);
+  static async start(netns: Netns, dir: string, clock: RunClock): Promise<NetnsWatch> {
+    const watch = new NetnsWatch(netns, dir, clock);
     try {
       await watch.#read();
     } catch (error) {
@@ -93,6 +96,7 @@ export class NetnsWatch {
   /** A last look; gives the text of its counters. */
   async finish(): Promise<string> {
     this.#look();
+    for (const [pid, seen] of this.#seen) this.#note({ pid, ...seen });
     return this.#noteTable();
   }
 
@@ -102,11 +106,23 @@ export class NetnsWatch {
   }
 
   #look(): void {
+    const time = sinceOrigin(this.clock, monotonicNow());
     for (const pid of numbersIn('/proc')) {
       const netns = netnsOf(pid);
-      if (netns === undefined || this.#seen.get(pid) === netns) continue;
-      this.#seen.set(pid, netns);
-      this.#note({ pid, netns });
+      if (netns === undefined) continue;
+      const seen = this.#seen.get(pid);
+      if (seen?.netns === netns) {
+        seen.time = time;
+        continue;
+      }
+      if (seen !== undefined) this.#note({ pid, ...seen });
+      this.#seen.set(pid, { netns, time });
+      this.#note({ pid, netns, time });
+    }
+    for (const [pid, seen] of this.#seen) {
+      if (seen.time === time) continue;
+      this.#note({ pid, ...seen });
+      this.#seen.delete(pid);
     }
   }
 
