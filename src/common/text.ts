@@ -58,31 +58,39 @@ export function textWidth(text: string): number {
 export function fitted(text: string, width: number, align: 'left' | 'right' = 'left'): string {
   const excess = textWidth(text) - width;
   if (excess <= 0) return align === 'left' ? text + ' '.repeat(-excess) : ' '.repeat(-excess) + text;
-  let kept = '';
-  let used = 0;
-  for (const character of text) {
-    used += characterWidth(character);
-    if (used > width - 1) break;
-    kept += character;
-  }
+  const kept = beginning(text, width - 1);
   return width < 1 ? '' : `${kept}…${' '.repeat(width - 1 - textWidth(kept))}`;
 }
 
-/** Breaks a text into lines of at most `length` characters, at spaces where there are any. */
+/** As much of the beginning of a text as has room in `width` columns. */
+function beginning(text: string, width: number): string {
+  let end = 0;
+  let used = 0;
+  for (const character of text) {
+    used += characterWidth(character);
+    if (used > width) break;
+    end += character.length;
+  }
+  return text.slice(0, end);
+}
+
+/** Breaks a text into lines of at most `length` columns, at spaces where there are any. */
 export function wrap(text: string, length: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
     const candidate = line === '' ? word : `${line} ${word}`;
-    if (candidate.length <= length || line === '') {
+    if (textWidth(candidate) <= length || line === '') {
       line = candidate;
     } else {
       lines.push(line);
       line = word;
     }
-    while (line.length > length) {
-      lines.push(line.slice(0, length));
-      line = line.slice(length);
+    while (textWidth(line) > length) {
+      // One character at least, however narrow the line.
+      const start = beginning(line, length) || (line.match(/^./u)?.[0] ?? line);
+      lines.push(start);
+      line = line.slice(start.length);
     }
   }
   return [...lines, line].filter((part) => part !== '');

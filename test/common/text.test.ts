@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  fitted,
   formatCount,
   formatShare,
   formatTick,
@@ -8,6 +9,7 @@ import {
   joinWords,
   plural,
   shorten,
+  textWidth,
   visible,
   wrap,
   xmlText,
@@ -121,5 +123,25 @@ describe('numbers', () => {
       '1,234 records',
       '10,000,000',
     ]);
+  });
+});
+
+describe('width on a terminal', () => {
+  it('counts wide characters twice and marks not at all', () => {
+    expect([textWidth('abc'), textWidth('漢字'), textWidth('e\u0301'), textWidth('👍!')]).toEqual([3, 4, 1, 3]);
+  });
+
+  it('is made to fit by spaces or an ellipsis', () => {
+    expect([fitted('ab', 4), fitted('ab', 4, 'right'), fitted('abcdef', 4), fitted('漢字字', 4)]).toEqual([
+      'ab  ',
+      '  ab',
+      'abc…',
+      '漢… ',
+    ]);
+    expect([fitted('ab', 1), fitted('ab', 0)]).toEqual(['…', '']);
+  });
+
+  it('holds for broken lines too', () => {
+    expect(wrap('漢字漢字 ab', 5)).toEqual(['漢字', '漢字', 'ab']);
   });
 });

@@ -131,12 +131,30 @@ describe('HeatMap.render', () => {
     expect(error).toMatchObject({ exitCode: EXIT.usage, hint: expect.stringContaining('--width 1200') });
   });
 
-  it('fits datapoints and nothing else', () => {
+  it('fits datapoints, and events that are samples', () => {
     const fits = HeatMap.description.fits;
     expect([fits(headerOf('datapoint')), fits(headerOf('event')), fits(headerOf('stack'))]).toEqual([
       true,
       false,
       false,
     ]);
+    expect(fits(headerOf('event', { fields: ['stack', 'cpu'] }))).toBe(true);
+  });
+
+  it('of samples has a column per second, without idle ones, which are counted', async () => {
+    const section = {
+      header: headerOf('event', { interface: 'callstack', end: HEADER.end!, fields: ['stack', 'pid'] }),
+      records: [
+        { time: 1_250_000_000, type: 'cpu-clock', datum: ['0', '7'] },
+        { time: 1_999_999_999, type: 'cpu-clock', datum: ['0', '7'] },
+        { time: 9_000_000_000, type: 'cpu-clock', datum: ['1', '0'] },
+      ],
+    };
+    const display = new HeatMap(await jobOf(HeatMap.description, [section]));
+    const { grid, idle } = await display.layout();
+    expect([grid.columns, grid.rows, grid.total, idle]).toEqual([10, 50, 2, 1]);
+    expect([grid.counts[12 * 10 + 1], grid.counts[49 * 10 + 1]]).toEqual([1, 1]);
+    expect(readPng((await display.render()) as Uint8Array)).toMatchObject({ width: 1200, height: 700 });
+    expect(display.notes).toContain('1 idle sample hidden (33 %); --idle shows them');
   });
 });

@@ -1,14 +1,14 @@
 /** A range that is shown: of positions on an axis, in whatever unit. */
 export type Range = readonly [from: number, to: number];
 
-/** A range `factor` times as wide about `centre`, within `limits`; not narrower than `narrowest`. */
+/** A range `factor` times as wide about `centre` (one in it), within `limits`; not narrower than `narrowest`. */
 export function zoomed([from, to]: Range, centre: number, factor: number, limits: Range, narrowest = 0): Range {
   const width = to - from;
   const widest = limits[1] - limits[0];
   const wanted = Math.min(widest, Math.max(narrowest, width * factor));
   // Where the limits stop it, nothing moves either.
   if (wanted === width) return [from, to];
-  const share = width > 0 ? (centre - from) / width : 0.5;
+  const share = width > 0 ? Math.min(1, Math.max(0, (centre - from) / width)) : 0.5;
   return within([centre - share * wanted, centre + (1 - share) * wanted], limits);
 }
 

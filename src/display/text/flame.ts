@@ -4,7 +4,8 @@ import type { StackTree } from '../shape/tree.ts';
 import { heading } from './page.ts';
 import { bar, type Screen } from './screen.ts';
 
-const BAR = 16;
+/** Bars, by the room there is. */
+const BAR = { wide: 16, narrow: 8, from: 70 } as const;
 const SHARE = 7;
 /** Processes and functions that are listed: of each a sixth of the lines. */
 const LISTED = { least: 4, most: 10, share: 1 / 6 } as const;
@@ -32,15 +33,19 @@ export function flameText(
   const listed = processes.length + functions.length + 6;
   const { lines, hidden } = treeLines(tree, Math.max(10, screen.rows - listed));
   const share = (weight: number) => fitted(formatShare(weight, tree.total), SHARE, 'right');
+  const barWidth = screen.columns < BAR.from ? BAR.narrow : BAR.wide;
   const drawnBar = (weight: number) => {
-    const text = fitted(bar(weight / tree.total, BAR), BAR);
+    const text = fitted(bar(weight / tree.total, barWidth), barWidth);
     return screen.hasColours ? `\x1b[${BAR_COLOUR}m${text}\x1b[0m` : text;
   };
-  const room = screen.columns - 2 * SHARE - BAR - 4;
+  const room = screen.columns - 2 * SHARE - barWidth - 5;
   const row = (total: number, self: number | undefined, text: string) =>
     `${share(total)} ${self === undefined ? ' '.repeat(SHARE) : share(self)}  ${drawnBar(total)}  ${text}`.trimEnd();
   const head = (first: string, what: string) =>
-    heading(`${fitted('total', SHARE, 'right')} ${fitted(first, SHARE, 'right')}  ${' '.repeat(BAR)}  ${what}`, screen);
+    heading(
+      `${fitted('total', SHARE, 'right')} ${fitted(first, SHARE, 'right')}  ${' '.repeat(barWidth)}  ${what}`,
+      screen,
+    );
   return [
     head('self', 'stacks'),
     ...lines.map(({ frames, level, total, self }) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hashText } from '../../../src/display/shape/frame-colour.ts';
-import { heatColour, LAYER_COLOURS, layerColours } from '../../../src/display/shape/palette.ts';
+import { heatColour, LAYER_COLOURS, layerColours, rgbOf } from '../../../src/display/shape/palette.ts';
 
 /** Perceived lightness of a colour, 0 .. 1 (relative luminance, WCAG 2). */
 function luminance(colour: string): number {
@@ -15,6 +15,12 @@ describe('heatColour', () => {
     for (let i = 1; i < steps.length; i++) expect(steps[i]).toBeLessThan(steps[i - 1] as number);
     expect(steps[0]).toBeGreaterThan(0.5);
     expect(steps.at(-1)).toBeLessThan(0.02);
+  });
+
+  it('gets brighter with every step on a dark ground, and is seen there from the first on', () => {
+    const steps = Array.from({ length: 101 }, (_, i) => luminance(heatColour(i / 100, true)));
+    for (let i = 1; i < steps.length; i++) expect(steps[i]).toBeGreaterThan(steps[i - 1] as number);
+    expect(steps[0]).toBeGreaterThan(0.015);
   });
 
   it('takes shares beyond 0 and 1 for these', () => {
@@ -38,5 +44,20 @@ describe('layerColours', () => {
 
   it('gives a name the same colour in every picture where it can', () => {
     expect(layerColours(['postgres', 'x'], hashText)[0]).toBe(layerColours(['postgres', 'y'], hashText)[0]);
+  });
+
+  it('stay when others come and go, and new ones take others', () => {
+    const given = new Map<string, string>();
+    const [postgres, nginx] = layerColours(['postgres', 'nginx'], hashText, given);
+    expect(layerColours(['nginx'], hashText, given)).toEqual([nginx]);
+    const later = layerColours([...names.slice(2), 'postgres', 'nginx'], hashText, given);
+    expect(later.slice(-2)).toEqual([postgres, nginx]);
+    expect(new Set(later).size).toBe(later.length);
+  });
+});
+
+describe('rgbOf', () => {
+  it('is the colour in numbers', () => {
+    expect(rgbOf('#0072b2')).toEqual([0, 0x72, 0xb2]);
   });
 });

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_POSITIONS, SeriesBuilder, SeriesSummary, type StackedSeries } from '../../../src/display/shape/series.ts';
+import {
+  columnValues,
+  MAX_POSITIONS,
+  SeriesBuilder,
+  SeriesSummary,
+  type StackedSeries,
+} from '../../../src/display/shape/series.ts';
 
 type Point = readonly [x: number, y: number, label: number];
 
@@ -102,5 +108,22 @@ describe('SeriesBuilder', () => {
     expect(new Set(series.layers[0])).toEqual(new Set([30]));
     expect(new Set(series.other)).toEqual(new Set([12]));
     expect(series.x.every((x, i) => i === 0 || x > series.x[i - 1]!)).toBe(true);
+  });
+});
+
+describe('columnValues', () => {
+  const values = Float64Array.of(0, 10, 20);
+
+  it('are those of the lines between positions', () => {
+    expect([...columnValues([0, 1, 2], values, [0, 2], 4)]).toEqual([2.5, 7.5, 12.5, 17.5]);
+  });
+
+  it('are 0 beyond the first and the last', () => {
+    expect([...columnValues([1, 2, 3], values, [0, 6], 6)]).toEqual([0, 5, 15, 20, 0, 0]);
+  });
+
+  it('are there where there is but one position, and none where there is none', () => {
+    expect([...columnValues([2], Float64Array.of(7), [0, 4], 4)]).toEqual([0, 7, 7, 0]);
+    expect([...columnValues([], new Float64Array(0), [0, 4], 2)]).toEqual([0, 0]);
   });
 });
