@@ -1,0 +1,99 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EXIT, MarpleError } from '../../common/errors.ts';
+import { describeExit, type ProcessExit, runTool, startTool, type ToolProcess } from '../../common/process.ts';
+
+export interface BpftraceProgram {
+  /** The program's text, without an END of its own. */
+  readonly text: string;
+  /** Names of the maps that are not to be printed at the end. */
+  readonly hidden: readonly string[];
+  /** Keys that a map can hold. */
+  readonly mapKeys: number;
+  /** The file that what it prints goes to, at the end its maps. */
+  readonly output: string;
+  /** Whether it looks up names for user addresses, at the end, when the maps are printed: processes may be gone by then. */
+  readonly userSymbols: boolean;
+}
+
+/** A bpftrace whose probes are all in place. */
+export interface BpftraceRun {
+  readonly tool: ToolProcess;
+  /** Ends it; the maps are in the file then. @throws MarpleError where it failed. */
+  stop(): Promise<void>;
+}
+
+/** Large maps take a while to print. */
+const GRACE_MS = 60_000;
+const POLL_MS = 20;
+
+/**
+ * Runs a program until it is stopped. Resolves when its probes are in place; undefined where `stop` aborted first.
+ * @throws UnavailableError where it is not installed; MarpleError where it does not run.
+ */
+export async function startBpftrace(program: BpftraceProgram, stop: AbortSignal): Promise<BpftraceRun | undefined> {
+  const { output, mapKeys, userSymbols } = program;
+  // A file, and not a pipe: bpftrace loses what it prints while nobody reads, and the maps are there after a kill too.
+  const tool = startTool(['bpftrace', '-o', output, '-e', marked(program)], {
+    stopSignal: 'SIGINT',
+    graceMs: GRACE_MS,
+    env: {
+      ...(userSymbols ? {} : { BPFTRACE_NO_USER_SYMBOLS: '1' }),
+      // The older and the newer name.
+      BPFTRACE_MAP_KEYS_MAX: `${mapKeys}`,
+      BPFTRACE_MAX_MAP_KEYS: `${mapKeys}`,
+    },
+  });
+  tool.stdout.resume();
+  let ended: ProcessExit | undefined;
+  void tool.exit.then((exit) => (ended = exit));
+  while (!isMarked(output)) {
+    if (ended !== undefined) throw failure(tool, ended);
+    if (stop.aborted) {
+      await tool.stop();
+      return undefined;
+    }
+    await sleep(POLL_MS);
+  }
+  return {
+    tool,
+    stop: async () => {
+      const before = ended;
+      const exit = await tool.stop();
+      if (before !== undefined || (exit.code !== 0 && exit.signal !== 'SIGINT')) throw failure(tool, exit);
+    },
+  };
+}
+
+/** bpftrace v0.17.0 */
+export async function bpftraceVersion(): Promise<string> {
+  const { stdout } = await runTool(['bpftrace', '--version']);
+  return stdout.trim().replace(/^bpftrace v?/u, '');
+}
+
+const MARKS = ['first', 'last'] as const;
+
+/**
+ * Probes are attached in the order of the program, or the other way round: when those before and behind all others have
+ * both been heard of, all are. print() comes through at once, unlike printf().
+ */
+function marked({ text, hidden }: BpftraceProgram): string {
+  const [first, last] = MARKS.map(
+    (mark) => `interval:ms:20 /@marple_${mark} == 0/ { @marple_${mark} = 1; print("marple ${mark}"); }`,
+  );
+  const cleared = [...MARKS.map((mark) => `marple_${mark}`), ...hidden].map((map) => `clear(@${map});`);
+  return [first, text, last, `END { ${cleared.join(' ')} }`].join('\n');
+}
+
+function isMarked(output: string): boolean {
+  if (!existsSync(output)) return false;
+  const text = readFileSync(output, 'latin1');
+  return MARKS.every((mark) => text.includes(`marple ${mark}\n`));
+}
+
+function failure(tool: ToolProcess, exit: ProcessExit): MarpleError {
+  // ERROR: Unknown error -1: couldn't set RLIMIT_MEMLOCK for bpftrace. If your program is not loading, ...
+  const lines = tool.stderr().split('\n');
+  const complaint = lines.filter((line) => /error|fail|root/i.test(line) && !line.includes('RLIMIT_MEMLOCK')).at(-1);
+  return new MarpleError(`bpftrace ${describeExit(exit, complaint ?? tool.stderr())}`, EXIT.someFailed);
+}
