@@ -18,6 +18,9 @@ await build({
   // What only some views need stays outside, and is loaded when such a view draws: canvas is native, and what opens
   // pictures finds its own script by its path.
   external: ['canvas', 'chart.js', 'chartjs-node-canvas', 'open'],
+  // Node has to read all of it at every start. Names are kept, for stack traces.
+  minifyWhitespace: true,
+  minifySyntax: true,
   plugins: [webAppPlugin],
   logLevel: 'warning',
 });

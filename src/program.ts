@@ -1,26 +1,20 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type ArgumentGrammar, rewriteArguments, splitArguments } from './commands/argv.ts';
-import { collectCommand } from './commands/collect.ts';
-import { configCommand } from './commands/config.ts';
 import type { ProgramCommand } from './commands/context.ts';
-import { displayCommand } from './commands/display.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { exportCommand } from './commands/export.ts';
-import { importCommand } from './commands/import.ts';
-import { statsCommand } from './commands/stats.ts';
 import { EXIT, errorMessage, MarpleError, UsageError } from './common/errors.ts';
 import { closeLog, log } from './common/log.ts';
 import { Output } from './common/output.ts';
 import { VERSION } from './common/version.ts';
 
-const COMMANDS: Readonly<Record<string, ProgramCommand>> = {
-  collect: collectCommand,
-  display: displayCommand,
-  stats: statsCommand,
-  doctor: doctorCommand,
-  import: importCommand,
-  export: exportCommand,
-  config: configCommand,
+/** The commands, each loaded when it is needed: most of what one of them brings the others do not need. */
+const COMMANDS: Readonly<Record<string, () => Promise<ProgramCommand>>> = {
+  collect: async () => (await import('./commands/collect.ts')).collectCommand,
+  display: async () => (await import('./commands/display.ts')).displayCommand,
+  stats: async () => (await import('./commands/stats.ts')).statsCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  import: async () => (await import('./commands/import.ts')).importCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
+  config: async () => (await import('./commands/config.ts')).configCommand,
 };
 
 /** Runs `marple` with these arguments (without node and script) and gives its exit code. Never throws. */
@@ -55,7 +49,8 @@ async function dispatch(
     .helpOption('--help', 'print this help')
     .helpCommand(false);
   configure(program, output);
-  for (const [name, part] of Object.entries(COMMANDS)) {
+  const parts = await loadCommands(own[0]);
+  for (const [name, part] of parts) {
     const sub = program.command(name).helpOption('--help', 'print this help');
     configure(sub, output);
     part.declare(sub);
@@ -63,7 +58,10 @@ async function dispatch(
     sub.action(async (...given: unknown[]) => {
       const options = sub.opts();
       // Behind the arguments, one or a list each, stand the options and the command.
-      const args = given.slice(0, -2).flat().filter((arg) => typeof arg === 'string');
+      const args = given
+        .slice(0, -2)
+        .flat()
+        .filter((arg) => typeof arg === 'string');
       code = await part.run(args, options, { output, command });
     });
   }
@@ -72,9 +70,19 @@ async function dispatch(
     return EXIT.usage;
   }
   const sub = program.commands.find((candidate) => candidate.name() === own[0]);
-  const args = sub === undefined ? own : [sub.name(), ...rewriteArguments(own.slice(1), grammarOf(sub))];
+  const args =
+    sub === undefined ? own : [sub.name(), ...rewriteArguments(own.slice(1), grammarOf(sub, parts.get(sub.name())))];
   await program.parseAsync(args, { from: 'user' });
   return code;
+}
+
+/** The command that is asked for; all of them where none is, for the help. */
+async function loadCommands(name: string | undefined): Promise<Map<string, ProgramCommand>> {
+  if (name === '--version') return new Map();
+  const wanted = name !== undefined && Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
+  const loaded = new Map<string, ProgramCommand>();
+  for (const each of wanted) loaded.set(each, await COMMANDS[each]!());
+  return loaded;
 }
 
 /** Options that every command takes. */
@@ -90,8 +98,8 @@ function declareCommon(command: Command): void {
 }
 
 /** What the rewriting needs to know, from the options that commander was told of. */
-function grammarOf(command: Command): ArgumentGrammar {
-  const grammar = COMMANDS[command.name()]?.grammar;
+function grammarOf(command: Command, part: ProgramCommand | undefined): ArgumentGrammar {
+  const grammar = part?.grammar;
   const areas = grammar?.areas ?? new Map();
   const valued = command.options
     .filter((option) => option.required && option.long !== '--json' && !areas.has(option.long ?? ''))
