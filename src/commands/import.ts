@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { EXIT, UsageError } from '../common/errors.ts';
 import { rememberDataFile } from '../common/last-file.ts';
+import { PARTIAL } from '../common/partial.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { giveToUser } from '../common/user.ts';
 import { importFile } from '../formats/import.ts';
@@ -26,7 +27,10 @@ function declare(command: Command): void {
   command
     .summary('make a data file of another tool’s')
     .description('Reads what another tool wrote into a data file. What it is, is found by its content.')
-    .argument('<file>', 'the file, or - for stdin; it may be compressed by gzip')
+    .argument(
+      '<file>',
+      'the file, or - for stdin (it may be compressed by gzip), or the NAME.partial of a run that was cut off',
+    )
     .option('--format <format>', IMPORTERS.map(({ format, summary }) => `${format}: ${summary}`).join('; '))
     .option('--event <name>', 'only samples of this event')
     .option('--annotate <parts>', `names of frames: ${ANNOTATIONS.join(', ')}, or all for kernel and jit`)
@@ -40,7 +44,7 @@ async function runImport(
   { output }: Context,
 ): Promise<number> {
   const flags = optionsSchema.parse(rawFlags);
-  const path = flags.output ?? `${basename(input === '-' ? 'stdin' : input).replace(/\.gz$/, '')}.marple`;
+  const path = flags.output ?? outputName(input);
   if (flags.json === '-' && path === '-')
     throw new UsageError('--json needs a file here, since stdout is taken', 'write --json=FILE');
   const result = await importFile({
@@ -65,6 +69,13 @@ async function runImport(
     if (path !== '-') output.result(path);
   }
   return EXIT.ok;
+}
+
+/** In the working directory; but the partial folder of a run becomes the file that the run would have written. */
+function outputName(input: string): string {
+  const folder = input.replace(/(?<=.)\/+$/, '');
+  if (folder.endsWith(PARTIAL)) return folder.slice(0, -PARTIAL.length);
+  return `${basename(input === '-' ? 'stdin' : folder).replace(/\.gz$/, '')}.marple`;
 }
 
 function parseAnnotations(text: string | undefined): ReadonlySet<string> {

@@ -32,6 +32,8 @@ export interface WriterOptions {
   readonly force: boolean;
   /** Where a file that goes to stdout is put together. */
   readonly tempDir: string;
+  /** The folder in which the sections come to be, in place of NAME.partial. It is made, and beside the file. */
+  readonly workDir?: string;
   readonly stdout?: Writable;
 }
 
@@ -60,7 +62,7 @@ export class DataFileWriter {
       return new DataFileWriter(path, folder, options);
     }
     await checkTarget(path, options.force);
-    const partialDir = `${path}${PARTIAL}`;
+    const partialDir = options.workDir ?? `${path}${PARTIAL}`;
     try {
       await mkdir(partialDir, { mode: 0o700 });
     } catch (error) {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { HeaderReport } from '../common/report.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { VERSION } from '../common/version.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
-import type { ImportInput, ImportOptions, ImportSink } from './importer.ts';
+import type { Importer, ImportHeader, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
 import { detectImporter, findImporter } from './importers.ts';
 
 export interface ImportRequest extends ImportOptions {
@@ -32,24 +33,31 @@ export interface ImportResult {
 
 /** Bytes that detection looks at. */
 const HEAD = 64 * 1024;
+/** Bytes that are read at once. */
+const CHUNK = 1 << 20;
 
 /**
  * Reads a file of another format into a data file.
  * @throws UsageError (2), DamagedFileError (65); nothing is left under the output's name then.
  */
 export async function importFile(request: ImportRequest): Promise<ImportResult> {
-  const { path, name } = await spooled(request);
-  const head = await headOf(path);
-  const importer = request.format === undefined ? detectImporter(head, name) : findImporter(request.format);
-  const writer = await DataFileWriter.create(request.output, { force: request.force, tempDir: request.tempDir });
-  const report = new HeaderReport();
-  const sections: SectionWriter[] = [];
+  const input = await openInput(request);
+  const head = await headOf(await input.file());
+  const importer = request.format === undefined ? detectImporter(head, input.name) : findImporter(request.format);
+  checkKind(input.name, head === undefined, importer);
+  const writer = await DataFileWriter.create(request.output, {
+    force: request.force,
+    tempDir: request.tempDir,
+    // Not NAME.partial: that may be what is imported, and what is left of an import is no cut-off run.
+    workDir: `${request.output}.import-${randomBytes(4).toString('hex')}`,
+  });
+  const sink = new Sink(writer, importer.format);
   try {
-    await importer.run(inputOf(path, name), sinkOf(writer, sections, report, importer.format), request);
-    if (sections.length === 0)
-      throw new DamagedFileError(name, `there is nothing of the format ${importer.format} in it`);
-    for (const { header } of sections) {
-      report.applyTo(header);
+    await importer.run(input, sink, request);
+    if (sink.sections.length === 0)
+      throw new DamagedFileError(input.name, `there is nothing of the format ${importer.format} in it`);
+    for (const { header } of sink.sections) {
+      sink.applyTo(header);
       header.end ??= header.start;
     }
     await writer.finish();
@@ -59,53 +67,67 @@ export async function importFile(request: ImportRequest): Promise<ImportResult> 
   }
   return {
     format: importer.format,
-    sections: sections.map(({ header, records }) => ({
+    sections: sink.sections.map(({ header, records }) => ({
       interface: header.interface,
       datatype: header.datatype,
       records,
     })),
-    skipped: report.skippedCount,
-    warnings: report.warnings,
+    skipped: sink.skippedCount,
+    warnings: sink.warnings,
   };
 }
 
-function sinkOf(writer: DataFileWriter, sections: SectionWriter[], report: HeaderReport, format: string): ImportSink {
-  const start = new Date().toISOString();
-  return {
-    section: (given) => {
-      const header: SectionHeader = {
-        marple: FORMAT_VERSION,
-        start,
-        end: null,
-        records: null,
-        bytes: null,
-        tool: { name: `import of ${format}`, version: VERSION, command: [] },
-        ...given,
-      };
-      const section = writer.section(header, sections.length);
-      sections.push(section);
-      return section;
-    },
-    skipped: (line) => report.skipped(line),
-    warn: (sentence) => report.warn(sentence),
-  };
+function checkKind(name: string, isFolder: boolean, { format, readsFolders }: Importer): void {
+  if (isFolder === (readsFolders === true)) return;
+  throw new UsageError(
+    `${name} is ${isFolder ? 'a folder' : 'no folder'}, and the format ${format} is ${isFolder ? 'a file' : 'a folder'}`,
+    isFolder ? 'name a file in it: marple import FILE' : 'leave --format out, then it is found by the content',
+  );
 }
 
-function inputOf(path: string, name: string): ImportInput {
-  return { name, file: async () => path, chunks: () => createReadStream(path, { highWaterMark: 1 << 20 }) };
+class Sink extends HeaderReport implements ImportSink {
+  readonly sections: SectionWriter[] = [];
+  readonly #start = new Date().toISOString();
+
+  constructor(
+    private readonly writer: DataFileWriter,
+    private readonly format: string,
+  ) {
+    super();
+  }
+
+  section(given: ImportHeader): ImportSection {
+    const header: SectionHeader = {
+      marple: FORMAT_VERSION,
+      start: this.#start,
+      end: null,
+      records: null,
+      bytes: null,
+      tool: { name: `import of ${this.format}`, version: VERSION, command: [] },
+      ...given,
+    };
+    const section = this.writer.section(header, this.sections.length);
+    this.sections.push(section);
+    return section;
+  }
 }
 
 /** What is on stdin, in a pipe or compressed is put into a file first: detection reads the beginning twice. */
-async function spooled({ input, stdin, tempDir }: ImportRequest): Promise<{ path: string; name: string }> {
+async function openInput({ input, stdin, tempDir }: ImportRequest): Promise<ImportInput> {
   const name = input === '-' ? 'stdin' : input;
   try {
     let path = input;
     const found = input === '-' ? undefined : await stat(input);
-    if (found?.isDirectory()) return { path, name };
-    if (found?.isFile() !== true)
+    if (!(found?.isFile() || found?.isDirectory()))
       path = await copied(input === '-' ? stdin : createReadStream(input), tempDir, 'stream');
-    if (!isGzip(await headOf(path))) return { path, name };
-    return { path: await unzipped(path, name, tempDir), name };
+    const head = await headOf(path);
+    if (head !== undefined && isGzip(head)) path = await unzipped(path, name, tempDir);
+    return {
+      name,
+      isOriginal: path === input,
+      file: async () => path,
+      chunks: () => createReadStream(path, { highWaterMark: CHUNK }),
+    };
   } catch (error) {
     if (errorCode(error) === undefined || error instanceof DamagedFileError) throw error;
     throw new UsageError(`${name} cannot be read: ${systemReason(error)}`, 'marple import FILE', { cause: error });
@@ -137,10 +159,10 @@ function isGzip(head: Buffer): boolean {
   return head[0] === 0x1f && head[1] === 0x8b;
 }
 
-/** The first bytes of a file; none of a folder. */
-async function headOf(path: string): Promise<Buffer> {
+/** The first bytes of a file; undefined for a folder. */
+async function headOf(path: string): Promise<Buffer | undefined> {
   const found = await stat(path);
-  if (found.isDirectory()) return Buffer.alloc(0);
+  if (found.isDirectory()) return undefined;
   const file = await open(path);
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0);

@@ -1,12 +1,18 @@
 import type { MarpleRecord } from '../common/datatypes.ts';
 import type { SectionHeader } from '../common/header.ts';
+import type { Report } from '../common/section.ts';
 
 /** What is to be imported: bytes, decompressed where they were compressed. */
 export interface ImportInput {
   /** As messages name it. */
   readonly name: string;
-  /** A file that holds the bytes as they are, for formats that are read back and forth; streams are put into one first. */
+  /**
+   * A file that holds the bytes as they are, for formats that are read back and forth; streams are put into one first. The
+   * folder, where that is what is imported.
+   */
   file(): Promise<string>;
+  /** Whether the file is the user's own, and so must not be touched. */
+  readonly isOriginal: boolean;
   /** The bytes, once. */
   chunks(): AsyncIterable<Buffer>;
 }
@@ -27,14 +33,16 @@ export interface ImportSection {
   write(records: readonly MarpleRecord[]): void | Promise<void>;
 }
 
-/** Where an importer puts what it finds. */
-export interface ImportSink {
+/** What a section's header says from the start. */
+export type ImportHeader = Pick<SectionHeader, 'interface' | 'datatype'> & Partial<SectionHeader>;
+
+/**
+ * Where an importer puts what it finds. What it says as a report is in the headers of all sections, and warnings are on
+ * the terminal too: `skipped` for what could not be read, `warn` for what the format holds and a data file cannot.
+ */
+export interface ImportSink extends Report {
   /** Begins a section; start, tool and the like are filled in where they are left out. */
-  section(header: Pick<SectionHeader, 'interface' | 'datatype'> & Partial<SectionHeader>): ImportSection;
-  /** A line or record that could not be read: counted, the first few quoted, in all sections and on the terminal. */
-  skipped(line: string): void;
-  /** Something that the format holds and a data file cannot: one sentence. */
-  warn(sentence: string): void;
+  section(header: ImportHeader): ImportSection;
 }
 
 /** A format that is read. One file each, one line in importers.ts. */
@@ -43,6 +51,8 @@ export interface Importer {
   readonly format: string;
   /** One line for --help. */
   readonly summary: string;
+  /** Reads folders; the others read files. */
+  readonly readsFolders?: boolean;
   /** Whether a file that begins with these bytes (64 KiB, or all) is of the format; what only looks like text is not enough. */
   detects(head: Buffer): boolean;
   /**

@@ -1,9 +1,10 @@
 import { UsageError } from '../common/errors.ts';
 import { foldedImporter } from './folded.ts';
 import type { Importer } from './importer.ts';
+import { perfScriptImporter } from './perf-script-import.ts';
 
 /** Every format that is read, in the order in which they are tried where none is named. */
-export const IMPORTERS: readonly Importer[] = [foldedImporter];
+export const IMPORTERS: readonly Importer[] = [foldedImporter, perfScriptImporter];
 
 /** @throws UsageError (2) */
 export function findImporter(format: string): Importer {
@@ -12,12 +13,23 @@ export function findImporter(format: string): Importer {
   throw new UsageError(`there is no format '${format}' to import`, `use one of: ${names(IMPORTERS)}`);
 }
 
-/** @throws UsageError (2) where the beginning of `name` is like none of them. */
-export function detectImporter(head: Buffer, name: string): Importer {
-  const found = IMPORTERS.find((importer) => importer.detects(head));
+/**
+ * `head` is undefined for a folder.
+ * @throws UsageError (2) where the beginning of `name` is like none of them.
+ */
+export function detectImporter(head: Buffer | undefined, name: string): Importer {
+  const found = IMPORTERS.find((importer) =>
+    head === undefined ? importer.readsFolders === true : importer.readsFolders !== true && importer.detects(head),
+  );
   if (found !== undefined) return found;
+  if (head?.toString('latin1', 0, OWN.length) === OWN) {
+    throw new UsageError(`${name} is a data file of MARPLE already`, `marple display -i ${name}`);
+  }
   throw new UsageError(`what ${name} holds is not known`, `say what it is: --format ${names(IMPORTERS)}`);
 }
+
+/** What a data file begins with, as MARPLE writes it. */
+const OWN = '{"marple":';
 
 function names(all: readonly { readonly format: string }[]): string {
   return all.map(({ format }) => format).join(', ');

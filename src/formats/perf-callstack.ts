@@ -5,6 +5,7 @@ import { DamagedFileError } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { foldSample } from './folding.ts';
+import { InOrder } from './in-order.ts';
 import { isNoDummy, isUserOnly, recordedEvents, type ScriptEnd, scriptLines, withoutModifiers } from './perf-data.ts';
 import { PerfFile } from './perf-file.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema, readSetting } from './perf-recording.ts';
@@ -126,15 +127,15 @@ export class CallStackDecoder {
   readonly #table = new StackTable();
   readonly #origin: { seconds: number; nanoseconds: number };
   readonly #quality = new StackQuality();
-  #pending: EventData[] = [];
-  #sorted = true;
+  /** What is too late for its place gets the nearest time that keeps the section sorted. */
+  readonly #order = new InOrder<EventData>(
+    WINDOW,
+    ({ time }) => time,
+    (event, time) => ({ ...event, time }),
+  );
   #ready: EventData[] = [];
-  /** Time of the last event that was given out, and of the last that came. */
-  #given = 0;
-  #last = 0;
   #lost = 0;
   #early = 0;
-  #late = 0;
   #timeless = 0;
   /** Samples of all, in scope or not. */
   samples = 0;
@@ -161,7 +162,7 @@ export class CallStackDecoder {
 
   finish(): void {
     for (const record of this.#parser.end()) this.#record(record);
-    this.#release(this.#pending.length);
+    this.#give(this.#order.rest());
   }
 
   /** The events that are ready, where they are so many at least. */
@@ -214,33 +215,11 @@ export class CallStackDecoder {
     this.#quality.judge(sample.frames);
     const stack = this.#table.add(foldSample(sample), 1);
     const type = withoutModifiers(sample.event ?? '');
-    this.#hold({ time: since, type, datum: [`${stack}`, `${cpu ?? ''}`, `${pid}`, `${tid}`, '1'] });
+    this.#give(this.#order.add({ time: since, type, datum: [`${stack}`, `${cpu ?? ''}`, `${pid}`, `${tid}`, '1'] }));
   }
 
-  #hold(event: EventData): void {
-    if (event.time < this.#last) this.#sorted = false;
-    this.#last = event.time;
-    this.#pending.push(event);
-    if (this.#pending.length >= 2 * WINDOW) this.#release(WINDOW);
-  }
-
-  #release(count: number): void {
-    if (!this.#sorted) {
-      this.#pending.sort((a, b) => a.time - b.time);
-      this.#last = this.#pending.at(-1)?.time ?? this.#last;
-      this.#sorted = true;
-    }
-    for (const event of this.#pending.slice(0, count)) {
-      if (event.time < this.#given) {
-        // Too late for its place: it gets the nearest time that keeps the section sorted.
-        this.#late++;
-        this.#ready.push({ ...event, time: this.#given });
-      } else {
-        this.#given = event.time;
-        this.#ready.push(event);
-      }
-    }
-    this.#pending = this.#pending.slice(count);
+  #give(events: readonly EventData[]): void {
+    for (const event of events) this.#ready.push(event);
   }
 
   reportCounts(lostChunks: number): void {
@@ -254,7 +233,7 @@ export class CallStackDecoder {
     const sentences: [number, string][] = [
       [this.#early, 'samples were taken before the run began and are left out'],
       [this.#timeless, 'samples have no time and are left out'],
-      [this.#late, 'samples came out of order, and their times were moved to the nearest that keeps the order'],
+      [this.#order.late, 'samples came out of order, and their times were moved to the nearest that keeps the order'],
     ];
     for (const [count, sentence] of sentences) if (count > 0) report.warn(`${count} ${sentence}`);
     this.#quality.report(report);

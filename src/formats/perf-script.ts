@@ -85,6 +85,8 @@ export class PerfScriptParser {
   readonly #unreadable: (line: string) => void;
   readonly #form: HeaderForm;
   readonly #timedForm: RegExp;
+  /** Samples with text of their own behind the event's name, as tracepoints have it, which is not read. */
+  withText = 0;
   #header: Header | undefined;
   #frames: PerfFrame[] = [];
 
@@ -138,6 +140,7 @@ export class PerfScriptParser {
       this.#header = header;
       const frame = header.rest === '' ? undefined : parseFrame(header.rest);
       if (frame !== undefined) this.#frames.push(frame);
+      else if (header.rest !== '') this.withText++;
       return before;
     }
     return record === 'other' ? before : [...before, record];

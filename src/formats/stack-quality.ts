@@ -7,13 +7,18 @@ const NOTABLE_SHARE = 0.1;
 
 /** Counts the stacks that are less than they should be. */
 export class StackQuality {
-  readonly #deepest = Number(readSetting('perf_event_max_stack') ?? 127);
+  readonly #deepest: number;
   #all = 0;
   #bare = 0;
   #withUser = 0;
   #broken = 0;
   #cut = 0;
   #nameless = 0;
+
+  /** `isOwn`: the stacks are of this machine, whose settings say why they are as they are. */
+  constructor(private readonly isOwn = true) {
+    this.#deepest = Number((isOwn ? readSetting('perf_event_max_stack') : undefined) ?? 127);
+  }
 
   /** Frames are innermost first. */
   judge(frames: readonly PerfFrame[]): void {
@@ -31,7 +36,7 @@ export class StackQuality {
     if (this.#bare > 0) report.warn(`${this.#bare} samples have no frames: they count for their process alone`);
     if (this.#cut > 0) {
       report.warn(
-        `${this.#cut} samples are cut: the kernel keeps ${this.#deepest} frames (sudo sysctl kernel.perf_event_max_stack=512)`,
+        `${this.#cut} samples ${this.isOwn ? 'are' : 'may be'} cut: the kernel keeps ${this.#deepest} frames (sudo sysctl kernel.perf_event_max_stack=512)`,
       );
     }
     if (this.#broken > NOTABLE_SHARE * this.#withUser) {
@@ -41,14 +46,19 @@ export class StackQuality {
       );
     }
     if (this.#nameless > NOTABLE_SHARE * this.#all) {
-      const setting = readSetting('kptr_restrict') ?? '?';
-      const why =
-        setting === '0'
-          ? '/proc/kallsyms does not know them'
-          : `kernel.kptr_restrict is ${setting} (sudo sysctl kernel.kptr_restrict=0)`;
-      report.warn(`${percent(this.#nameless, this.#all)} of the samples have kernel functions without a name: ${why}`);
+      const share = percent(this.#nameless, this.#all);
+      report.warn(
+        `${share} of the samples have kernel functions without a name${this.isOwn ? `: ${whyNameless()}` : ''}`,
+      );
     }
   }
+}
+
+function whyNameless(): string {
+  const setting = readSetting('kptr_restrict') ?? '?';
+  return setting === '0'
+    ? '/proc/kallsyms does not know them'
+    : `kernel.kptr_restrict is ${setting} (sudo sysctl kernel.kptr_restrict=0)`;
 }
 
 function percent(part: number, whole: number): string {

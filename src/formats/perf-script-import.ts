@@ -1,0 +1,57 @@
+import type { Importer, ImportInput, ImportOptions, ImportSink } from './importer.ts';
+import { linesOf } from './lines.ts';
+import { PerfScriptParser, type PerfTime } from './perf-script.ts';
+import { SampleImport } from './sample-import.ts';
+
+export const perfScriptImporter: Importer = {
+  format: 'perf-script',
+  summary: 'text of perf script, whatever its fields',
+  detects: looksLikePerfScript,
+  run: importPerfScript,
+};
+
+/** There are samples, with an event, a time or frames, and less that cannot be read. */
+function looksLikePerfScript(head: Buffer): boolean {
+  let [samples, unreadable] = [0, 0];
+  const parser = new PerfScriptParser(() => unreadable++);
+  const count = (records: ReturnType<PerfScriptParser['push']>): void => {
+    for (const record of records) {
+      if (record.kind !== 'sample') continue;
+      if (record.frames.length > 0 || record.time !== undefined || record.event !== undefined) samples++;
+      else unreadable++;
+    }
+  };
+  for (const line of head.toString('latin1').split('\n')) count(parser.push(line));
+  count(parser.end());
+  // Where the beginning is cut, one line of it may be.
+  return samples > 0 && unreadable <= samples;
+}
+
+async function importPerfScript(input: ImportInput, sink: ImportSink, options: ImportOptions): Promise<void> {
+  const samples = new SampleImport(sink, options, false);
+  const parser = new PerfScriptParser((line) => sink.skipped(line));
+  // As one number a time would lose digits after 104 days of uptime.
+  let first: PerfTime | undefined;
+  const take = (records: ReturnType<PerfScriptParser['push']>): void => {
+    for (const record of records) {
+      if (record.kind === 'lost') sink.lost(record.count);
+      if (record.kind !== 'sample') continue;
+      const { time } = record;
+      first ??= time;
+      samples.add(record, time === undefined || first === undefined ? undefined : nanosecondsSince(first, time));
+    }
+  };
+  for await (const lines of linesOf(input.chunks())) {
+    for (const line of lines) take(parser.push(line));
+    await samples.flush();
+  }
+  take(parser.end());
+  await samples.finish();
+  if (parser.withText > 0) {
+    sink.warn(`${parser.withText} samples have fields of their own, as tracepoints do: they are not in the data`);
+  }
+}
+
+function nanosecondsSince(first: PerfTime, time: PerfTime): number {
+  return (time.seconds - first.seconds) * 1e9 + (time.nanoseconds - first.nanoseconds);
+}

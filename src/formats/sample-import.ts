@@ -1,0 +1,199 @@
+import { UsageError } from '../common/errors.ts';
+import { foldSample, sampleWeight } from './folding.ts';
+import type { ImportOptions, ImportSection, ImportSink } from './importer.ts';
+import { InOrder } from './in-order.ts';
+import { withoutModifiers } from './perf-data.ts';
+import type { PerfSample } from './perf-script.ts';
+import { StackQuality } from './stack-quality.ts';
+import { StackTable, stackBatches } from './stack-table.ts';
+
+const EVENT_FIELDS = ['stack', 'cpu', 'pid', 'tid', 'weight'];
+/** Samples are held until so many came after them, should they not be in order. */
+const WINDOW = 4096;
+const BATCH = 4096;
+/** Names of events in a message. */
+const LISTED = 20;
+
+/** The sections of one event. */
+interface Profile {
+  readonly event: string;
+  readonly stacks: ImportSection;
+  readonly table: StackTable;
+  /** Where the samples have times. */
+  readonly events: ImportSection | undefined;
+  ready: { time: number; type: string; datum: string[] }[];
+  /** Whether some sample weighs something else than 1. */
+  isWeighted: boolean;
+}
+
+interface Held {
+  readonly profile: Profile;
+  readonly time: number;
+  readonly datum: string[];
+}
+
+/**
+ * Makes the sections of imported samples: for each event, in the order in which they are first seen, its stacks with
+ * their total weights and, where there are times, an event for each sample, all of the interface callstack. Times
+ * count from the first sample.
+ */
+export class SampleImport {
+  readonly #profiles = new Map<string, Profile>();
+  /** Names of events that are left out since another was asked for, with their samples. */
+  readonly #others = new Map<string, number>();
+  readonly #quality: StackQuality;
+  readonly #order = new InOrder<Held>(
+    WINDOW,
+    ({ time }) => time,
+    (held, time) => ({ ...held, time }),
+  );
+  /** Time of the first sample, in the times that add() is given. */
+  #origin: number | undefined;
+  #last = 0;
+  #timeless = 0;
+  #tooHeavy = 0;
+  #ready = 0;
+
+  /** `isOwn`: the samples are of this machine. */
+  constructor(
+    private readonly sink: ImportSink,
+    private readonly options: ImportOptions,
+    isOwn: boolean,
+  ) {
+    this.#quality = new StackQuality(isOwn);
+  }
+
+  /** Samples of all events that were added. */
+  samples = 0;
+
+  /** When the first sample was taken, and how long after it the last, nanoseconds. */
+  get times(): { readonly origin: number; readonly duration: number } | undefined {
+    return this.#origin === undefined ? undefined : { origin: this.#origin, duration: this.#last };
+  }
+
+  /** `time` in nanoseconds since some moment that is always the same. */
+  add(sample: PerfSample, time: number | undefined): void {
+    this.samples++;
+    const event = sample.event ?? '';
+    if (!this.#isWanted(event)) {
+      this.#others.set(event, (this.#others.get(event) ?? 0) + 1);
+      return;
+    }
+    const weight = sampleWeight(sample);
+    if (!Number.isSafeInteger(weight)) {
+      this.#tooHeavy++;
+      return;
+    }
+    this.#quality.judge(sample.frames);
+    const profile = this.#profiles.get(event) ?? this.#begin(event, time !== undefined);
+    const { annotate } = this.options;
+    const stack = profile.table.add(
+      foldSample(sample, {
+        pid: annotate.has('pid'),
+        tid: annotate.has('tid'),
+        kernel: annotate.has('kernel'),
+        jit: annotate.has('jit'),
+        addrs: annotate.has('addrs'),
+      }),
+      weight,
+    );
+    if (weight !== 1) profile.isWeighted = true;
+    if (profile.events === undefined) return;
+    if (time === undefined) {
+      this.#timeless++;
+      return;
+    }
+    const { cpu, pid, tid } = sample;
+    const datum = [`${stack}`, `${cpu ?? ''}`, `${pid ?? ''}`, `${tid}`, `${weight}`];
+    this.#take(this.#order.add({ profile, time, datum }));
+  }
+
+  /** Writes what is ready. Memory is bounded where this is called now and then. */
+  async flush(atLeast = BATCH): Promise<void> {
+    if (this.#ready < atLeast) return;
+    for (const profile of this.#profiles.values()) {
+      const records = profile.ready;
+      profile.ready = [];
+      if (records.length > 0) await profile.events?.write(records);
+    }
+    this.#ready = 0;
+  }
+
+  /**
+   * Writes the rest, and says what was left out.
+   * @throws UsageError (2) where the event that was asked for is not among those that there are.
+   */
+  async finish(): Promise<void> {
+    const { sink, options } = this;
+    if (this.#profiles.size === 0 && this.#others.size > 0) {
+      const names = [...this.#others.keys()];
+      const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+      throw new UsageError(
+        `there are no samples of the event ${options.event}`,
+        `use one of: ${names.slice(0, LISTED).join(', ')}${more}`,
+      );
+    }
+    this.#take(this.#order.rest());
+    await this.flush(1);
+    for (const profile of this.#profiles.values()) {
+      profile.stacks.header.weight = this.#weightOf(profile);
+      for (const { records } of stackBatches(0, this.#stacks(profile))) await profile.stacks.write(records);
+    }
+    const others = [...this.#others.values()].reduce((sum, count) => sum + count, 0);
+    const sentences: [number, string][] = [
+      [others, `samples of other events than ${options.event} are left out`],
+      [this.#timeless, 'samples have no time: they are in the stacks alone'],
+      [this.#order.late, 'samples came out of order, and their times were moved to the nearest that keeps the order'],
+      [this.#tooHeavy, 'samples are left out, since their period is more than a data file can hold'],
+    ];
+    for (const [count, sentence] of sentences) if (count > 0) sink.warn(`${count} ${sentence}`);
+    this.#quality.report(sink);
+  }
+
+  #isWanted(event: string): boolean {
+    const { event: wanted } = this.options;
+    return wanted === undefined || event === wanted || withoutModifiers(event) === wanted;
+  }
+
+  #begin(event: string, isTimed: boolean): Profile {
+    const { sink } = this;
+    const options = event === '' ? {} : { options: { event } };
+    const stacks = sink.section({ interface: 'callstack', datatype: 'stack', ...options });
+    const events = isTimed
+      ? sink.section({ interface: 'callstack', datatype: 'event', fields: EVENT_FIELDS, ...options })
+      : undefined;
+    const profile: Profile = { event, stacks, table: new StackTable(), events, ready: [], isWeighted: false };
+    this.#profiles.set(event, profile);
+    return profile;
+  }
+
+  #take(held: readonly Held[]): void {
+    for (const { profile, time, datum } of held) {
+      this.#origin ??= time;
+      this.#last = time - this.#origin;
+      profile.ready.push({ time: this.#last, type: withoutModifiers(profile.event) || 'sample', datum });
+      this.#ready++;
+    }
+  }
+
+  *#stacks({ table, event }: Profile): Generator<{ weight: number; stack: readonly string[] }> {
+    for (const { weight, stack } of table.stacks()) {
+      if (!Number.isSafeInteger(weight)) {
+        this.sink.warn(`a stack of ${event} weighs more than a data file can hold: it has the most that there is`);
+      }
+      yield { weight: Math.min(weight, Number.MAX_SAFE_INTEGER), stack };
+    }
+  }
+
+  /** What the weights count: samples, or what the periods are in. */
+  #weightOf({ event, isWeighted }: Profile): { label: string; unit: string } {
+    const name = withoutModifiers(event);
+    if (!isWeighted || name === '') {
+      return { label: name === '' ? 'samples' : `samples of ${name}`, unit: 'samples' };
+    }
+    return { label: name, unit: CLOCKS.has(name) ? 'ns' : 'events' };
+  }
+}
+
+/** Software events that count nanoseconds. */
+const CLOCKS = new Set(['cpu-clock', 'task-clock']);
