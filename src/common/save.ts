@@ -76,6 +76,16 @@ export async function writeToStdout(bytes: Readable): Promise<void> {
   }
 }
 
+/** What stdout is: a terminal, of what size in characters, or not. */
+export function stdoutTerminal(): {
+  readonly isTTY: boolean;
+  readonly columns: number | undefined;
+  readonly rows: number | undefined;
+} {
+  const { isTTY, columns, rows } = process.stdout;
+  return { isTTY, columns, rows };
+}
+
 /** The system's refusal to write a file, as an error for the user. */
 export function unwritable(path: string, error: unknown): UsageError {
   const hint =

@@ -12,6 +12,7 @@ import type { Config } from '../common/config.ts';
 import { UsageError } from '../common/errors.ts';
 import { lastDataFile } from '../common/last-file.ts';
 import type { DataFile, SectionReader } from '../common/reader.ts';
+import { stdoutTerminal } from '../common/save.ts';
 import { joinWords } from '../common/text.ts';
 import { openData } from '../formats/open.ts';
 import { checkTarget, type GenericDisplay, type Replace, type ViewDescription } from './generic-display.ts';
@@ -142,9 +143,7 @@ async function drawFile(
   for (const drawing of drawings) {
     const display = makeDisplay(drawing, groups, options, filter, config);
     const open = (options.open ?? hasDesktop()) && drawing.path !== '-';
-    // Only texts come after one another.
-    if (drawing.path === '-' && outputs.length > 0) process.stdout.write('\n');
-    const opened = await display.show({ path: drawing.path, replace, open });
+    const opened = await display.show({ path: drawing.path, replace, open, follows: outputs.length > 0 });
     outputs.push({
       path: drawing.path,
       view: drawing.view.name,
@@ -201,7 +200,13 @@ function chooseViews(
     });
     const wanted = asked ?? choices[group.interface];
     const choice = fitting.find(({ view }) => view.name === wanted) ?? (asked === undefined ? fitting[0] : undefined);
-    if (choice === undefined) unshown.push(`${group.interface} (${fits(fitting.map(({ view }) => view))})`);
+    if (choice === undefined)
+      unshown.push(
+        `${group.interface} (${fits(
+          fitting.map(({ view }) => view),
+          isText,
+        )})`,
+      );
     else chosen.push(choice);
     if (asked === undefined && wanted !== undefined && choice !== undefined && choice.view.name !== wanted) {
       const why = isText ? 'is no text' : 'does not fit';
@@ -221,8 +226,9 @@ function chooseViews(
   return chosen;
 }
 
-function fits(views: readonly View[]): string {
-  return views.length === 0 ? 'no view shows it yet' : `fits ${views.map((view) => view.flag).join(', ')}`;
+function fits(views: readonly View[], isText: boolean): string {
+  if (views.length === 0) return isText ? 'no view shows it as text' : 'no view shows it yet';
+  return `fits ${views.map((view) => view.flag).join(', ')}`;
 }
 
 function hintFor(groups: readonly SectionGroup[]): string {
@@ -274,7 +280,7 @@ function chosenFormat(
 
 /** @throws UsageError (2) where a picture that is no text would go to a terminal. */
 function checkTerminal(view: View, format: string): void {
-  if (format === TEXT || process.stdout.isTTY !== true) return;
+  if (format === TEXT || !stdoutTerminal().isTTY) return;
   throw new UsageError(
     `a ${view.name} in ${format} is nothing that a terminal shows`,
     view.formats.includes(TEXT) ? 'as text: -o -' : `write it to a file: -o FILE.${format}`,
@@ -347,7 +353,7 @@ function makeDisplay(
     width: options.width,
     height: options.height,
     showIdle: options.showIdle === true,
-    screen: screenOf(path === '-' ? process.stdout : undefined, options),
+    screen: screenOf(path === '-' ? stdoutTerminal() : undefined, options),
     ...(options.track === undefined ? {} : { track: options.track }),
   });
 }

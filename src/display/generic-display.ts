@@ -62,6 +62,8 @@ export type Replace = 'nothing' | 'own' | 'any';
 export interface ShowTarget {
   /** `-` is stdout. */
   readonly path: string;
+  /** Whether something was written there before: a line is left free then. */
+  readonly follows?: boolean;
   readonly replace: Replace;
   readonly open: boolean;
 }
@@ -89,6 +91,7 @@ export abstract class GenericDisplay<Options> {
     const rendered = await this.render();
     const bytes = Readable.from(rendered instanceof Uint8Array ? [rendered] : rendered);
     if (target.path === '-') {
+      if (target.follows === true) await writeToStdout(Readable.from(['\n']));
       await writeToStdout(bytes);
       return false;
     }

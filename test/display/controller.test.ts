@@ -31,6 +31,10 @@ const MEMORY: TestSection = {
   header: headerOf('datapoint', { interface: 'memtime', end: END, x: SECONDS, fields: ['comm', 'pid'] }),
   records: [{ x: 1, y: 2, info: ['fio', '7'] }],
 };
+const CONNECTIONS: TestSection = {
+  header: headerOf('event', { interface: 'ipc', end: END, fields: ['pid'] }),
+  records: [{ time: 1e9, type: 'connect', datum: ['7'] }],
+};
 const ALL = [STACKS, SAMPLES, DISK, MEMORY];
 
 let folder: string;
@@ -56,17 +60,29 @@ const names = ({ outputs }: DisplayResult) => outputs.map(({ path }) => basename
 const here = (name: string) => join(folder, name);
 
 describe('which view shows which section', () => {
-  it('is the one that config names, else the first that fits', async () => {
+  it('is the report where there are several interfaces', async () => {
+    expect(views(await display(ALL))).toEqual(['callstack report']);
+  });
+
+  it('is the one that config names', async () => {
     const config = '[Display]\ndisklat = heatmap\nmemtime = stackplot\n';
-    expect(views(await display(ALL, {}, config))).toEqual([
-      'callstack flamegraph',
-      'disklat heatmap',
-      'memtime stackplot',
-    ]);
+    expect(views(await display(ALL, { pick: [3] }, config))).toEqual(['disklat heatmap']);
+    expect(views(await display(ALL, { pick: [4] }, config))).toEqual(['memtime stackplot']);
   });
 
   it('is the first that fits where config says nothing', async () => {
-    expect(views(await display(ALL))).toEqual(['callstack flamegraph', 'disklat heatmap', 'memtime heatmap']);
+    expect(views(await display(ALL, { pick: [1, 2] }))).toEqual(['callstack flamegraph']);
+    expect(views(await display(ALL, { pick: [2] }))).toEqual(['callstack heatmap']);
+    expect(views(await display(ALL, { pick: [4] }))).toEqual(['memtime heatmap']);
+  });
+
+  it('is one that can be text where that is wanted, of every interface', async () => {
+    const config = '[Display]\ncallstack = treemap\nmemtime = stackplot\n';
+    const result = await display([...ALL, CONNECTIONS], { output: here('x.txt') }, config);
+    expect(views(result)).toEqual(['callstack flamegraph', 'disklat heatmap', 'memtime stackplot']);
+    expect(names(result)).toEqual(['x.txt', 'x-2.txt', 'x-3.txt']);
+    expect(result.warnings).toContain('callstack: config names treemap, which is no text: shown as flamegraph');
+    expect(result.warnings).toContain('not shown: ipc (no view shows it as text)');
   });
 
   it('is every section that a flag fits', async () => {
@@ -81,13 +97,8 @@ describe('which view shows which section', () => {
   });
 
   it('keeps to the sections of -e', async () => {
-    expect(views(await display(ALL, { pick: [4, 1] }))).toEqual(['callstack flamegraph', 'memtime heatmap']);
-  });
-
-  it('names what no view shows, and shows the rest', async () => {
-    const result = await display(ALL, { pick: [2, 3] });
-    expect(views(result)).toEqual(['disklat heatmap']);
-    expect(result.warnings).toContain('not shown: callstack (no view shows it yet)');
+    const result = await display(ALL, { view: 'heatmap', pick: [4, 1] });
+    expect(views(result)).toEqual(['memtime heatmap']);
   });
 
   it('is refused where the flag fits nothing, with a hint that names what does', async () => {
@@ -104,21 +115,21 @@ describe('which view shows which section', () => {
   });
 
   it('is refused where no view fits', async () => {
-    await expect(display([SAMPLES])).rejects.toMatchObject({
+    await expect(display([CONNECTIONS], { output: here('x.txt') })).rejects.toMatchObject({
       exitCode: EXIT.usage,
-      message: 'no view fits what the file holds: callstack (no view shows it yet)',
-      hint: 'marple display -l lists what it holds',
+      message: 'no view fits what the file holds: ipc (no view shows it as text)',
     });
   });
 });
 
 describe('where pictures go', () => {
   it('is beside the data file, with interface and view in the name, and again over our own pictures', async () => {
-    const first = await display(ALL);
-    expect(first.outputs[0]?.path).toBe(here('x.callstack.flamegraph.svg'));
-    expect(names(first)).toEqual(['x.callstack.flamegraph.svg', 'x.disklat.heatmap.png', 'x.memtime.heatmap.png']);
-    expect(names(await display(ALL))).toEqual(names(first));
+    const first = await display(ALL, { view: 'heatmap' });
+    expect(first.outputs[1]?.path).toBe(here('x.disklat.heatmap.png'));
+    expect(names(first)).toEqual(['x.callstack.heatmap.png', 'x.disklat.heatmap.png', 'x.memtime.heatmap.png']);
+    expect(names(await display(ALL, { view: 'heatmap' }))).toEqual(names(first));
     expect(readdirSync(folder).sort()).toEqual(['x.marple', ...names(first)].sort());
+    expect(names(await display(ALL))).toEqual(['x.report.html']);
   });
 
   it('spares a file of that name that is not ours, unless forced', async () => {
@@ -150,7 +161,7 @@ describe('where pictures go', () => {
   });
 
   it('numbers two sections of one interface', async () => {
-    expect(names(await display([STACKS, STACKS]))).toEqual([
+    expect(names(await display([STACKS, STACKS], { view: 'flamegraph' }))).toEqual([
       'x.callstack.flamegraph.svg',
       'x.callstack.flamegraph-2.svg',
     ]);
@@ -173,7 +184,7 @@ describe('where pictures go', () => {
   it('is refused where one file would need two formats, or stdout two pictures', async () => {
     await expect(display(ALL, { output: here('out.png') })).rejects.toMatchObject({
       exitCode: EXIT.usage,
-      hint: expect.stringContaining('choose sections with -e'),
+      message: 'a report cannot be written as .png: it can be .html',
     });
     await expect(display(ALL, { view: 'heatmap', output: '-.png' })).rejects.toMatchObject({
       exitCode: EXIT.usage,
@@ -216,8 +227,8 @@ describe('options', () => {
     expect((await display(ALL)).warnings).toEqual(['callstack: 3 records lost by the kernel or the tool']);
   });
 
-  it('refuses a filter that one of the pictures cannot answer, before any is drawn', async () => {
-    await expect(display([STACKS, DISK], { from: 1 })).rejects.toMatchObject({
+  it('refuses a filter that a picture cannot answer, before any is drawn', async () => {
+    await expect(display([STACKS], { from: 1 })).rejects.toMatchObject({
       exitCode: EXIT.usage,
       message: expect.stringMatching(/^section 1 \(callstack, stack\) cannot answer --from/),
     });
@@ -227,7 +238,10 @@ describe('options', () => {
   it('refuses a config that names a view or value that there is not', () => {
     const load = (text: string) => () => loadConfig(displayConfigSections(), [textFile(text, 'config.txt')]);
     expect(load('[Display]\ndisklat = piechart\n')).toThrow(
-      expect.objectContaining({ exitCode: EXIT.usage, hint: 'allowed: flamegraph, heatmap, stackplot' }),
+      expect.objectContaining({
+        exitCode: EXIT.usage,
+        hint: expect.stringMatching(/^allowed: flamegraph, heatmap, stackplot/),
+      }),
     );
     expect(load('[heatmap]\nscale = cubic\n')).toThrow(expect.objectContaining({ exitCode: EXIT.usage }));
     expect(load('[flamegraph]\ncolors = pink\n')).toThrow(expect.objectContaining({ exitCode: EXIT.usage }));

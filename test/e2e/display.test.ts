@@ -78,27 +78,36 @@ const PNG = '\x89PNG\r\n\x1a\n';
 
 /** The number of samples that a flame graph stands for. */
 async function samples(...args: string[]): Promise<string | undefined> {
-  const drawn = await display('-fg', '-o', '-', '-q', ...args);
+  const drawn = await display('-fg', '-o', '-.svg', '-q', ...args);
   expect([drawn.code, drawn.stderr]).toEqual([0, '']);
   return /· (only .* · )?([\d,]+) samples/.exec(shownTexts(parseXml(drawn.stdout)).join('\n'))?.[2];
 }
 
 describe('marple display', () => {
-  it('draws each interface in its own view, beside the data file, and prints the paths', async () => {
+  it('makes a report of several interfaces, beside the data file, and prints its path', async () => {
     const { code, stdout, stderr } = await display();
-    const files = ['x.callstack.flamegraph.svg', 'x.disklat.heatmap.png', 'x.memtime.stackplot.png'];
-    expect([code, stdout]).toEqual([0, `${files.join('\n')}\n`]);
-    expect(stderr).toContain('callstack: 10 idle samples hidden (10 %); --idle shows them');
+    expect([code, stdout]).toEqual([0, 'x.report.html\n']);
     expect(stderr).toContain('warning: disklat: 4 records lost by the kernel or the tool');
-    expect(
-      readdirSync(place.dir)
-        .filter((name) => name.startsWith('x.'))
-        .sort(),
-    ).toEqual([...files, 'x.marple'].sort());
-    expect(elements(parseXml(readFileSync(place.path(files[0] as string))), 'title').map(({ text }) => text)).toContain(
+    expect(signature('x.report.html')).toBe('<!doctyp');
+  });
+
+  it.each([
+    ['1,2', 'x.callstack.flamegraph.svg', '<?xml ve'],
+    ['3', 'x.disklat.heatmap.png', PNG],
+    ['4', 'x.memtime.stackplot.png', PNG],
+  ])('draws the sections %s in the view that config names: %s', async (pick, name, start) => {
+    const { code, stdout } = await display('-e', pick);
+    expect([code, stdout]).toEqual([0, `${name}\n`]);
+    expect(readdirSync(place.dir).filter((file) => file.startsWith('x.'))).toEqual([name, 'x.marple'].sort());
+    expect(signature(name)).toBe(start);
+  });
+
+  it('hides idle time in a flame graph, and says so', async () => {
+    const { stderr } = await display('-fg', '-o', 'x.svg');
+    expect(stderr).toContain('callstack: 10 idle samples hidden (10 %); --idle shows them');
+    expect(elements(parseXml(readFileSync(place.path('x.svg'))), 'title').map(({ text }) => text)).toContain(
       'io_submit (60 samples, 66.67%)',
     );
-    expect(files.slice(1).map(signature)).toEqual([PNG, PNG]);
   });
 
   it('draws its own pictures anew without being asked', async () => {
@@ -111,11 +120,11 @@ describe('marple display', () => {
     expect(code).toBe(0);
     expect(stdout).toBe(
       [
-        '#  interface  datatype   records  seconds  tool      lost',
-        '1  callstack  stack            3     10.0  perf 6.1     -',
-        '2  callstack  event          100     10.0  -            -',
-        '3  disklat    datapoint     1000     10.0  -            4',
-        '4  memtime    datapoint       40     10.0  -            -',
+        '#  interface  datatype   of       records  seconds  tool      lost',
+        '1  callstack  stack      samples        3     10.0  perf 6.1     -',
+        '2  callstack  event      -            100     10.0  -            -',
+        '3  disklat    datapoint  latency     1000     10.0  -            4',
+        '4  memtime    datapoint  PSS           40     10.0  -            -',
         '',
       ].join('\n'),
     );
@@ -133,8 +142,8 @@ describe('marple display', () => {
     expect(signature(name)).toBe(start);
   });
 
-  it('writes to stdout, and nothing else there', async () => {
-    const drawn = await display('-fg', '-o', '-');
+  it('writes a picture to stdout, and nothing else there', async () => {
+    const drawn = await display('-fg', '-o', '-.svg');
     expect(drawn.code).toBe(0);
     expect(parseXml(drawn.stdout).tag).toBe('svg');
     expect(drawn.stderr).toContain('idle samples hidden');
@@ -143,7 +152,7 @@ describe('marple display', () => {
   it('does not mind a reader that goes away', async () => {
     const through = ['bash', '-c', 'set -o pipefail; "$@" | head -c 5', 'bash'];
     const { code, stdout, stderr } = await place.marple(
-      ['display', '-i', 'x.marple', '-e', '3', '-hm', '-o', '-', '-q'],
+      ['display', '-i', 'x.marple', '-e', '3', '-hm', '-o', '-.png', '-q'],
       { through },
     );
     expect([code, stdout.length > 0, stderr]).toEqual([0, true, '']);
@@ -187,6 +196,49 @@ describe('marple display', () => {
   });
 });
 
+describe('text', () => {
+  it('goes to stdout for -o -: of every interface, as wide as COLUMNS says', async () => {
+    const { code, stdout, stderr } = await place.marple(['display', '-i', 'x.marple', '-o', '-'], {
+      env: { COLUMNS: '90' },
+    });
+    expect([code, stderr]).toEqual([0, 'callstack: 10 idle samples hidden (10 %); --idle shows them\n']);
+    expect(stdout).toMatch(/^callstack: .* 67 % +67 % .*fio › read › io_submit/s);
+    expect(stdout).toMatch(/\ndisklat: latency .*1,000 records · p50 0\.124 ms .*records per bin/s);
+    expect(stdout).toMatch(/\ndisklat: .*\n! 4 records lost by the kernel or the tool\n\nmemtime: /s);
+    expect(stdout).toMatch(/\nmemtime: PSS .*last MiB +most MiB\nb nginx .*\na fio /s);
+    expect(Math.max(...stdout.split('\n').map((line) => [...line].length))).toBe(90);
+    expect(stdout).not.toContain('\x1b');
+  });
+
+  it.each([
+    ['-fg', 'fio › read › io_submit'],
+    ['-hm', 'records per bin'],
+    ['-sp', 'most ms'],
+  ])('of %s goes into a file', async (flag, part) => {
+    const { code, stdout } = await display(flag, '-e', flag === '-fg' ? '1' : '3', '-o', 'x.txt');
+    expect([code, stdout]).toEqual([0, 'x.txt\n']);
+    expect(readFileSync(place.path('x.txt'), 'utf8')).toContain(part);
+  });
+
+  const PTY = ['python3', '-c', 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)'];
+
+  it('has colours on a terminal, unless NO_COLOR is set', async () => {
+    const args = ['display', '-i', 'x.marple', '-e', '3', '-o', '-'];
+    const coloured = await place.marple(args, { through: PTY, env: { TERM: 'xterm' } });
+    expect([coloured.code, coloured.stdout]).toEqual([0, expect.stringMatching(/\x1b\[0;38;5;\d+m/)]);
+    const plain = await place.marple(args, { through: PTY, env: { TERM: 'xterm', NO_COLOR: '1' } });
+    expect([plain.code, plain.stdout]).toEqual([0, expect.not.stringContaining('\x1b')]);
+  });
+
+  it('is all that a terminal is given: a picture is refused', async () => {
+    const args = ['display', '-i', 'x.marple', '-hm', '-e', '3', '-o', '-.png'];
+    const { code, stdout } = await place.marple(args, { through: PTY });
+    expect(code).toBe(2);
+    expect(stdout).toContain('a heatmap in png is nothing that a terminal shows\r\n');
+    expect(stdout).toContain('as text: -o -');
+  });
+});
+
 describe('filters', () => {
   it.each([
     [['--idle'], '100'],
@@ -204,7 +256,7 @@ describe('filters', () => {
   });
 
   it('count in heat maps too', async () => {
-    const bytes = async (...args: string[]) => (await display('-hm', '-e', '3', '-o', '-', '-q', ...args)).stdout;
+    const bytes = async (...args: string[]) => (await display('-hm', '-e', '3', '-o', '-.png', '-q', ...args)).stdout;
     expect(await bytes('--pid', '10')).not.toBe(await bytes('--pid', '20'));
     expect(await bytes('--pid', '20')).not.toBe(await bytes());
   });
@@ -225,7 +277,7 @@ describe('refusals', () => {
     [['-fg', '-e', '3'], '-fg does not fit what the file holds: disklat (fits -hm, -sp)', 'marple display -hm'],
     [['-hm', '-fg'], 'one view at a time, not -fg and -hm', 'marple display -fg'],
     [['-e', '9'], 'x.marple has no section 9: its sections are 1 to 4', 'marple display -l lists them'],
-    [['-o', '-'], 'only one picture goes to stdout, not 3', 'choose one with -e'],
+    [['-hm', '-o', '-.png'], 'only one picture goes to stdout, not 3', 'choose one with -e'],
     [['-hm', '-o', 'x.gif'], 'a heatmap cannot be written as .gif', '-o x.png'],
     [
       ['-hm', '-o', 'missing/x.png'],
@@ -296,7 +348,7 @@ describe('a run that was cut off', () => {
       expect(stderr).toContain('the last line was cut off, and is left out');
     }
     expect((await place.marple(['display', '-i', 'cut.marple', '-l'])).stdout).toMatch(
-      /1 {2}disklat +datapoint +\? +\?/,
+      /1 {2}disklat +datapoint +latency +\? +\?/,
     );
   });
 });
@@ -342,15 +394,15 @@ describe('flame graphs without the script', () => {
     mkdirSync(place.path('config/marple'), { recursive: true });
     const config = place.path('config/marple/config.txt');
     writeFileSync(config, '[flamegraph]\ntitle = Where it goes\ncountname = ticks\ncolors = blue\n');
-    const hot = await display('-fg', '-o', '-', '-q');
+    const hot = await display('-fg', '-o', '-.svg', '-q');
     expect(shownTexts(parseXml(hot.stdout))).toContain('Where it goes');
     expect(hot.stdout).toContain('io_submit (60 ticks, 66.67%)');
     appendFileSync(config, 'engine = builtin\n');
-    const builtin = await display('-fg', '-o', '-', '-q');
+    const builtin = await display('-fg', '-o', '-.svg', '-q');
     expect(builtin.stdout).toContain('io_submit (60 ticks, 66.67%)');
     expect(builtin.stdout).not.toBe(hot.stdout);
     writeFileSync(config, '[flamegraph]\ncolors = plaid\n');
-    const wrong = await display('-fg', '-o', '-', '-q');
+    const wrong = await display('-fg', '-o', '-.svg', '-q');
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('config.txt:2: colors of [flamegraph]')]);
   });
 });

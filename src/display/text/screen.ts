@@ -18,8 +18,8 @@ const LEAST = { columns: 40, rows: 12 } as const;
 
 interface Stream {
   readonly isTTY?: boolean;
-  readonly columns?: number;
-  readonly rows?: number;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 /**
@@ -32,17 +32,19 @@ export function screenOf(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Screen {
   const isTerminal = stream?.isTTY === true;
+  // A terminal that does not know its size says 0.
+  const sizeOf = (size: number | undefined): number | undefined => (isTerminal && size !== 0 ? size : undefined);
   const setting = (name: string): number | undefined => {
     const value = Number(env[name]);
     return stream !== undefined && Number.isInteger(value) && value > 0 ? value : undefined;
   };
   const columns =
     asked.width === undefined
-      ? (setting('COLUMNS') ?? (isTerminal ? stream.columns : undefined) ?? PAPER.columns)
+      ? (setting('COLUMNS') ?? sizeOf(stream?.columns) ?? PAPER.columns)
       : Math.floor(asked.width / CHARACTER.width);
   const rows =
     asked.height === undefined
-      ? (setting('LINES') ?? (isTerminal ? stream.rows : undefined) ?? PAPER.rows)
+      ? (setting('LINES') ?? sizeOf(stream?.rows) ?? PAPER.rows)
       : Math.floor(asked.height / CHARACTER.height);
   return {
     columns: Math.min(1000, Math.max(LEAST.columns, columns)),

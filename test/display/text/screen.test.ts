@@ -15,6 +15,10 @@ describe('screenOf', () => {
     expect(screenOf(TERMINAL, {}, { COLUMNS: 'wide', LINES: '-1' })).toMatchObject({ columns: 132, rows: 43 });
   });
 
+  it('is paper where the terminal does not know its size', () => {
+    expect(screenOf({ isTTY: true, columns: 0, rows: 0 }, {}, {})).toEqual({ ...PAPER, hasColours: true });
+  });
+
   it('is paper for a file, whatever the terminal is', () => {
     expect(screenOf(undefined, {}, { COLUMNS: '200' })).toEqual(PAPER);
   });
