@@ -299,10 +299,10 @@ class Run {
 
   async #startCommand(command: readonly string[]): Promise<void> {
     this.#command = startCommand(command);
-    if (!this.options.systemWide) {
-      this.#info = { ...this.#info, scope: { ...this.#info.scope, root: this.#command.pid } };
-      await this.#writeInfo();
-    }
+    const { pid } = this.#command;
+    const scope = { ...this.#info.scope, ...(this.options.systemWide ? { command: pid } : { root: pid }) };
+    this.#info = { ...this.#info, scope };
+    await this.#writeInfo();
     void this.#command.status.then((status) => {
       this.#commandStatus = status;
       this.#stop.abort();

@@ -6,6 +6,8 @@
 export interface Scope {
   readonly own: number;
   readonly root?: number;
+  /** Where a command runs and the whole machine is kept all the same (-a): its pid. It is not left out with MARPLE. */
+  readonly command?: number;
   readonly pids?: readonly number[];
   /** Source of a regular expression on the process name. */
   readonly comm?: string;
@@ -103,9 +105,10 @@ export class ScopeFilter {
   }
 
   keeps(tid: number, comm: string): boolean {
-    const { own, root } = this.scope;
+    const { own, root, command } = this.scope;
     const ofCommand = root !== undefined && this.tasks.descends(tid, root);
-    if (!ofCommand && this.tasks.descends(tid, own)) return false;
+    const isUsers = ofCommand || (command !== undefined && this.tasks.descends(tid, command));
+    if (!isUsers && this.tasks.descends(tid, own)) return false;
     if (root !== undefined && !ofCommand) return false;
     if (this.#pids !== undefined && !this.#pids.has(this.tasks.pidOf(tid))) return false;
     if (this.#members !== undefined && !this.#members.has(tid) && !this.tasks.descends(tid, this.#members))

@@ -181,6 +181,7 @@ const runSchema = z.object({
   scope: z.object({
     own: z.number(),
     root: z.number().optional(),
+    command: z.number().optional(),
     pids: z.array(z.number()).optional(),
     comm: z.string().optional(),
     members: z.array(z.number()).optional(),

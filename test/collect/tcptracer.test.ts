@@ -13,17 +13,18 @@ import { testRun } from '../support/run.ts';
 const FIXTURES = join(import.meta.dirname, '../fixtures/tcptracer');
 const HOST = 4026531840;
 
-/** A program that prints what the tool printed, and then runs until it is interrupted; in place of a tool that needs kprobes. */
-function standIn(
-  tracer: Tracer,
-  file: string,
-  end = 'process.on("SIGINT", () => process.exit(0)); setInterval(() => {}, 1000)',
-): Tracer {
+const RUNS_ON = 'process.on("SIGINT", () => process.exit(0)); setInterval(() => {}, 1000)';
+
+/** A program that prints what the tool printed, and then goes on; in place of a tool that needs kprobes. */
+function standIn(tracer: Tracer, file: string, end = RUNS_ON, change = (text: string): string => text): Tracer {
   const script = join(testFolder(), 'stand-in.cjs');
-  const text = JSON.stringify(readFileSync(join(FIXTURES, file), 'utf8'));
+  const text = JSON.stringify(change(readFileSync(join(FIXTURES, file), 'utf8')));
   writeFileSync(script, `process.${file.endsWith('stderr') ? 'stderr' : 'stdout'}.write(${text});\n${end};\n`);
   return { ...tracer, argv: () => [process.execPath, script] };
 }
+
+/** With pids that no process has: they are higher than the kernel gives (PID_MAX_LIMIT). */
+const nobody = (text: string): string => text.replaceAll(/(?<= [CAX] )\d{5}/gu, '99$&');
 
 interface Collected {
   readonly rows: string[];
@@ -40,7 +41,8 @@ async function collect(
     tool: 'tcptracer',
     options: {},
     seconds: 0.3,
-    ...(scope === undefined ? {} : { scope }),
+    // A pid of the fixture may just now be one of this process's children.
+    scope: { own: 0, ...scope },
     ...(tasks === undefined ? {} : { tasks }),
   });
   const records: EventData[] = [];
@@ -84,7 +86,7 @@ describe("BCC's tcptracer", () => {
   });
 
   test('the first event was no later than its row came; what happened after the stop is left out', () => {
-    const { run } = testRun({ tool: 'tcptracer', options: {} });
+    const { run } = testRun({ tool: 'tcptracer', options: {}, scope: { own: 0 } });
     const rows = new Rows(run, BCC_TCPTRACER, undefined);
     const [, , first = '', second = '', third = ''] = readFileSync(join(FIXTURES, 'bcc-rows.txt'), 'utf8').split('\n');
     // It came 9 ms late, the others 5 and 7 ms.
@@ -110,8 +112,7 @@ describe("BCC's tcptracer", () => {
   });
 
   test('a line that is no row is counted and quoted; what it lost is told', async () => {
-    const broken =
-      'process.stdout.write("what is this\\n"); process.stderr.write("Possibly lost 12 samples\\n"); process.on("SIGINT", () => process.exit(0)); setInterval(() => {}, 1000)';
+    const broken = `process.stdout.write("what is this\\n"); process.stderr.write("Possibly lost 12 samples\\n"); ${RUNS_ON}`;
     const { rows, run } = await collect(standIn(BCC_TCPTRACER, 'bcc-rows.txt', broken));
     expect(rows).toHaveLength(13);
     expect(run.report).toMatchObject({ skippedCount: 1, lostCount: 12 });
@@ -135,20 +136,23 @@ describe("BCC's tcptracer", () => {
 
 describe("libbpf's tcptracer", () => {
   test('its rows, with names that it cut made whole where the process is known', async () => {
-    const tasks = [{ tid: 28830, pid: 28830, parent: 1, comm: 'chromium-browse' }];
-    const { rows } = await collect(standIn(LIBBPF_TCPTRACER, 'libbpf-rows.txt'), { tasks });
+    const pid = 9_928_830;
+    const tasks = [{ tid: pid, pid, parent: 1, comm: 'chromium-browse' }];
+    const { rows } = await collect(standIn(LIBBPF_TCPTRACER, 'libbpf-rows.txt', RUNS_ON, nobody), {
+      tasks,
+    });
     expect(rows).toEqual([
-      'connect 31002 telnet 192.168.1.2:42590   23',
-      'connect 28818 my client 127.0.0.1:55758 28817 my server 8080',
-      'accept 28817 my server 127.0.0.1:8080 28818 my client 55758',
-      'connect 28830 chromium-browse 2001:db8::1:55760   443',
-      'close 28818 my client 127.0.0.1:55758 28817 my server 8080',
-      'close 28817 my server 127.0.0.1:8080 28818 my client 55758',
+      'connect 9931002 telnet 192.168.1.2:42590   23',
+      'connect 9928818 my client 127.0.0.1:55758 9928817 my server 8080',
+      'accept 9928817 my server 127.0.0.1:8080 9928818 my client 55758',
+      `connect ${pid} chromium-browse 2001:db8::1:55760   443`,
+      'close 9928818 my client 127.0.0.1:55758 9928817 my server 8080',
+      'close 9928817 my server 127.0.0.1:8080 9928818 my client 55758',
     ]);
   });
 
   test('one network namespace: events of processes that are gone are left out and counted', async () => {
-    const { rows, run } = await collect(standIn(LIBBPF_TCPTRACER, 'libbpf-rows.txt'), { netns: HOST });
+    const { rows, run } = await collect(standIn(LIBBPF_TCPTRACER, 'libbpf-rows.txt', RUNS_ON, nobody), { netns: HOST });
     expect(rows).toEqual([]);
     expect(run.report.warnings).toEqual([expect.stringMatching(/^\d events left out whose process had ended/u)]);
   });

@@ -55,6 +55,11 @@ describe('ScopeFilter', () => {
     ]);
   });
 
+  test('the whole machine with a command: its tree is not left out with MARPLE', () => {
+    const filter = new ScopeFilter({ own: 10, command: 12 }, new TaskTable(tasks));
+    expect([1, 10, 11, 12, 13, 20].map((tid) => filter.keeps(tid, ''))).toEqual([true, false, false, true, true, true]);
+  });
+
   test('pids and names narrow it', () => {
     const table = new TaskTable(tasks);
     const byPid = new ScopeFilter({ own: 10, pids: [12] }, table);

@@ -435,6 +435,16 @@ describe('marple collect --ipc', () => {
     expect(place.leftovers()).toEqual([]);
   });
 
+  test('with a command and -a: what the command does is there too', async () => {
+    const server = await startServer(program, ['tcpserver', '127.0.0.1', 'plain', COUNT, SENT, RECEIVED]);
+    const command = [program, 'connect', 'tcpclient', '127.0.0.1', `${server.port}`, COUNT, SENT, RECEIVED].map(String);
+    expect(await place.marple(['collect', '--ipc', '-a', '-o', 'a.marple', '--', ...command])).toMatchObject({
+      code: 0,
+    });
+    const rows = records(place.path('a.marple'));
+    expect(countBy(rows.filter(({ comm }) => comm === 'tcpclient'))).toMatchObject({ connect: COUNT, close: COUNT });
+  });
+
   test('what was recorded when it was killed is there', async () => {
     const running = place.start(['collect', '--ipc', '-t', '60', '-o', 'k.marple']);
     await running.says('ipc (');
@@ -446,7 +456,7 @@ describe('marple collect --ipc', () => {
     running.kill('SIGKILL');
     await running.ended;
     const listing = await place.marple(['display', '-l', '-i', 'k.marple']);
-    const [, count] = /ipc +event +(\d+) /u.exec(listing.stdout) ?? [];
+    const [, count] = /ipc +event +(?:- +)?(\d+) /u.exec(listing.stdout) ?? [];
     expect(Number(count)).toBeGreaterThanOrEqual(8 * COUNT);
     await place.marple(['collect', '--ipc', '-t', '0.1', '-o', 'next.marple']);
     expect(place.leftovers()).toEqual([]);
