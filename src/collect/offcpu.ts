@@ -4,6 +4,7 @@ import { monotonicNow } from '../common/clock.ts';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { type GuardLog, guardFile } from '../formats/perf-offcpu.ts';
 import { perfDataFile } from '../formats/perf-recording.ts';
+import { collectBpftraceOffCpu, probeBpftraceOffCpu } from './bpftrace/offcpu.ts';
 import { Collecter, type CollecterDescription } from './collecter.ts';
 import { readFormats } from './ftrace/formats.ts';
 import { collectPerf } from './perf/collect.ts';
@@ -18,6 +19,8 @@ const options = z.strictObject({
   max_mb_per_s: z.coerce.number().min(0.1).max(100_000).default(20),
   /** Buffer of each CPU, KiB. */
   buffer_kb: z.coerce.number().int().min(64).max(1_048_576).default(8192),
+  /** bpftrace: how many different stacks, and tasks, are kept. */
+  map_keys: z.coerce.number().int().min(1000).max(1_000_000).default(32_768),
 });
 export type OffCpuOptions = z.infer<typeof options>;
 
@@ -42,10 +45,18 @@ export class OffCpu extends Collecter<OffCpuOptions> {
     summary: 'where time is spent off the CPU: stacks of waiting tasks',
     sections: [stacks, events],
     options,
-    tools: [{ name: 'perf', probe: (request) => probePerf(request, PLAN) }],
+    tools: [
+      { name: 'perf', probe: (request) => probePerf(request, PLAN) },
+      { name: 'bpftrace', probe: ({ tempDir }) => probeBpftraceOffCpu(tempDir) },
+    ],
   };
 
   override async *collect(): AsyncIterable<Batch> {
+    if (this.run.tool === 'bpftrace') yield* this.#bpftrace();
+    else yield* this.#perf();
+  }
+
+  async *#perf(): AsyncIterable<Batch> {
     const { max_mb_per_s: maxMbPerS, buffer_kb: bufferKb } = this.run.options;
     const formats = await readFormats([SWITCH]);
     yield* collectPerf(this.run, {
@@ -57,6 +68,10 @@ export class OffCpu extends Collecter<OffCpuOptions> {
       mmapPages: pagesOf(bufferKb),
       beside: (recording, dir, over) => this.#guard(recording, dir, over),
     });
+  }
+
+  #bpftrace(): AsyncIterable<Batch> {
+    return collectBpftraceOffCpu(this.run, this.run.options.map_keys);
   }
 
   /** The log is written as things happen, so that it is there after a kill too. */

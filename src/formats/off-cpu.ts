@@ -1,4 +1,5 @@
 import type { FileRecord, FileSwitch } from './perf-file.ts';
+import type { PerfFrame } from './perf-script.ts';
 
 /** Why a task is off its CPU: for the frame below its process, and as the type of an event. */
 export type OffCpuReason = 'sleeping' | 'disk' | 'runnable' | 'stopped' | 'blocked';
@@ -13,6 +14,15 @@ export function reasonOf(state: string): OffCpuReason | undefined {
   if (state.includes('D')) return 'disk';
   if (/[Tt]/.test(state)) return 'stopped';
   return 'sleeping';
+}
+
+/** Frames of the tracing itself, which are the innermost where several listen to sched_switch. */
+const TRACING = /^(__traceiter_|perf_trace_|trace_event_raw_)/;
+
+/** The frames of a task that leaves its CPU, innermost first, without what belongs to the tracing. */
+export function withoutTracing(frames: readonly PerfFrame[]): readonly PerfFrame[] {
+  const traced = frames.findIndex(({ symbol }) => !TRACING.test(symbol));
+  return traced > 0 ? frames.slice(traced) : frames;
 }
 
 const IDLE = 0;

@@ -7,7 +7,7 @@ import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { parseFormat, type RawRecord } from './event-format.ts';
 import { foldSample, rootFrame } from './folding.ts';
-import { beginsBlock, type OffCpuReason, OffCpuTimes, reasonOf } from './off-cpu.ts';
+import { beginsBlock, type OffCpuReason, OffCpuTimes, reasonOf, withoutTracing } from './off-cpu.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
 import { type NamedSwitch, perfSamples, type TimedSample } from './perf-samples.ts';
 import type { Recording, RunInfo } from './recording.ts';
@@ -38,8 +38,6 @@ export function guardFile(dir: string): string {
 /** Sections of offcpu, by index. */
 const STACKS = 0;
 const EVENTS = 1;
-/** Frames of the tracing itself, which are the innermost where several listen to sched_switch. */
-const TRACING = /^(__traceiter_|perf_trace_|trace_event_raw_)/;
 const NO_STACK = '[stack not recorded]';
 
 /**
@@ -153,8 +151,7 @@ class OffCpuDecoder {
 
   /** Root first, without the process and without what belongs to the tracing itself. */
   #frames({ sample }: TimedSample): string[] {
-    const traced = sample.frames.findIndex(({ symbol }) => !TRACING.test(symbol));
-    const frames = traced > 0 ? sample.frames.slice(traced) : sample.frames;
+    const frames = withoutTracing(sample.frames);
     this.#quality.judge(frames);
     return foldSample({ ...sample, frames }).slice(1);
   }
@@ -236,7 +233,7 @@ function reportGuard(log: GuardLog, origin: bigint, maxMbPerS: number, report: R
       gaps.push(next === undefined ? `from ${since(at)} on` : `${since(at)} to ${since(next.at)}`);
     if (step === 'ended') {
       report.warn(
-        `the machine's switches are too many for ${maxMbPerS} MB a second (max_mb_per_s) even without stacks: the recording was ended at ${since(at)}`,
+        `the machine's switches are too many for ${maxMbPerS} MB a second (max_mb_per_s) even without stacks: the recording was ended at ${since(at)} (--tool offcpu=bpftrace has no such limit)`,
       );
     }
     if (step === 'unanswered')
