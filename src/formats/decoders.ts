@@ -8,6 +8,7 @@ const DECODERS = new Map<string, () => Promise<{ readonly decode: Decoder }>>([
   ['perf-cpusched', () => import('./perf-cpusched.ts')],
   ['perf-callstack', () => import('./perf-callstack.ts')],
   ['perf-offcpu', () => import('./perf-offcpu.ts')],
+  ['bpftrace-offcpu', () => import('./bpftrace-offcpu.ts')],
   ['perf-stacks', () => import('./perf-stacks.ts')],
   ['ftrace-disklat', () => import('./disklat.ts')],
   ['bpftrace-disklat', () => import('./disklat.ts')],
