@@ -1,5 +1,5 @@
+import type { ColumnRequest, EventColumns } from '../common/column-data.ts';
 import type { SectionHeader } from '../common/header.ts';
-import type { ColumnRequest, EventColumns } from '../common/reader.ts';
 
 /*
  * What tasks and CPUs did, from the events of cpusched: statistics count it and the timeline draws it, so that both say
@@ -114,14 +114,18 @@ export class TaskFollower {
   }
 
   /**
-   * Takes events with SCHEDULING_COLUMNS, up to those later than `to`.
+   * Takes events with SCHEDULING_COLUMNS, up to a time or `before` it.
    * @returns false where there was one that is later.
    */
-  add({ length, time, type, columns }: EventColumns, to = Number.POSITIVE_INFINITY): boolean {
+  add(
+    { length, time, type, columns }: EventColumns,
+    to = Number.POSITIVE_INFINITY,
+    bound: 'until' | 'before' = 'until',
+  ): boolean {
     const [cpu, pid, comm, otherPid, otherComm, state] = columns;
     for (let i = 0; i < length; i++, this.row++) {
       const now = time[i]!;
-      if (now > to) return false;
+      if (now > to || (bound === 'before' && now === to)) return false;
       this.first ??= now;
       this.last = now;
       const where = this.#cpu(cpu!.values[i]!);
@@ -257,6 +261,22 @@ export class TaskFollower {
     return this.#scope.all || this.#scope.pids.has(pid);
   }
 }
+
+/**
+ * What tasks and CPUs did right before a time, seconds: it tells who runs there, and what for tasks wait.
+ * @returns undefined where the section does not tell, or no time is given.
+ */
+export async function stateBefore(
+  section: { readonly header: SectionHeader; events(want: readonly ColumnRequest[]): AsyncIterable<EventColumns> },
+  time: number | undefined,
+): Promise<SchedulingState | undefined> {
+  if (time === undefined || !isScheduling(section.header)) return undefined;
+  const follower = new TaskFollower(section.header, NO_SINK);
+  for await (const events of section.events(SCHEDULING_COLUMNS)) if (!follower.add(events, time * 1e9, 'before')) break;
+  return follower.state;
+}
+
+const NO_SINK: SpanSink = { ran() {}, waited() {}, switched() {} };
 
 /** Of a run with a scope, only those switches are there that a task in scope takes part in. */
 function scopeOf({ scope }: SectionHeader): { all: boolean; pids: ReadonlySet<number> } {

@@ -1,4 +1,5 @@
 import { decodeText, parseNumber, type Separator } from './codec.ts';
+import type { Column, ColumnRequest } from './column-data.ts';
 import type { Datapoint, Datatype, EventData, MarpleRecord, StackData } from './datatypes.ts';
 import type { SectionHeader } from './header.ts';
 
@@ -6,38 +7,6 @@ import type { SectionHeader } from './header.ts';
  * Reading record lines straight from bytes, without a string per line or field: files of ten million records are
  * normal. The bytes are whole lines of valid UTF-8. A damaged line is only found here; codec.ts says what is wrong.
  */
-
-/** A field of the header's `fields` (`info` where it has none), and how it is wanted: as a number, NaN where it is none, or as text. */
-export interface ColumnRequest {
-  readonly field: string;
-  readonly as: 'number' | 'text';
-}
-
-/** One value per record. Of a text column it is an index into `dictionary`, which grows from chunk to chunk. */
-export interface Column {
-  readonly values: Float64Array | Int32Array;
-  /** Every text once, in the order in which they were first seen; empty for a column of numbers. */
-  readonly dictionary: readonly string[];
-}
-
-/** Some datapoints, in file order; each array has `length` entries. */
-export interface PointColumns {
-  readonly length: number;
-  readonly x: Float64Array;
-  readonly y: Float64Array;
-  /** In the order of the request. */
-  readonly columns: readonly Column[];
-}
-
-/** Some events, in file order; each array has `length` entries. */
-export interface EventColumns {
-  readonly length: number;
-  /** Nanoseconds since the file's origin. */
-  readonly time: Float64Array;
-  readonly type: Column;
-  /** In the order of the request. */
-  readonly columns: readonly Column[];
-}
 
 /** Rows of one chunk of columns, at most. */
 export const CHUNK_ROWS = 65_536;

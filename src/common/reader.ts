@@ -3,21 +3,15 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeRecord } from './codec.ts';
-import {
-  CHUNK_ROWS,
-  ColumnParser,
-  type ColumnRequest,
-  type EventColumns,
-  type PointColumns,
-  RecordParser,
-} from './columns.ts';
+import type { ColumnRequest, EventColumns, PointColumns } from './column-data.ts';
+import { CHUNK_ROWS, ColumnParser, RecordParser } from './columns.ts';
 import type { Datatype, RecordOf } from './datatypes.ts';
 import { DamagedFileError, errorCode, errorMessage, UsageError } from './errors.ts';
 import { HEADER_START, parseHeader, type SectionHeader } from './header.ts';
 import { PARTIAL, sectionFiles } from './partial.ts';
 import { systemReason } from './system-reason.ts';
 
-export type { Column, ColumnRequest, EventColumns, PointColumns } from './columns.ts';
+export type { Column, ColumnRequest, EventColumns, PointColumns } from './column-data.ts';
 
 /** An open data file, or the partial folder of a run that was cut off. */
 export interface DataFile {

@@ -51,13 +51,14 @@ export async function drawChart(frame: Frame, configuration: ChartConfiguration)
 
 export const NO_FONTS = 'no fonts are installed here, so text shows as boxes: apt-get install fonts-dejavu-core';
 
-async function loadCanvas() {
+/** @throws UnavailableError where it is not installed. */
+export async function loadCanvas() {
   try {
-    const [{ ChartJSNodeCanvas }, { createCanvas }] = await Promise.all([
+    const [{ ChartJSNodeCanvas }, { createCanvas, createImageData }] = await Promise.all([
       import('chartjs-node-canvas'),
       import('canvas'),
     ]);
-    return { ChartJSNodeCanvas, createCanvas };
+    return { ChartJSNodeCanvas, createCanvas, createImageData };
   } catch (error) {
     throw new UnavailableError(
       `PNG pictures need the package canvas, which could not be loaded: ${errorMessage(error).split('\n')[0]}`,
@@ -155,7 +156,7 @@ function footerPlugin(frame: Frame): Plugin {
 }
 
 /** Without fonts every character is the same box, so that narrow and wide ones measure alike. */
-function measuresText(context: CanvasRenderingContext2D): boolean {
+export function measuresText(context: CanvasRenderingContext2D): boolean {
   context.font = `16px ${FONT}`;
   return context.measureText('iiii').width !== context.measureText('WWWW').width;
 }
@@ -164,7 +165,7 @@ function measuresText(context: CanvasRenderingContext2D): boolean {
  * Adds a `Software` text chunk with our signature behind the header chunk: 8 bytes of file signature, then IHDR with 4
  * of length, 4 of type, 13 of data and 4 of CRC (PNG specification, sections 5 and 11.3.3.2).
  */
-function sign(png: Buffer): Buffer {
+export function sign(png: Buffer): Buffer {
   const at = 8 + 4 + 4 + 13 + 4;
   const body = Buffer.from(`tEXtSoftware\0${SIGNATURE}`, 'latin1');
   const chunk = Buffer.alloc(body.length + 8);

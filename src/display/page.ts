@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
+import { isScheduling, stateBefore } from '../analysis/scheduling.ts';
 import {
   answerable,
   type Filter,
@@ -73,8 +74,11 @@ async function packSection(
       return { ...about, columns: [], stacks: await packStacks(group, section, filter, packer) };
     case 'datapoint':
       return { ...about, columns: await packPoints(section, filter, packer) };
-    case 'event':
-      return { ...about, columns: await packEvents(section, filter, packer) };
+    case 'event': {
+      const before = await stateBefore(section, filter.from);
+      const columns = await packEvents(section, filter, packer);
+      return { ...about, columns, ...(before === undefined ? {} : { before }) };
+    }
   }
 }
 
@@ -101,7 +105,8 @@ async function packEvents(section: SectionReader, filter: Filter, packer: Packer
   const time = new Growing();
   const columns = ['type', ...fields].map((name) => new GrowingColumn(name));
   const want = fields.map((field) => ({ field, as: 'text' as const }));
-  for await (const events of selectEvents(section, want, filter)) {
+  const ends = isScheduling(section.header) ? 'either' : 'own';
+  for await (const events of selectEvents(section, want, filter, ends)) {
     time.add(events.time.map((ns) => ns / 1e9));
     for (const [i, column] of [events.type, ...events.columns].entries()) columns[i]!.add(column);
     checkRows(section, time.length);

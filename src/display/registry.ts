@@ -5,6 +5,7 @@ import type { DisplayJob, GenericDisplay, ViewDescription } from './generic-disp
 import { HeatMap } from './heatmap.ts';
 import { Report } from './report.ts';
 import { StackPlot } from './stackplot.ts';
+import { TimelineView } from './timeline.ts';
 import { TreeMap } from './treemap.ts';
 
 /** A GenericDisplay subclass as the registry lists it. */
@@ -14,7 +15,7 @@ export interface DisplayClass<Name extends string = string, Options = unknown> {
 }
 
 /** Every view. The first that fits shows an interface that config names no view for. */
-const DISPLAYS = [FlameGraph, HeatMap, StackPlot, TreeMap, G2, Report] as const;
+const DISPLAYS = [FlameGraph, HeatMap, StackPlot, TreeMap, TimelineView, G2, Report] as const;
 
 export type ViewName = (typeof DISPLAYS)[number]['description']['name'];
 

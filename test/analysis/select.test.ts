@@ -169,6 +169,7 @@ describe('selectEventRecords', () => {
       { time: 1e9, type: 'switch', datum: ['0', 'swapper/0', '10', 'fio'] },
       { time: 2e9, type: 'switch', datum: ['10', 'fio', '11', 'cat'] },
       { time: 3e9, type: 'wakeup', datum: ['11', 'cat', '12', 'my_tool'] },
+      { time: 9e9, type: 'lost', datum: ['', '', '', ''] },
     ],
   };
   /** The seconds of the events that pass, as records and as columns. */
@@ -190,12 +191,12 @@ describe('selectEventRecords', () => {
   };
 
   it('go by their own task, or by either of the two', async () => {
-    expect(await passing({}, 'own')).toEqual([1, 2, 3]);
+    expect(await passing({}, 'own')).toEqual([1, 2, 3, 9]);
     expect(await passing({ pids: [10] }, 'own')).toEqual([2]);
-    expect(await passing({ pids: [10] }, 'either')).toEqual([1, 2]);
+    expect(await passing({ pids: [10] }, 'either')).toEqual([1, 2, 9]);
     expect(await passing({ comm: /^cat$/u }, 'own')).toEqual([3]);
-    expect(await passing({ comm: /^cat$/u }, 'either')).toEqual([2, 3]);
-    expect(await passing({ comm: /^my tool$/u }, 'either')).toEqual([3]);
+    expect(await passing({ comm: /^cat$/u }, 'either')).toEqual([2, 3, 9]);
+    expect(await passing({ comm: /^my tool$/u }, 'either')).toEqual([3, 9]);
     expect(await passing({ comm: /^cat$/u, pids: [10], from: 1, to: 2 }, 'either')).toEqual([2]);
     expect(await passing({ from: 1.5, to: 2.5 }, 'own')).toEqual([2]);
   });

@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeText, encodeText, parseNumber } from '../../src/common/codec.ts';
-import {
-  ColumnParser,
-  type ColumnRequest,
-  integerAt,
-  numberAt,
-  RecordParser,
-  TextDictionary,
-} from '../../src/common/columns.ts';
+import { ColumnParser, integerAt, numberAt, RecordParser, TextDictionary } from '../../src/common/columns.ts';
 import { anyNumber, anyText, headerOf } from '../support/data-files.ts';
 
 /** The bytes of the text with others around it, that must not be read. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseNumber } from '../../src/common/codec.ts';
-import type { ColumnRequest } from '../../src/common/columns.ts';
+import type { ColumnRequest } from '../../src/common/column-data.ts';
 import type { Datapoint, EventData, MarpleRecord } from '../../src/common/datatypes.ts';
 import { DamagedFileError, EXIT, UsageError } from '../../src/common/errors.ts';
 import type { SectionHeader } from '../../src/common/header.ts';

@@ -1,5 +1,5 @@
+import type { Column, ColumnRequest, EventColumns } from '../../common/column-data.ts';
 import type { SectionHeader } from '../../common/header.ts';
-import type { Column, ColumnRequest, EventColumns } from '../../common/reader.ts';
 import { type ByProcess, Groups, largest, OTHERS } from './groups.ts';
 
 /** Who talked to whom, from the events of ipc. */

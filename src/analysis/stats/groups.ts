@@ -1,4 +1,4 @@
-import type { Column, ColumnRequest } from '../../common/reader.ts';
+import type { Column, ColumnRequest } from '../../common/column-data.ts';
 
 /** Whom the records of a group belong to: processes of one name together, or each process by itself. */
 export interface ProcessName {

@@ -1,5 +1,5 @@
+import type { EventColumns } from '../../common/column-data.ts';
 import type { SectionHeader } from '../../common/header.ts';
-import type { EventColumns } from '../../common/reader.ts';
 import { type Named, RUNNABLE, SCHEDULING_COLUMNS, type SpanSink, TaskFollower } from '../scheduling.ts';
 import { type Filter, remember } from '../select.ts';
 import { type ByProcess, Groups, largest, OTHERS, ProcessGroup, type ProcessName } from './groups.ts';

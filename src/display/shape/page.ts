@@ -1,4 +1,5 @@
 import type { Finding } from '../../analysis/finding.ts';
+import type { SchedulingState } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import type { PackedColumn } from './packing.ts';
 
@@ -33,6 +34,8 @@ export interface PageSection {
   /** Of a datapoint section `x` and `y` and its fields; of events `time` (seconds), `type` and their fields. */
   readonly columns: readonly PageColumn[];
   readonly stacks?: PageStacks;
+  /** What tasks and CPUs did before the first event, where the page begins later than the section. */
+  readonly before?: SchedulingState;
   /** One sentence each: what a reader must know. */
   readonly notes: readonly string[];
 }

@@ -1,3 +1,4 @@
+import type { SchedulingState } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import { type PackedColumn, unpack } from '../shape/packing.ts';
 import type { PageManifest, PageSection, PageStacks } from '../shape/page.ts';
@@ -25,11 +26,14 @@ export class Section {
   readonly notes: readonly string[];
   readonly columns: Map<string, Column>;
   readonly stacks: Stacks | undefined;
+  /** See PageSection. */
+  readonly before: SchedulingState | undefined;
 
   constructor(page: PageSection, bytes: Uint8Array) {
     this.number = page.number;
     this.header = page.header;
     this.notes = page.notes;
+    this.before = page.before;
     this.columns = new Map(
       page.columns.map(({ name, values, texts }) => [name, { name, values: unpack(bytes, values), texts }]),
     );

@@ -1,11 +1,13 @@
 import type { FunctionComponent } from 'preact';
 import { hasHeat } from '../shape/heat.ts';
+import { trackKinds } from '../shape/track-choice.ts';
 import type { Filter } from './filters.ts';
 import { FlameView } from './flame.tsx';
 import { FunctionsView } from './functions.tsx';
 import { HeatView } from './heat.tsx';
 import type { PageData, Section } from './model.ts';
 import { StackView } from './stack.tsx';
+import { TimelineView } from './timeline.tsx';
 import { TreemapView } from './treemap.tsx';
 
 /** What every view is given. */
@@ -38,6 +40,7 @@ export const VIEWS: readonly WebView[] = [
     fits: ({ header }) => header.datatype === 'datapoint',
     View: StackView,
   },
+  { name: 'plot', label: 'Timeline', fits: ({ header }) => trackKinds(header).length > 0, View: TimelineView },
 ];
 
 function hasStacks({ stacks }: Section): boolean {

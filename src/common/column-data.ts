@@ -1,0 +1,35 @@
+/*
+ * Records as columns. The types stand alone so that what counts and draws columns needs nothing of what reads them.
+ */
+
+/** A field of the header's `fields` (`info` where it has none), and how it is wanted: as a number, NaN where it is none, or as text. */
+export interface ColumnRequest {
+  readonly field: string;
+  readonly as: 'number' | 'text';
+}
+
+/** One value per record. Of a text column it is an index into `dictionary`, which grows from chunk to chunk. */
+export interface Column {
+  readonly values: Float64Array | Int32Array;
+  /** Every text once, in the order in which they were first seen; empty for a column of numbers. */
+  readonly dictionary: readonly string[];
+}
+
+/** Some datapoints, in file order; each array has `length` entries. */
+export interface PointColumns {
+  readonly length: number;
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  /** In the order of the request. */
+  readonly columns: readonly Column[];
+}
+
+/** Some events, in file order; each array has `length` entries. */
+export interface EventColumns {
+  readonly length: number;
+  /** Nanoseconds since the file's origin. */
+  readonly time: Float64Array;
+  readonly type: Column;
+  /** In the order of the request. */
+  readonly columns: readonly Column[];
+}

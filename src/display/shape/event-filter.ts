@@ -1,0 +1,134 @@
+import type { EventTable, TableColumn } from './event-table.ts';
+import { SPAN_RUNNING, type Spans } from './spans.ts';
+import type { TrackKind } from './track-choice.ts';
+import type { Timeline, Track } from './tracks.ts';
+
+/*
+ * Conditions that a person types: `comm=^fio type=wakeup port!=80`. Each is FIELD=REGEX or FIELD!=REGEX, and all must hold;
+ * a word without a field is looked for in the name of the process and in the type. A field stands for the same of the
+ * other end too, where events have two.
+ */
+
+export interface Term {
+  /** Undefined: comm or type. */
+  readonly field: string | undefined;
+  readonly not: boolean;
+  readonly matches: (text: string) => boolean;
+}
+
+/** @returns the conditions, or what is wrong with them. */
+export function parseTerms(text: string): readonly Term[] | string {
+  const terms: Term[] = [];
+  for (const word of text.trim().split(/\s+/)) {
+    if (word === '') continue;
+    const [, field, not, source] = /^(?:([a-z_]+)(!?)=)?(.*)$/su.exec(word) as unknown as [
+      string,
+      string?,
+      string?,
+      string?,
+    ];
+    try {
+      terms.push({ field, not: not === '!', matches: matcher(new RegExp(source ?? '', 'iu')) });
+    } catch {
+      return `${source} is no regular expression`;
+    }
+  }
+  return terms;
+}
+
+function matcher(pattern: RegExp): (text: string) => boolean {
+  return (text) => pattern.test(text);
+}
+
+/** The fields that a condition may name: those of the section, and the type; `other_` stands for itself. */
+export function knownFields({ columns }: EventTable): string[] {
+  return ['type', ...[...columns.keys()].filter((field) => field !== 'type' && !field.startsWith('other_'))];
+}
+
+/** Which events pass: 1 or 0 by row; undefined where all do. */
+function termMask(table: EventTable, terms: readonly Term[]): Uint8Array | undefined {
+  if (terms.length === 0) return undefined;
+  const mask = new Uint8Array(table.length).fill(1);
+  for (const { field, not, matches } of terms) {
+    const columns = columnsOf(table, field).map(({ values, texts }) =>
+      texts === undefined
+        ? { values, passes: memo((value) => matches(String(value))) }
+        : { values, passes: memo((place) => matches(texts[place] ?? '')) },
+    );
+    for (let row = 0; row < mask.length; row++) {
+      if (mask[row] === 1 && columns.some(({ values, passes }) => passes(values[row]!)) === not) mask[row] = 0;
+    }
+  }
+  return mask;
+}
+
+/** What is left of a timeline. */
+export interface Kept {
+  /** Places of the tracks that are shown. */
+  readonly tracks: readonly number[];
+  /** The events of those tracks of which not all pass. */
+  readonly rows: ReadonlyMap<number, Int32Array>;
+  /** The links, by their places. */
+  readonly links: Int32Array;
+}
+
+/** Narrows a timeline to what passes all conditions. */
+export function keepOf(timeline: Timeline, terms: readonly Term[]): Kept {
+  const { table, tracks, links, kind, linksMatter } = timeline;
+  const mask = termMask(table, terms);
+  const all = Int32Array.from(links.rows, (_, link) => link);
+  if (mask === undefined) return { tracks: tracks.map((_, place) => place), rows: new Map(), links: all };
+  const asksOfEvents = terms.some(({ field }) => field !== 'comm' && field !== 'pid' && field !== 'cpu');
+  const rows = new Map<number, Int32Array>();
+  const shown: number[] = [];
+  for (const [place, track] of tracks.entries()) {
+    const kept = track.rows.filter((row) => mask[row] === 1);
+    rows.set(place, kept);
+    const passes = trackPasses(track, kind, terms) && (kept.length > 0 || (!asksOfEvents && track.spans.length > 0));
+    // Of who talks to whom both ends are shown.
+    if (passes || (linksMatter && kept.length > 0)) shown.push(place);
+  }
+  const isShown = new Set(shown);
+  return {
+    tracks: shown,
+    rows,
+    links: all.filter(
+      (link) => mask[links.rows[link]!] === 1 && isShown.has(links.from[link]!) && isShown.has(links.to[link]!),
+    ),
+  };
+}
+
+/** Whether a track passes the conditions on what it is: its name and its number. */
+function trackPasses({ comm, key, spans }: Track, kind: TrackKind, terms: readonly Term[]): boolean {
+  return terms.every(({ field, not, matches }) => {
+    if (field === 'comm' && kind === 'pid') return matches(comm) !== not;
+    if (field === kind) return matches(String(key)) !== not;
+    if (field === 'cpu' && spans.length > 0) return ranOn(spans, matches) !== not;
+    return true;
+  });
+}
+
+function columnsOf({ columns, type }: EventTable, field: string | undefined): TableColumn[] {
+  if (field === 'type') return [type];
+  const names = field === undefined ? ['comm', 'other_comm'] : [field, `other_${field}`];
+  const found = names.flatMap((name) => columns.get(name) ?? []);
+  return field === undefined ? [...found, type] : found;
+}
+
+/** The same answers, asked for once each. */
+function memo(passes: (value: number) => boolean): (value: number) => boolean {
+  const answers = new Map<number, boolean>();
+  return (value) => {
+    let answer = answers.get(value);
+    if (answer === undefined) {
+      answer = passes(value);
+      answers.set(value, answer);
+    }
+    return answer;
+  };
+}
+
+/** Whether a task ran on one of some CPUs. */
+function ranOn({ kind, who }: Spans, matches: (cpu: string) => boolean): boolean {
+  return who.some((cpu, i) => kind[i] === SPAN_RUNNING && matches(String(cpu)));
+}

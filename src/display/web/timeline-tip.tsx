@@ -1,0 +1,106 @@
+import { visible } from '../../common/text.ts';
+import { type EventTable, textAt, typeNames } from '../shape/event-table.ts';
+import { SPAN_READY, SPAN_RUNNING } from '../shape/spans.ts';
+import { formatDuration, formatTime } from '../shape/time-scale.ts';
+import { nameOfSpan } from '../shape/timeline-draw.ts';
+import type { Timeline } from '../shape/tracks.ts';
+
+/** The fields of an event, in their order. */
+export function fieldsOf(table: EventTable, row: number): [field: string, text: string][] {
+  return [...table.columns.keys()]
+    .filter((field) => field !== 'time' && field !== 'type')
+    .map((field): [string, string] => [field, visible(textAt(table, field, row))])
+    .filter(([, text]) => text !== '');
+}
+
+export function typeAt(table: EventTable, row: number): string {
+  return visible(typeNames(table)[table.type.values[row]!] ?? '');
+}
+
+/** An event in one line. */
+export function eventText(table: EventTable, row: number): string {
+  const fields = fieldsOf(table, row).map(([field, text]) => `${field}=${text}`);
+  return `${typeAt(table, row)} at ${formatTime(table.time[row]!)}: ${fields.join(' ')}`;
+}
+
+export function EventTip({ table, row }: { readonly table: EventTable; readonly row: number }) {
+  return (
+    <>
+      <b>{typeAt(table, row)}</b> <span class="faint">{formatTime(table.time[row]!)}</span>
+      <table class="fields">
+        <tbody>
+          {fieldsOf(table, row).map(([field, text]) => (
+            <tr key={field}>
+              <th scope="row">{field}</th>
+              <td>{text}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+/** What a span is, in words. */
+export function spanWords(timeline: Timeline, place: number, span: number): string {
+  const { spans } = timeline.tracks[place]!;
+  const kind = spans.kind[span]!;
+  if (kind === SPAN_RUNNING) {
+    const name = nameOfSpan(timeline, spans.who[span]!);
+    return timeline.kind === 'pid' ? `running on ${name}` : `running ${name}`;
+  }
+  if (kind === SPAN_READY) return 'waiting for a CPU';
+  const reason = timeline.kinds[kind] ?? 'unknown';
+  return reason === 'unknown' ? 'not known what ran' : reason === 'disk' ? 'waiting for a disk (D)' : reason;
+}
+
+/** How a span ended: what the task did next, or who woke it. */
+function endOf({ table, tracks }: Timeline, place: number, span: number): string {
+  const { spans } = tracks[place]!;
+  const row = spans.row[span]!;
+  if (row < 0) return 'still so where the data ends';
+  const type = typeAt(table, row);
+  if (type === 'switch' && spans.kind[span] === SPAN_RUNNING) {
+    const state = visible(textAt(table, 'state', row));
+    const next = `${visible(textAt(table, 'other_comm', row))}(${textAt(table, 'other_pid', row)})`;
+    return `left with state ${state === '' ? '?' : state}, then ${next} ran`;
+  }
+  if (type === 'switch') {
+    return `ran then on cpu ${textAt(table, 'cpu', row)}, after ${visible(textAt(table, 'comm', row))}(${textAt(table, 'pid', row)})`;
+  }
+  if (type.startsWith('wakeup')) {
+    const interrupt = /^(?:hardirq|softirq)/.exec(textAt(table, 'state', row))?.[0];
+    const waker = `${visible(textAt(table, 'comm', row))}(${textAt(table, 'pid', row)})`;
+    return interrupt === undefined ? `woken by ${waker}` : `woken by a ${interrupt}, while ${waker} ran`;
+  }
+  return `until ${type}`;
+}
+
+/** A span in one line. */
+export function spanText(timeline: Timeline, place: number, span: number): string {
+  const { spans, label } = timeline.tracks[place]!;
+  const [start, end] = [spans.start[span]!, spans.end[span]!];
+  return `${label}: ${spanWords(timeline, place, span)}, ${formatDuration(end - start)} from ${formatTime(start)}, ${endOf(timeline, place, span)}`;
+}
+
+export function SpanTip({
+  timeline,
+  place,
+  span,
+}: {
+  readonly timeline: Timeline;
+  readonly place: number;
+  readonly span: number;
+}) {
+  const { spans, label } = timeline.tracks[place]!;
+  const [start, end] = [spans.start[span]!, spans.end[span]!];
+  return (
+    <>
+      <b>{label}</b> {spanWords(timeline, place, span)}
+      <div>
+        {formatDuration(end - start)} <span class="faint">from {formatTime(start)}</span>
+      </div>
+      <div class="faint">{endOf(timeline, place, span)}</div>
+    </>
+  );
+}

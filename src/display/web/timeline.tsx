@@ -1,0 +1,665 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { formatCount, plural, visible } from '../../common/text.ts';
+import { type Kept, keepOf, knownFields, parseTerms, type Term } from '../shape/event-filter.ts';
+import { type EventTable, typeNames } from '../shape/event-table.ts';
+import { formatDuration, formatTime, shownTime } from '../shape/time-scale.ts';
+import {
+  type ColourBy,
+  type Drawn,
+  drawTimeline,
+  type Hit,
+  hitTimeline,
+  overview,
+  ROW_HEIGHT,
+  RULER_HEIGHT,
+  type Scene,
+} from '../shape/timeline-draw.ts';
+import { type TrackKind, trackKinds } from '../shape/track-choice.ts';
+import { activityOf, buildTimeline, type Timeline } from '../shape/tracks.ts';
+import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
+import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
+import type { Filter } from './filters.ts';
+import type { Section } from './model.ts';
+import { KEY_FACTOR, placeIn, wheelFactor } from './plot.ts';
+import { TimelineLegend, TimelinePanel } from './timeline-panel.tsx';
+import { EventTip, eventText, SpanTip, spanText } from './timeline-tip.tsx';
+import type { ViewProps } from './views.ts';
+
+const LABELS = 190;
+const OVERVIEW_HEIGHT = 30;
+/** Nobody needs to see less than some nanoseconds. */
+const NARROWEST = 20;
+/** Drags of fewer pixels are clicks. */
+const CLICK = 4;
+
+type Order = 'name' | 'activity' | 'first';
+/** What a drag does. */
+type DragMode = 'zoom' | 'move';
+
+interface Drag {
+  readonly mode: DragMode;
+  readonly start: Place;
+  readonly now: Place;
+  /** As they were when it began. */
+  readonly range: Range;
+  readonly scroll: number;
+}
+
+/** Events on tracks over time: bars where it is known who ran, marks for events, arrows between the two ends of a link. */
+export function TimelineView({ data, section, filters, select }: ViewProps) {
+  const theme = useTheme();
+  const [scroller, size] = useSize<HTMLDivElement>();
+  const kinds = useMemo(() => trackKinds(section.header), [section]);
+  const asked = data.manifest.options['track'];
+  const [kind, setKind] = useState<TrackKind>(asked === 'cpu' && kinds.includes('cpu') ? 'cpu' : (kinds[0] ?? 'pid'));
+  const table = useMemo(() => tableOf(section), [section]);
+  const timeline = useMemo(() => buildTimeline(table, section.header, kind, section.before), [table, section, kind]);
+  const limits = useMemo(
+    () => limitsOf(table, section, data.manifest.filter, filters),
+    [table, section, data, filters],
+  );
+  const [range, setRange] = useFrameState<Range>(limits);
+  const [scroll, setScroll] = useState(0);
+  const [order, setOrder] = useState<Order>('activity');
+  const [colours, setColours] = useState<ColourBy | undefined>();
+  const [dragMode, setDragMode] = useState<DragMode>('zoom');
+  const [isRuler, setRuler] = useState(false);
+  const [points, setPoints] = useState<readonly number[]>([]);
+  const [showsLegend, setLegend] = useState(true);
+  const [search, setSearch] = useState('');
+  const [hidden, setHidden] = useState<ReadonlySet<number>>(new Set());
+  const [focus, setFocus] = useState<number | undefined>();
+  const [selected, setSelected] = useState<number | undefined>();
+  const [event, setEvent] = useState<number | undefined>();
+  const [hover, setHover] = useState<{ readonly hit: Hit; readonly at: Place } | undefined>();
+  const [drag, setDrag] = useState<Drag | undefined>();
+  const [drawn, setDrawn] = useState<Drawn>({ arrows: 0, links: 0 });
+  const input = useRef<HTMLInputElement>(null);
+  const scene = useRef<Scene | undefined>(undefined);
+
+  useEffect(() => setRange(limits), [limits]);
+  useEffect(() => {
+    setHidden(new Set());
+    setFocus(undefined);
+    setSelected(undefined);
+    setEvent(undefined);
+  }, [timeline]);
+
+  const terms = useMemo(() => parseTerms(search), [search]);
+  const kept: Kept = useMemo(
+    () => keepOf(timeline, [...termsOf(filters), ...(typeof terms === 'string' ? [] : terms)]),
+    [timeline, filters, terms],
+  );
+  const shown = useMemo(
+    () => inOrder(timeline, kept.tracks, order, limits).filter((place) => !hidden.has(place)),
+    [timeline, kept, order, limits, hidden],
+  );
+  const colourBy = colours ?? (timeline.kind === 'cpu' ? 'process' : 'type');
+  const types = useMemo(() => typeCounts(timeline), [timeline]);
+
+  const canvasHeight = size.height;
+  const labels = Math.min(LABELS, Math.floor(size.width / 4));
+  const plot = Math.max(1, size.width - labels);
+  const timeAt = (x: number): number => range[0] + ((x - labels) / plot) * (range[1] - range[0]);
+  scene.current = {
+    timeline,
+    shown,
+    rows: kept.rows,
+    links: kept.links,
+    from: range[0],
+    to: range[1],
+    width: size.width,
+    height: canvasHeight,
+    labels,
+    scroll,
+    colourBy,
+    selected,
+    focus,
+    event,
+    points,
+    ink: theme,
+    font: FONT,
+    ratio: window.devicePixelRatio || 1,
+  };
+
+  const zoomBy = (factor: number, centre = (range[0] + range[1]) / 2): void =>
+    setRange((old) => zoomed(old, centre, factor, limits, NARROWEST));
+  const moveBy = (share: number): void => setRange((old) => moved(old, share * (old[1] - old[0]), limits));
+  const scrollTo = (row: number): void => {
+    const element = scroller.current;
+    if (element === null) return;
+    const top = row * ROW_HEIGHT;
+    const room = canvasHeight - RULER_HEIGHT - ROW_HEIGHT;
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (top > element.scrollTop + room) element.scrollTop = top - room;
+  };
+  const focusOn = (place: number | undefined): void => {
+    setFocus(place);
+    if (place !== undefined) scrollTo(shown.indexOf(place));
+  };
+  const showEvent = (row: number, place: number): void => {
+    setEvent(row);
+    focusOn(place);
+    const time = table.time[row]!;
+    if (time < range[0] || time > range[1]) {
+      setRange((old) => moved(old, time - (old[0] + old[1]) / 2, limits));
+    }
+  };
+  /** The next event of the same type on any track that is shown, or the one before. */
+  const step = (direction: 1 | -1): void => {
+    const from = event ?? hover?.hit.event;
+    const start = from ?? (direction > 0 ? -1 : table.length);
+    const type = from === undefined ? undefined : table.type.values[from];
+    const placeOf = trackOfRows(timeline, shown, kept);
+    for (let row = start + direction; row >= 0 && row < table.length; row += direction) {
+      if (type !== undefined && table.type.values[row] !== type) continue;
+      if (from === undefined && (table.time[row]! < range[0] || table.time[row]! > range[1])) continue;
+      const place = placeOf[row]!;
+      if (place < 0) continue;
+      showEvent(row, place);
+      return;
+    }
+  };
+  const hide = (place: number | undefined): void => {
+    if (place === undefined) return;
+    const next = shown[shown.indexOf(place) + 1] ?? shown[shown.indexOf(place) - 1];
+    setHidden((old) => new Set([...old, place]));
+    setFocus(next);
+    if (selected === place) setSelected(undefined);
+  };
+  const choose = (place: number | undefined): void => {
+    setSelected((old) => (old === place ? undefined : place));
+    setFocus(place);
+  };
+
+  const onKey = (key: KeyboardEvent): void => {
+    if (key.ctrlKey || key.metaKey || key.altKey) return;
+    const row = focus === undefined ? -1 : shown.indexOf(focus);
+    switch (key.key) {
+      case 'ArrowLeft':
+        moveBy(key.shiftKey ? -0.5 : -0.1);
+        break;
+      case 'ArrowRight':
+        moveBy(key.shiftKey ? 0.5 : 0.1);
+        break;
+      case 'ArrowUp':
+        focusOn(shown[Math.max(0, row - 1)]);
+        break;
+      case 'ArrowDown':
+        focusOn(shown[Math.min(shown.length - 1, row + 1)]);
+        break;
+      case '+':
+      case '=':
+        zoomBy(1 / KEY_FACTOR, event === undefined ? undefined : table.time[event]);
+        break;
+      case '-':
+        zoomBy(KEY_FACTOR);
+        break;
+      case '0':
+      case 'Home':
+        setRange(limits);
+        break;
+      case 'Enter':
+        choose(focus);
+        break;
+      case 'Escape':
+        setSelected(undefined);
+        setEvent(undefined);
+        setPoints([]);
+        setRuler(false);
+        break;
+      case 'c':
+        setColours(colourBy === 'type' ? 'process' : 'type');
+        break;
+      case 'h':
+        hide(hover?.hit.track ?? focus);
+        break;
+      case 'n':
+        step(1);
+        break;
+      case 'p':
+        step(-1);
+        break;
+      case 'r':
+        setRuler(!isRuler);
+        setPoints([]);
+        break;
+      case '/':
+        input.current?.focus();
+        break;
+      default:
+        return;
+    }
+    key.preventDefault();
+  };
+
+  const onWheel = (wheel: WheelEvent): void => {
+    const { x } = placeIn(wheel);
+    if (wheel.ctrlKey || (x >= labels && !wheel.shiftKey && Math.abs(wheel.deltaX) <= Math.abs(wheel.deltaY))) {
+      zoomBy(wheelFactor(wheel), timeAt(x));
+    } else if (x >= labels) {
+      moveBy((wheel.shiftKey && wheel.deltaX === 0 ? wheel.deltaY : wheel.deltaX) / plot);
+    } else return;
+    wheel.preventDefault();
+  };
+  const onDown = (pointer: PointerEvent): void => {
+    const place = placeIn(pointer);
+    if (pointer.button > 1) return;
+    (pointer.currentTarget as HTMLElement).setPointerCapture(pointer.pointerId);
+    const other = dragMode === 'zoom' ? 'move' : 'zoom';
+    const mode = place.y < RULER_HEIGHT ? 'zoom' : pointer.shiftKey || pointer.button === 1 ? other : dragMode;
+    setDrag({ mode, start: place, now: place, range, scroll });
+    setHover(undefined);
+  };
+  const onMove = (pointer: PointerEvent): void => {
+    const place = placeIn(pointer);
+    if (drag === undefined) {
+      setHover({ hit: hitTimeline(scene.current!, place.x, place.y), at: { x: pointer.clientX, y: pointer.clientY } });
+      return;
+    }
+    setDrag({ ...drag, now: place });
+    if (drag.mode !== 'move' || drag.start.x < labels) return;
+    const [from, to] = drag.range;
+    setRange(moved(drag.range, ((drag.start.x - place.x) / plot) * (to - from), limits));
+    if (scroller.current !== null) scroller.current.scrollTop = drag.scroll + drag.start.y - place.y;
+  };
+  const onUp = (pointer: PointerEvent): void => {
+    if (drag === undefined) return;
+    const place = placeIn(pointer);
+    setDrag(undefined);
+    if (Math.abs(place.x - drag.start.x) < CLICK && Math.abs(place.y - drag.start.y) < CLICK) onClick(place);
+    else if (drag.mode === 'zoom' && drag.start.x >= labels) {
+      const [from, to] = ordered(timeAt(drag.start.x), timeAt(place.x));
+      if (to - from >= 1) setRange([Math.max(limits[0], from), Math.min(limits[1], Math.max(to, from + NARROWEST))]);
+    }
+  };
+  const onClick = (place: Place): void => {
+    const hit = hitTimeline(scene.current!, place.x, place.y);
+    if (isRuler && !hit.isLabel) {
+      // A point is where an event is, where one is near.
+      const time = hit.event === undefined ? hit.time : table.time[hit.event]!;
+      setPoints((old) => (old.length >= 2 ? [time] : [...old, time]));
+      return;
+    }
+    if (hit.isLabel) choose(hit.track);
+    if (hit.isLabel || hit.track === undefined) return;
+    setFocus(hit.track);
+    setEvent(hit.event);
+    if (hit.event === undefined && hit.span !== undefined) setSelected(hit.track);
+  };
+
+  const band = drag?.mode === 'zoom' && drag.start.x >= labels ? ordered(drag.start.x, drag.now.x) : undefined;
+  const tip = drag === undefined && hover !== undefined && !hover.hit.isLabel ? hover : undefined;
+  const track = selected === undefined ? undefined : timeline.tracks[selected];
+  const width = range[1] - range[0];
+  const where = `${formatTime(range[0])} to ${formatTime(range[1])} (${formatDuration(width)})`;
+  const inFocus = focus === undefined ? undefined : timeline.tracks[focus];
+  const said =
+    points.length === 2
+      ? `Ruler: ${formatDuration(Math.abs(points[1]! - points[0]!))} from ${formatTime(Math.min(...points))}`
+      : event !== undefined
+        ? eventText(table, event)
+        : tip?.hit.event !== undefined
+          ? eventText(table, tip.hit.event)
+          : tip?.hit.span !== undefined && tip.hit.track !== undefined
+            ? spanText(timeline, tip.hit.track, tip.hit.span)
+            : `${where}${inFocus === undefined ? '' : ` · ${inFocus.label}`}`;
+
+  return (
+    <>
+      <div class="bar" role="toolbar" aria-label="Timeline">
+        {kinds.length > 1 && (
+          <span class="group">
+            {kinds.map((one) => (
+              <button type="button" key={one} aria-pressed={kind === one} onClick={() => setKind(one)}>
+                {one === 'pid' ? 'Tasks' : 'CPUs'}
+              </button>
+            ))}
+          </span>
+        )}
+        <button type="button" onClick={() => setRange(limits)} title="0" disabled={width === limits[1] - limits[0]}>
+          All
+        </button>
+        <button type="button" onClick={() => zoomBy(1 / 2)} aria-label="Zoom in" title="+">
+          +
+        </button>
+        <button type="button" onClick={() => zoomBy(2)} aria-label="Zoom out" title="-">
+          −
+        </button>
+        <button
+          type="button"
+          aria-pressed={dragMode === 'move'}
+          onClick={() => setDragMode(dragMode === 'zoom' ? 'move' : 'zoom')}
+          title="What dragging does: zooms to what is dragged over, or moves; the other with Shift"
+        >
+          Hand
+        </button>
+        <button
+          type="button"
+          aria-pressed={isRuler}
+          onClick={() => {
+            setRuler(!isRuler);
+            setPoints([]);
+          }}
+          title="r: click two points for the time between them"
+        >
+          Ruler
+        </button>
+        <button
+          type="button"
+          aria-pressed={colourBy === 'process'}
+          onClick={() => setColours(colourBy === 'type' ? 'process' : 'type')}
+          title="c: colours by type, or by process"
+        >
+          Colours
+        </button>
+        <button type="button" onClick={() => step(-1)} title="p: the event of this kind before">
+          ◂
+        </button>
+        <button type="button" onClick={() => step(1)} title="n: the next event of this kind">
+          ▸
+        </button>
+        {timeline.kind === 'pid' && (
+          <select
+            aria-label="Order of the tracks"
+            value={order}
+            onChange={(change) => setOrder(change.currentTarget.value as Order)}
+          >
+            <option value="activity">busiest first</option>
+            <option value="name">by name</option>
+            <option value="first">first seen first</option>
+          </select>
+        )}
+        {hidden.size > 0 && (
+          <button type="button" onClick={() => setHidden(new Set())}>
+            Show {plural(hidden.size, 'hidden track')}
+          </button>
+        )}
+        <button
+          type="button"
+          onClick={() => select({ kind: 'time', from: range[0] / 1e9, to: range[1] / 1e9 })}
+          disabled={width === limits[1] - limits[0]}
+          title="Narrows all views to the time that is shown"
+        >
+          Only this time
+        </button>
+        <button type="button" aria-pressed={showsLegend} onClick={() => setLegend(!showsLegend)}>
+          Legend
+        </button>
+        <span class="space" />
+        {typeof terms === 'string' && <span role="status">{terms}</span>}
+        <input
+          ref={input}
+          type="search"
+          class={typeof terms === 'string' ? 'bad' : ''}
+          placeholder="Filter: comm=^fio type=wakeup ( / )"
+          aria-label="Filter"
+          title={`FIELD=REGEX or FIELD!=REGEX, separated by spaces; a word alone is a process or a type. Fields: ${knownFields(table).join(', ')}`}
+          size={30}
+          value={search}
+          onInput={(change) => setSearch(change.currentTarget.value)}
+          onKeyDown={(key) => {
+            if (key.key === 'Escape') setSearch('');
+          }}
+        />
+      </div>
+      <div class="view columns">
+        <div class="tracks">
+          <Overview
+            timeline={timeline}
+            limits={limits}
+            range={range}
+            labels={labels}
+            width={size.width}
+            onRange={(next) => setRange(next)}
+          />
+          <div
+            class="scroll"
+            style={{ top: `${OVERVIEW_HEIGHT}px` }}
+            ref={scroller}
+            onScroll={(change) => setScroll(change.currentTarget.scrollTop)}
+          >
+            <div style={{ height: `${Math.max(canvasHeight, RULER_HEIGHT + shown.length * ROW_HEIGHT)}px` }}>
+              <Canvas
+                width={size.width}
+                height={canvasHeight}
+                tabIndex={0}
+                role="application"
+                class={drag?.mode === 'move' ? 'moving' : hover?.hit.isLabel === true ? 'labels' : 'over'}
+                aria-label={`Timeline, ${plural(shown.length, 'track')}, ${where}. ${said}`}
+                onKeyDown={onKey}
+                onWheel={onWheel}
+                onPointerDown={onDown}
+                onPointerMove={onMove}
+                onPointerUp={onUp}
+                onPointerLeave={() => setHover(undefined)}
+                depends={[
+                  timeline,
+                  shown,
+                  kept,
+                  range,
+                  scroll,
+                  colourBy,
+                  selected,
+                  focus,
+                  event,
+                  points,
+                  band?.[0],
+                  band?.[1],
+                  theme.isDark,
+                ]}
+                draw={(context) => {
+                  const now = drawTimeline(context, scene.current!, (pixels, x, y) =>
+                    context.putImageData(new ImageData(pixels.data, pixels.width, pixels.height), x, y),
+                  );
+                  if (now.arrows !== drawn.arrows || now.links !== drawn.links) setDrawn(now);
+                  if (band !== undefined) {
+                    context.fillStyle = theme.accent;
+                    context.globalAlpha = 0.18;
+                    context.fillRect(band[0], 0, band[1] - band[0], canvasHeight);
+                    context.globalAlpha = 1;
+                    context.font = `600 12px ${FONT}`;
+                    context.textAlign = 'center';
+                    context.fillText(
+                      formatDuration(timeAt(band[1]) - timeAt(band[0])),
+                      (band[0] + band[1]) / 2,
+                      RULER_HEIGHT + 12,
+                    );
+                  }
+                  if (shown.length === 0) {
+                    context.fillStyle = theme.faint;
+                    context.font = `14px ${FONT}`;
+                    context.textAlign = 'left';
+                    context.fillText('No events with these filters.', labels + 14, RULER_HEIGHT + 30);
+                  }
+                }}
+              />
+            </div>
+          </div>
+        </div>
+        {track !== undefined && selected !== undefined ? (
+          <TimelinePanel
+            section={section}
+            timeline={timeline}
+            place={selected}
+            range={range}
+            choose={(place) => {
+              setSelected(place);
+              focusOn(place);
+            }}
+            close={() => setSelected(undefined)}
+            select={select}
+          />
+        ) : (
+          showsLegend && <TimelineLegend timeline={timeline} types={types} colourBy={colourBy} />
+        )}
+      </div>
+      <div class="status" role="status">
+        {said} · {plural(shown.length, 'track')} of {formatCount(timeline.tracks.length)}
+        {drawn.links > 0 && ` · ${plural(drawn.arrows, 'arrow')} of ${formatCount(drawn.links)}`}
+      </div>
+      {tip !== undefined && tip.hit.track !== undefined && (tip.hit.event ?? tip.hit.span) !== undefined && (
+        <Tip at={tip.at}>
+          {tip.hit.event !== undefined ? (
+            <EventTip table={table} row={tip.hit.event} />
+          ) : (
+            <SpanTip timeline={timeline} place={tip.hit.track} span={tip.hit.span!} />
+          )}
+        </Tip>
+      )}
+    </>
+  );
+}
+
+interface OverviewProps {
+  readonly timeline: Timeline;
+  readonly limits: Range;
+  readonly range: Range;
+  readonly labels: number;
+  readonly width: number;
+  readonly onRange: (range: Range) => void;
+}
+
+/** All of the time, and what of it is shown: to be dragged. */
+function Overview({ timeline, limits, range, labels, width, onRange }: OverviewProps) {
+  const theme = useTheme();
+  const plot = Math.max(1, width - labels);
+  const counts = useMemo(
+    () => overview(timeline, limits[0], limits[1], Math.max(1, Math.floor(plot / 2))),
+    [timeline, limits, plot],
+  );
+  const most = useMemo(() => counts.reduce((max, count) => Math.max(max, count), 1), [counts]);
+  const isDown = useRef(false);
+  const xOf = (time: number): number => labels + ((time - limits[0]) / (limits[1] - limits[0])) * plot;
+  const go = (pointer: PointerEvent): void => {
+    const time = limits[0] + ((placeIn(pointer).x - labels) / plot) * (limits[1] - limits[0]);
+    onRange(moved(range, time - (range[0] + range[1]) / 2, limits));
+  };
+  return (
+    <Canvas
+      width={width}
+      height={OVERVIEW_HEIGHT}
+      class="overview"
+      role="img"
+      aria-label={`${plural(timeline.table.length, 'event')} in ${formatDuration(limits[1] - limits[0])}`}
+      onPointerDown={(pointer: PointerEvent) => {
+        (pointer.currentTarget as HTMLElement).setPointerCapture(pointer.pointerId);
+        isDown.current = true;
+        go(pointer);
+      }}
+      onPointerMove={(pointer: PointerEvent) => {
+        if (isDown.current) go(pointer);
+      }}
+      onPointerUp={() => {
+        isDown.current = false;
+      }}
+      depends={[counts, range, theme.isDark, labels]}
+      draw={(context) => {
+        context.font = `12px ${FONT}`;
+        context.textBaseline = 'middle';
+        context.fillStyle = theme.faint;
+        context.fillText(plural(timeline.table.length, 'event'), 12, OVERVIEW_HEIGHT / 2, labels - 16);
+        context.fillStyle = theme.faint;
+        for (let bin = 0; bin < counts.length; bin++) {
+          if (counts[bin] === 0) continue;
+          const height = Math.max(1, (Math.sqrt(counts[bin]! / most) * (OVERVIEW_HEIGHT - 6)) | 0);
+          context.fillRect(labels + bin * 2, OVERVIEW_HEIGHT - 2 - height, 2, height);
+        }
+        const [left, right] = [xOf(range[0]), xOf(range[1])];
+        context.fillStyle = theme.accent;
+        context.globalAlpha = 0.16;
+        context.fillRect(left, 0, Math.max(2, right - left), OVERVIEW_HEIGHT);
+        context.globalAlpha = 1;
+        context.fillRect(left, 0, 1.5, OVERVIEW_HEIGHT);
+        context.fillRect(Math.max(left + 1, right - 1.5), 0, 1.5, OVERVIEW_HEIGHT);
+        context.fillStyle = theme.line;
+        context.fillRect(0, OVERVIEW_HEIGHT - 1, width, 1);
+      }}
+    />
+  );
+}
+
+/** State that may change many times a frame, and is drawn once. */
+function useFrameState<T>(initial: T): [T, (next: T | ((old: T) => T)) => void] {
+  const [value, setValue] = useState(initial);
+  const latest = useRef(value);
+  const frame = useRef<number | undefined>(undefined);
+  useEffect(
+    () => () => {
+      if (frame.current !== undefined) cancelAnimationFrame(frame.current);
+    },
+    [],
+  );
+  const set = (next: T | ((old: T) => T)): void => {
+    latest.current = typeof next === 'function' ? (next as (old: T) => T)(latest.current) : next;
+    frame.current ??= requestAnimationFrame(() => {
+      frame.current = undefined;
+      setValue(latest.current);
+    });
+  };
+  return [value, set];
+}
+
+function tableOf(section: Section): EventTable {
+  const times = section.times ?? new Float64Array(0);
+  return {
+    length: times.length,
+    time: times.map((seconds) => Math.round(seconds * 1e9)),
+    type: section.columns.get('type') ?? { values: new Float64Array(times.length), texts: [''] },
+    columns: section.columns,
+  };
+}
+
+function limitsOf(
+  { time }: EventTable,
+  { header }: Section,
+  made: { readonly from?: number; readonly to?: number },
+  filters: readonly Filter[],
+): Range {
+  const seconds = header.end === null ? null : (Date.parse(header.end) - Date.parse(header.start)) / 1000;
+  const wanted = filters.find((filter) => filter.kind === 'time');
+  return shownTime(time, seconds, wanted ?? made);
+}
+
+/** Conditions of all views on fields, as terms; those on time are the limits. */
+function termsOf(filters: readonly Filter[]): Term[] {
+  return filters.flatMap((filter): Term[] =>
+    filter.kind === 'field'
+      ? [{ field: filter.field, not: filter.not, matches: (text) => filter.values.includes(text) }]
+      : [],
+  );
+}
+
+function inOrder({ tracks, kind }: Timeline, places: readonly number[], order: Order, [from, to]: Range): number[] {
+  const name = (a: number, b: number): number => {
+    const [one, two] = [tracks[a]!, tracks[b]!];
+    return (kind === 'cpu' || one.comm === two.comm ? 0 : one.comm < two.comm ? -1 : 1) || one.key - two.key;
+  };
+  switch (order) {
+    case 'name':
+      return [...places].sort(name);
+    case 'first':
+      return [...places].sort((a, b) => tracks[a]!.first - tracks[b]!.first || name(a, b));
+    case 'activity': {
+      if (kind === 'cpu') return [...places].sort(name);
+      const activity = new Map(places.map((place) => [place, activityOf(tracks[place]!, from, to)]));
+      return [...places].sort((a, b) => activity.get(b)! - activity.get(a)! || name(a, b));
+    }
+  }
+}
+
+/** The place of the shown track of each event that is shown; -1 for the others. */
+function trackOfRows({ table, tracks }: Timeline, shown: readonly number[], kept: Kept): Int32Array {
+  const places = new Int32Array(table.length).fill(-1);
+  for (const place of shown) for (const row of kept.rows.get(place) ?? tracks[place]!.rows) places[row] = place;
+  return places;
+}
+
+function typeCounts({ table }: Timeline): [name: string, count: number][] {
+  const counts = new Map<number, number>();
+  for (const type of table.type.values) counts.set(type, (counts.get(type) ?? 0) + 1);
+  const names = typeNames(table);
+  return [...counts]
+    .map(([type, count]): [string, number] => [visible(names[type] ?? ''), count])
+    .sort(([, a], [, b]) => b - a);
+}
