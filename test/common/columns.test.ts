@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeText, encodeText, parseNumber } from '../../src/common/codec.ts';
+import type { ColumnRequest } from '../../src/common/column-data.ts';
 import { ColumnParser, integerAt, numberAt, RecordParser, TextDictionary } from '../../src/common/columns.ts';
 import { anyNumber, anyText, headerOf } from '../support/data-files.ts';
 
