@@ -34,13 +34,14 @@ export async function checkFree(path: string, mayReplace: MayReplace): Promise<v
 }
 
 /**
- * Writes a file of the invoking user. Under its name there is only ever a whole file.
+ * Writes a file of the invoking user, with the permissions `mode` as far as the umask lets it. Under its name there is only
+ * ever a whole file.
  * @throws UsageError (2) where it cannot be written, or something has come to stand there that must not be replaced.
  */
-export async function saveFile(bytes: Readable, path: string, mayReplace: MayReplace): Promise<void> {
+export async function saveFile(bytes: Readable, path: string, mayReplace: MayReplace, mode = 0o666): Promise<void> {
   const partial = join(dirname(path), `.marple-${randomBytes(8).toString('hex')}`);
   try {
-    await pipeline(bytes, createWriteStream(partial, { flags: 'wx' }));
+    await pipeline(bytes, createWriteStream(partial, { flags: 'wx', mode }));
     giveToUser(partial);
     if (mayReplace === false) await renameToNew(partial, path);
     else await rename(partial, path);
@@ -67,7 +68,12 @@ async function renameToNew(from: string, to: string): Promise<void> {
  */
 export async function writeToStdout(bytes: Readable): Promise<void> {
   try {
-    await pipeline(bytes, process.stdout, { end: false });
+    // Not a pipeline: those leave their listeners on a stream that goes on.
+    for await (const chunk of bytes) {
+      await new Promise<void>((resolve, reject) => {
+        process.stdout.write(chunk as Uint8Array, (error) => (error ? reject(error) : resolve()));
+      });
+    }
   } catch (error) {
     if (errorCode(error) === 'EPIPE') return;
     throw new UsageError(`stdout could not be written: ${systemReason(error)}`, 'write to a file: -o FILE', {
