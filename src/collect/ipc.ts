@@ -59,9 +59,10 @@ export class Ipc extends Collecter<IpcOptions> {
     sections: [section],
     options,
     tools: [
+      // The tracers know neither messages nor bytes, and take seconds to try.
+      { name: 'ftrace', probe: () => probeEvents('ipc', eventsOf(true), TCP_FILTERS) },
       { name: 'tcptracer', probe: () => probeTracer(BCC_TCPTRACER) },
       { name: 'libbpf-tcptracer', probe: () => probeTracer(LIBBPF_TCPTRACER) },
-      { name: 'ftrace', probe: () => probeEvents('ipc', eventsOf(true), TCP_FILTERS) },
       { name: 'perf', probe: ({ tempDir }) => probePerfEvents(tempDir) },
     ],
   };
