@@ -366,32 +366,41 @@ async function* selectBatches<D extends Datatype>(
     for await (const stack of selectStacks(group, section, filter)) yield [stack as RecordOf[D]];
     return;
   }
+  if (datatype === 'event') {
+    const fields = section.header.fields?.length ?? 0;
+    for await (const events of selectEventRecords(group, section, filter)) {
+      // The name of a stack's process is not in the section itself.
+      const own = events.map((event) =>
+        event.datum.length === fields ? event : { ...event, datum: event.datum.slice(0, fields) },
+      );
+      if (own.length > 0) yield own as RecordOf[D][];
+    }
+    return;
+  }
   const passes = recordFilter(section.header, filter);
   for await (const records of section.batches(datatype)) {
-    const kept = records.filter((record) => passes(record as Datapoint | EventData));
+    const kept = records.filter((record) => passes(record as Datapoint));
     if (kept.length > 0) yield kept;
   }
 }
 
 function recordFilter(
   { fields = [] }: SectionReader['header'],
-  { from, to, pids, comm }: Filter,
-): (record: Datapoint | EventData) => boolean {
+  { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY, pids, comm }: Filter,
+): (point: Datapoint) => boolean {
   const [pidField, commField] = [fields.indexOf('pid'), fields.indexOf('comm')];
   const wanted = pids === undefined ? undefined : new Set(pids.map(String));
   const matches = comm === undefined ? undefined : remember(comm);
-  return (record) => {
-    const seconds = 'time' in record ? record.time / 1e9 : record.x;
-    const texts = 'time' in record ? record.datum : record.info;
-    if (seconds < (from ?? Number.NEGATIVE_INFINITY) || seconds > (to ?? Number.POSITIVE_INFINITY)) return false;
-    if (wanted?.has(texts[pidField] ?? '') === false) return false;
-    return matches?.(texts[commField] ?? '') !== false;
-  };
+  return ({ x, info }) =>
+    x >= from &&
+    x <= to &&
+    wanted?.has(info[pidField] ?? '') !== false &&
+    (matches === undefined || isNamed(info[commField] ?? '', matches));
 }
 
 /** The idle task of each CPU is called swapper/N, and has the pid 0. */
 export function isIdleStack(stack: readonly string[]): boolean {
-  return /^swapper(\/\d+)?(-\d+(\/\d+)?)?$/.test(stack[0] ?? '');
+  return /^swapper(\/\d+)?(-(\d+|\?)(\/\d+)?)?$/.test(stack[0] ?? '');
 }
 
 /** All stacks of a stack section in their order, weighed by the records that pass the filter; those without any weigh 0. */

@@ -37,8 +37,10 @@ export function sampleWeight(sample: PerfSample): number {
 /** The root frame: the command with `_` for its spaces. */
 export function rootFrame(sample: Pick<PerfSample, 'comm' | 'pid' | 'tid'>, options: FoldingOptions = {}): string {
   const comm = sample.comm.replaceAll(' ', '_');
-  if (options.tid) return `${comm}-${sample.pid ?? '?'}/${sample.tid}`;
-  return options.pid ? `${comm}-${sample.pid ?? '?'}` : comm;
+  // The idle task's pid is as good as none.
+  const pid = sample.tid === 0 ? '?' : (sample.pid ?? '?');
+  if (options.tid) return `${comm}-${pid}/${sample.tid}`;
+  return options.pid ? `${comm}-${pid}` : comm;
 }
 
 /**

@@ -88,7 +88,7 @@ export class SampleImport {
     const profile = this.#profiles.get(event) ?? this.#begin(event, time !== undefined);
     const { annotate } = this.options;
     const stack = profile.table.add(
-      foldSample(sample, {
+      foldSample(asToolsRead(sample), {
         pid: annotate.has('pid'),
         tid: annotate.has('tid'),
         kernel: annotate.has('kernel'),
@@ -193,6 +193,22 @@ export class SampleImport {
     }
     return { label: name, unit: CLOCKS.has(name) ? 'ns' : 'events' };
   }
+}
+
+const DELETED = ' (deleted)';
+
+/**
+ * The sample as flame graph tools read it, so that an import has their names: where a file is gone, they take the
+ * ` (deleted)` behind it for the module, and the file for a part of the symbol.
+ */
+function asToolsRead(sample: PerfSample): PerfSample {
+  if (!sample.frames.some(({ module }) => module.endsWith(DELETED))) return sample;
+  const frames = sample.frames.map((frame) => {
+    const { address, symbol, module } = frame;
+    if (!module.endsWith(DELETED)) return frame;
+    return { address, symbol: `${symbol} (${module.slice(0, -DELETED.length)}`, module: 'deleted)' };
+  });
+  return { ...sample, frames };
 }
 
 /** Software events that count nanoseconds. */
