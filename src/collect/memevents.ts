@@ -7,12 +7,13 @@ import { collectPerf } from './perf/collect.ts';
 import { planOptions } from './perf/plans.ts';
 import { probePerf } from './perf/probe.ts';
 import { pagesOf, type RecordPlan } from './perf/record-args.ts';
+import { endAtSize } from './perf/size-limit.ts';
 
 const options = z.strictObject({
   /** Samples per second and CPU of loads and stores. */
   frequency: z.coerce.number().int().min(1).max(1_000_000).default(99),
-  /** Record one page fault of so many. */
-  every: z.coerce.number().int().min(1).max(1_000_000).default(1),
+  /** The recording ends when perf has written so much, MB. */
+  max_mb: z.coerce.number().positive().max(1_000_000).default(1000),
   /** Buffer of each CPU, KiB. */
   buffer_kb: z.coerce.number().int().min(64).max(1_048_576).default(8192),
 });
@@ -32,7 +33,12 @@ const ACCESSES = 'memory loads and stores';
 const NO_PMU = `${DEVICES} has no PMU that samples ${ACCESSES} (on a virtual machine the host can pass its own on)`;
 
 /** Software events of the kernel (perf_event_open(2)): a fault that needed no I/O, and one that did. */
-const FAULTS = ['minor-faults', 'major-faults'];
+const FAULT_PLAN: Omit<RecordPlan, 'target'> = {
+  events: ['minor-faults', 'major-faults'],
+  sampling: { period: 1 },
+  callGraph: 'fp',
+  extra: ['--no-buildid'],
+};
 
 /** Which code touches memory: sampled loads and stores, or, where the machine cannot tell these, every page fault. */
 export class MemEvents extends Collecter<MemEventsOptions> {
@@ -45,7 +51,7 @@ export class MemEvents extends Collecter<MemEventsOptions> {
     options,
     tools: [
       { name: 'perf', probe: probeAccesses },
-      { name: 'page-faults', probe: (request) => probePerf(request, faultPlan(1)) },
+      { name: 'page-faults', probe: (request) => probePerf(request, FAULT_PLAN) },
     ],
   };
 
@@ -55,39 +61,36 @@ export class MemEvents extends Collecter<MemEventsOptions> {
 
   #accesses(): AsyncIterable<Batch> {
     const { frequency } = this.run.options;
-    return this.#record(accessPlan(accessEvents() ?? ['mem-loads', 'mem-stores'], frequency), { frequency }, 1);
+    return this.#record(accessPlan(accessEvents() ?? ['mem-loads', 'mem-stores'], frequency), { frequency });
   }
 
   #faults(): AsyncIterable<Batch> {
-    const { every } = this.run.options;
-    const { run } = this;
-    if (every > 1) run.report.warn(`one page fault in ${every} was recorded`);
     const why =
       accessEvents() === undefined ? NO_PMU : 'page faults were asked for, or perf could not sample loads and stores';
-    return this.#record(faultPlan(every), { every }, every, { for: ACCESSES, why: `${why}; these are page faults` });
+    return this.#record(FAULT_PLAN, {}, { for: ACCESSES, why: `${why}; these are page faults, every one of them` });
   }
 
   #record(
     plan: Omit<RecordPlan, 'target'>,
     settings: Readonly<Record<string, unknown>>,
-    every: number,
     substitute?: { for: string; why: string },
   ): AsyncIterable<Batch> {
-    const { buffer_kb: bufferKb } = this.run.options;
+    const { run } = this;
+    const { max_mb: maxMb, buffer_kb: bufferKb } = run.options;
     const details: PerfStacksDetails = {
       weights: ['samples'],
-      every,
       eventFrame: true,
       formats: [],
       ...(substitute === undefined ? {} : { substitute }),
     };
-    return collectPerf(this.run, {
+    return collectPerf(run, {
       interface: 'memevents',
       format: 'perf-stacks',
-      plans: planOptions(this.run.scope, plan),
-      options: { ...settings, buffer_kb: bufferKb },
+      plans: planOptions(run.scope, plan),
+      options: { ...settings, max_mb: maxMb, buffer_kb: bufferKb },
       details,
       mmapPages: pagesOf(bufferKb),
+      beside: (recording, dir, over) => endAtSize(recording, dir, maxMb, run.report, over),
     });
   }
 }
@@ -98,10 +101,6 @@ function accessEvents(): readonly string[] | undefined {
 
 function accessPlan(events: readonly string[], frequency: number): Omit<RecordPlan, 'target'> {
   return { events, sampling: { frequency }, callGraph: 'fp', extra: ['-d', '--no-buildid'] };
-}
-
-function faultPlan(every: number): Omit<RecordPlan, 'target'> {
-  return { events: FAULTS, sampling: { period: every }, callGraph: 'fp', extra: ['--no-buildid'] };
 }
 
 function probeAccesses(request: ProbeRequest): Promise<Probe> {

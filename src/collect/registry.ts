@@ -5,7 +5,9 @@ import { CpuScheduling } from './cpusched.ts';
 import { BlockRequests } from './diskblockrq.ts';
 import { DiskLatency } from './disklat.ts';
 import { Ipc } from './ipc.ts';
+import { MallocStacks } from './mallocstacks.ts';
 import { MemEvents } from './memevents.ts';
+import { MemLeak } from './memleak.ts';
 import { MemMap } from './memmap.ts';
 import { MemTime } from './memtime.ts';
 import { OffCpu } from './offcpu.ts';
@@ -20,6 +22,8 @@ export const COLLECTERS: readonly CollecterClass[] = [
   DiskLatency,
   BlockRequests,
   MemTime,
+  MallocStacks,
+  MemLeak,
   MemEvents,
   PerfMalloc,
   MemMap,

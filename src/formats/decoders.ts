@@ -10,6 +10,7 @@ const DECODERS = new Map<string, () => Promise<{ readonly decode: Decoder }>>([
   ['perf-offcpu', () => import('./perf-offcpu.ts')],
   ['bpftrace-offcpu', () => import('./bpftrace-offcpu.ts')],
   ['perf-stacks', () => import('./perf-stacks.ts')],
+  ['bpftrace-stacks', () => import('./bpftrace-stacks.ts')],
   ['ftrace-disklat', () => import('./disklat.ts')],
   ['bpftrace-disklat', () => import('./disklat.ts')],
   ['perf-disklat', () => import('./disklat.ts')],

@@ -21,8 +21,6 @@ export type StackWeight = (typeof STACK_WEIGHTS)[number];
 const detailsSchema = perfDetailsSchema.extend({
   /** Weights of the interface's sections, in their order. */
   weights: z.array(z.enum(STACK_WEIGHTS)),
-  /** One sample was recorded of so many events. */
-  every: z.number().int().positive(),
   /** Whether the event is a frame, the first one under the process. */
   eventFrame: z.boolean(),
   /** Texts of the format files of probes with the fields `size` and `caller`. */
@@ -135,7 +133,7 @@ class StacksDecoder {
     const stack = foldSample(sample);
     if (details.eventFrame) stack.splice(1, 0, withoutModifiers(sample.event ?? ''));
     for (const [section, weight] of details.weights.entries()) {
-      this.tables[section]?.add(stack, weightOf(weight, details.every, size));
+      this.tables[section]?.add(stack, weightOf(weight, size));
     }
   }
 
@@ -154,8 +152,7 @@ class StacksDecoder {
   }
 }
 
-function weightOf(weight: StackWeight, every: number, size: number | undefined): number {
-  if (weight === 'samples') return 1;
-  if (weight === 'calls') return every;
-  return size === undefined || size > MOST_BYTES ? 0 : size * every;
+function weightOf(weight: StackWeight, size: number | undefined): number {
+  if (weight !== 'bytes') return 1;
+  return size === undefined || size > MOST_BYTES ? 0 : size;
 }

@@ -26,30 +26,38 @@
 #define NAMED __attribute__((noinline, noclone))
 
 static void *volatile sink;
+
+/* BCC's mallocstacks does not see the function that calls malloc, but its caller. */
+NAMED static void *take(long bytes) {
+  void *block = malloc(bytes);
+  if (block != NULL) *(volatile char *)block = 1;
+  return block;
+}
+
 static void **kept;
 static long kept_count;
 
 NAMED void request_known(long calls, long bytes) {
   for (long i = 0; i < calls; i++) {
-    sink = malloc(bytes);
+    sink = take(bytes);
     free(sink);
   }
 }
 
 NAMED void request_other(long calls, long bytes) {
   for (long i = 0; i < calls; i++) {
-    sink = malloc(bytes);
+    sink = take(bytes);
     free(sink);
   }
 }
 
 NAMED void leak_known(long calls, long bytes) {
-  for (long i = 0; i < calls; i++) sink = malloc(bytes);
+  for (long i = 0; i < calls; i++) sink = take(bytes);
 }
 
 NAMED void keep_known(long calls, long bytes) {
   kept = mmap(NULL, calls * sizeof *kept, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  for (kept_count = 0; kept_count < calls; kept_count++) kept[kept_count] = malloc(bytes);
+  for (kept_count = 0; kept_count < calls; kept_count++) kept[kept_count] = take(bytes);
 }
 
 NAMED void drop_known(void) {
@@ -74,7 +82,7 @@ static void *thread_main(void *argument) {
   return NULL;
 }
 
-static void obey(const char *line) {
+NAMED static void obey(const char *line) {
   char word[20] = "";
   long calls = 0, bytes = 0;
   sscanf(line, "%19s %ld %ld", word, &calls, &bytes);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UnavailableError } from '../../common/errors.ts';
 import { findExecutable } from '../../common/executables.ts';
 import { installRoot } from '../../common/paths.ts';
-import { runTool } from '../../common/process.ts';
+import { describeExit, type ProcessExit, runTool, startTool, type ToolProcess } from '../../common/process.ts';
 
 /** BCC's tools are for the system's own Python. */
 const PYTHON = '/usr/bin/python3';
@@ -17,6 +17,27 @@ export function bccTool(name: string): string {
     if (path !== undefined) return path;
   }
   throw new UnavailableError(`BCC's ${name} is not installed`, './setup.sh');
+}
+
+/** Starts a BCC tool of Python. @throws UnavailableError where it is missing. */
+export function startBcc(name: string, args: readonly string[]): ToolProcess {
+  // Some begin with the name of a Python that is not there.
+  return startTool([PYTHON, bccTool(name), ...args], { env: bccEnvironment(), graceMs: 30_000 });
+}
+
+/** Why a BCC tool ended, in words. */
+export function bccFailure(name: string, exit: ProcessExit, stderr: string): UnavailableError {
+  // Exception: Failed to compile BPF module <text>   behind   Unable to find kernel headers. Try rebuilding kernel with CONFIG_IKHEADERS=m
+  if (/Unable to find kernel headers|\/lib\/modules\/\S+\/build/.test(stderr)) {
+    return new UnavailableError(
+      `BCC's ${name} finds no kernel headers to compile with`,
+      './setup.sh (it links those that there are)',
+    );
+  }
+  if (/Operation not permitted|need to run as root|EPERM/i.test(stderr)) {
+    return new UnavailableError(`BCC's ${name} may not load its program`, 'run it as root: sudo marple collect ...');
+  }
+  return new UnavailableError(`BCC's ${name} ${describeExit(exit, stderr)}`);
 }
 
 /** Its output comes line by line, and it compiles for the version of the kernel headers that it finds, whatever runs. */

@@ -9,12 +9,13 @@ import { collectPerf } from './collect.ts';
 import { planOptions } from './plans.ts';
 import { probePerf } from './probe.ts';
 import { pagesOf, type RecordPlan } from './record-args.ts';
+import { endAtSize } from './size-limit.ts';
 import { Uprobes } from './uprobes.ts';
 
 /** Settings of what records calls of malloc with perf. */
 export const mallocProbeOptions = z.strictObject({
-  /** Record one call of so many, and count it as so many. */
-  every: z.coerce.number().int().min(1).max(1_000_000).default(1),
+  /** The recording ends when perf has written so much, MB. */
+  max_mb: z.coerce.number().positive().max(1_000_000).default(1000),
   /** Buffer of each CPU, KiB. */
   buffer_kb: z.coerce.number().int().min(64).max(1_048_576).default(8192),
 });
@@ -34,25 +35,23 @@ export async function* collectMallocCalls(
   run: CollectRun<MallocProbeOptions>,
   what: { readonly interface: string; readonly weights: readonly StackWeight[] },
 ): AsyncIterable<Batch> {
-  const { every, buffer_kb: bufferKb } = run.options;
+  const { max_mb: maxMb, buffer_kb: bufferKb } = run.options;
   const probes = await probeMalloc(what.interface, run.scope.pids);
   try {
     reportMallocCost(run);
-    if (every > 1)
-      run.report.warn(`one call of malloc in ${every} was recorded, and counts as ${every}: these are estimates`);
     const details: PerfStacksDetails = {
       weights: [...what.weights],
-      every,
       eventFrame: false,
       formats: probes.formats(),
     };
     yield* collectPerf(run, {
       interface: what.interface,
       format: 'perf-stacks',
-      plans: planOptions(run.scope, plan(probes, every)),
-      options: { every, buffer_kb: bufferKb },
+      plans: planOptions(run.scope, plan(probes)),
+      options: { max_mb: maxMb, buffer_kb: bufferKb },
       details,
       mmapPages: pagesOf(bufferKb),
+      beside: (recording, dir, over) => endAtSize(recording, dir, maxMb, run.report, over),
     });
   } finally {
     probes.remove();
@@ -63,15 +62,15 @@ export async function* collectMallocCalls(
 export async function probeMallocCalls(request: ProbeRequest): Promise<Probe> {
   const probes = await probeMalloc('probe', undefined);
   try {
-    const [probe] = await Promise.all([probePerf(request, plan(probes, 1)), runTool(['ls', '/'])]);
+    const [probe] = await Promise.all([probePerf(request, plan(probes)), runTool(['ls', '/'])]);
     return probe;
   } finally {
     probes.remove();
   }
 }
 
-function plan(probes: Uprobes, every: number): Omit<RecordPlan, 'target'> {
-  return { events: probes.events, sampling: { period: every }, callGraph: 'fp', extra: ['--no-buildid'] };
+function plan(probes: Uprobes): Omit<RecordPlan, 'target'> {
+  return { events: probes.events, sampling: { period: 1 }, callGraph: 'fp', extra: ['--no-buildid'] };
 }
 
 function probeMalloc(name: string, pids: readonly number[] | undefined): Promise<Uprobes> {

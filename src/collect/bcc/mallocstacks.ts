@@ -1,0 +1,121 @@
+import { createInterface } from 'node:readline';
+import { errorMessage, MarpleError } from '../../common/errors.ts';
+import type { ToolProcess } from '../../common/process.ts';
+import type { Batch } from '../../common/section.ts';
+import { isMallocstacksTitle, parseMallocstacks, stacksWithoutSlot } from '../../formats/bcc-stacks.ts';
+import { stackBatches } from '../../formats/stack-table.ts';
+import type { CollectRun, Probe, ProbeRequest } from '../collecter.ts';
+import { namedPids, refusedScope, Targets } from './target.ts';
+import { bccFailure, bccVersion, startBcc } from './tool.ts';
+
+const NAME = 'mallocstacks';
+/** Its other table, of bytes by stack, is of this size. */
+const MOST_COUNTED = 10_240;
+
+/** Runs BCC's mallocstacks for each process: it prints what it has seen when it is interrupted. */
+export async function* collectMallocstacks(run: CollectRun<unknown>, most: number): AsyncIterable<Batch> {
+  const { report, stop } = run;
+  const targets = new Targets(namedPids(run.scope.pids));
+  const tools = targets.pids.map((pid) => startMallocstacks(pid, most));
+  try {
+    const [first] = tools;
+    report.tool({ name: 'bcc mallocstacks', version: run.toolVersion, command: first?.tool.argv ?? [] });
+    if (tools.length > 1) report.note(`it ran ${tools.length} times, once for each process`);
+    report.option('max_stacks', most);
+    await Promise.all(tools.map(({ attached }) => attached));
+    run.started();
+    await Promise.race([aborted(stop), ...tools.map(({ tool }) => tool.exit)]);
+    const gone = targets.look();
+    await Promise.all(tools.map(({ tool }) => tool.stop()));
+    for (const [index, pid] of targets.pids.entries()) {
+      const { lines, tool } = tools[index] as Mallocstacks;
+      const exit = await tool.exit;
+      if (exit.code !== 0) throw bccFailure(NAME, exit, tool.stderr());
+      const stacks = parseMallocstacks(await lines, (line) => report.skipped(line));
+      targets.add(pid, stacks, run.scope.comm === undefined ? undefined : new RegExp(run.scope.comm, 'u'));
+      const without = stacksWithoutSlot(stacks.length, most);
+      if (stacks.length >= MOST_COUNTED || without > 0) {
+        report.warn(
+          `bytes are missing: of the stacks of process ${pid} about ${Math.min(without, most)} or more found no room in BCC's ` +
+            'tables (marple collect --tool mallocstacks=bpftrace has larger ones)',
+        );
+      }
+      if (gone.includes(pid)) {
+        report.warn(
+          `process ${pid} ended before the run did, and BCC looks up the names of functions only at the end ` +
+            '(marple collect --tool mallocstacks=bpftrace finds them)',
+        );
+      }
+    }
+    yield* stackBatches(0, targets.table.stacks());
+    targets.report(report);
+  } finally {
+    await Promise.all(tools.map(({ tool }) => tool.stop()));
+  }
+}
+
+interface Mallocstacks {
+  readonly tool: ToolProcess;
+  /** Resolves when its probe is in place. @throws UnavailableError where it ended before. */
+  readonly attached: Promise<void>;
+  /** All that it printed, when it has ended. */
+  readonly lines: Promise<readonly string[]>;
+}
+
+function startMallocstacks(pid: number, most: number): Mallocstacks {
+  const tool = startBcc(NAME, [`${pid}`, `${most}`]);
+  let attached: () => void = () => undefined;
+  const isAttached = new Promise<void>((resolve) => (attached = resolve));
+  const read = async (): Promise<readonly string[]> => {
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: tool.stdout })) {
+      lines.push(line);
+      if (isMallocstacksTitle(line)) attached();
+    }
+    return lines;
+  };
+  const failed = tool.exit.then((exit) => Promise.reject(bccFailure(NAME, exit, tool.stderr())));
+  const race = Promise.race([isAttached, failed]);
+  // Whoever waits is told; nobody need wait.
+  race.catch(() => undefined);
+  failed.catch(() => undefined);
+  return { tool, attached: race, lines: read() };
+}
+
+/** Runs it on this process for a moment, in which this process asks malloc for memory. */
+export async function probeMallocstacks(request: ProbeRequest): Promise<Probe> {
+  const refused = refusedScope(request);
+  if (refused !== undefined) return refused;
+  try {
+    const { tool, attached, lines } = startMallocstacks(process.pid, 1024);
+    try {
+      await attached;
+      allocate();
+      await tool.stop();
+      const stacks = parseMallocstacks(await lines, () => undefined);
+      if (stacks.length === 0) return { usable: false, why: "BCC's mallocstacks ran, but saw no call of malloc" };
+      return { usable: true, version: await bccVersion() };
+    } finally {
+      await tool.stop();
+    }
+  } catch (error) {
+    return unusable(error);
+  }
+}
+
+/** What Node has outside of its own heap is malloc's. */
+export function allocate(): void {
+  for (let i = 0; i < 100; i++) Buffer.allocUnsafeSlow(100_000 + i);
+}
+
+export function unusable(error: unknown): Probe {
+  const hint = error instanceof MarpleError ? error.hint : undefined;
+  return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
