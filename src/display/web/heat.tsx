@@ -230,6 +230,24 @@ export function HeatView({ data, section, filters, select }: ViewProps) {
   };
 
   const noun = isSamples ? 'sample' : 'record';
+  // Counted anew only where there is something new to count, and not whenever the pointer moves.
+  const details = useMemo(
+    () => (
+      <SelectionPanel
+        data={data}
+        section={section}
+        rows={selected}
+        ranges={selection === undefined ? [] : describeSelection(selection, axes, summary)}
+        all={summary.count}
+        noun={noun}
+        unit={isSamples ? undefined : visible(axes.y.unit)}
+        keep={keep}
+        select={select}
+        clear={selection === undefined ? undefined : clear}
+      />
+    ),
+    [data, section, selected, summary],
+  );
   const logColours = colours === 'log' || (colours === 'auto' && spansDecades(grid));
   const shown = hover?.bin ?? cursor;
   const numbers = [
@@ -362,20 +380,7 @@ export function HeatView({ data, section, filters, select }: ViewProps) {
             }}
           />
         </div>
-        {hasDetails && (
-          <SelectionPanel
-            data={data}
-            section={section}
-            rows={selected}
-            ranges={selection === undefined ? [] : describeSelection(selection, axes, summary)}
-            all={summary.count}
-            noun={noun}
-            unit={isSamples ? undefined : visible(axes.y.unit)}
-            keep={keep}
-            select={select}
-            clear={selection === undefined ? undefined : clear}
-          />
-        )}
+        {hasDetails && details}
       </div>
       <div class="status" role="status">
         {binText === undefined ? numbers : `${binText} · ${numbers}`}
