@@ -14,7 +14,7 @@ const USES: Readonly<Record<string, readonly string[]>> = {
   collect: ['analysis', 'formats', 'common'],
   display: ['analysis', 'formats', 'common'],
   analysis: ['common'],
-  formats: ['common'],
+  formats: ['analysis', 'common'],
   common: [],
 };
 /** Packages that draw: they are native or large, and collecting does without them. */

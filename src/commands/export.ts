@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { checkFilter, groupSections, makeFilter, pickedSections, selectedSection } from '../analysis/select.ts';
+import { makeFilter } from '../analysis/select.ts';
 import { EXIT, UsageError } from '../common/errors.ts';
 import { lastDataFile } from '../common/last-file.ts';
 import { checkFree, saveFile, writeToStdout } from '../common/save.ts';
 import { makeTempDir } from '../common/temp.ts';
+import { exportSource } from '../formats/export.ts';
 import { EXPORTERS, findExporter } from '../formats/exporters.ts';
 import { openData } from '../formats/open.ts';
 import type { Context, ProgramCommand } from './context.ts';
@@ -45,26 +46,31 @@ async function runExport(
       `marple export --format ${format ?? EXPORTERS[0]?.format} -o FILE`,
     );
   }
+  if (flags.json === '-' && path === '-')
+    throw new UsageError('--json needs a file here, since stdout is taken', 'write --json=FILE');
   const exporter = findExporter(format);
   const selection = parseSelection('export', flags);
   const input = selection.input ?? lastDataFile();
   if (input === undefined) {
     throw new UsageError('no data has been collected yet', `marple export -i FILE --format ${format} -o FILE`);
   }
-  const file = await openData(input, makeTempDir());
+  const tempDir = makeTempDir();
+  const file = await openData(input, tempDir);
   try {
-    const filter = makeFilter(selection);
-    const groups = groupSections(file.sections, pickedSections(file, selection.pick));
-    for (const group of groups) for (const section of group.shown) checkFilter(group, section, filter);
-    const sections = groups
-      .flatMap((group) => group.shown.map((section) => selectedSection(group, section, filter)))
-      .sort((a, b) => a.number - b.number);
+    const source = exportSource(file, selection.pick, makeFilter(selection), tempDir);
     for (const warning of file.warnings) output.warn(warning);
     const force = flags.force === true;
     if (path !== '-') await checkFree(path, force);
-    const bytes = Readable.from(exporter.run({ name: file.path, sections }, (sentence) => output.warn(sentence)));
+    const warnings = [...file.warnings];
+    const warn = (sentence: string): void => {
+      output.warn(sentence);
+      warnings.push(sentence);
+    };
+    const bytes = Readable.from(exporter.run(source, warn), { objectMode: false });
     if (path === '-') await writeToStdout(bytes);
-    else await saveFile(bytes, path, force);
+    else await saveFile(bytes, path, force, 0o600);
+    if (flags.json !== undefined) output.json({ file: path, format, warnings }, flags.json);
+    else if (path !== '-') output.result(path);
   } finally {
     await file.close();
   }

@@ -1,3 +1,5 @@
+import type { Filter, SectionGroup } from '../analysis/select.ts';
+import { UsageError } from '../common/errors.ts';
 import type { SectionReader } from '../common/reader.ts';
 
 /** What is to be exported. */
@@ -6,6 +8,11 @@ export interface ExportSource {
   readonly name: string;
   /** In file order, each with the records alone that were asked for. Events refer to the stacks of their interface. */
   readonly sections: readonly SectionReader[];
+  /** The same sections as the file has them, and what was asked for: for what has to look beyond a selection. */
+  readonly groups: readonly SectionGroup[];
+  readonly filter: Filter;
+  /** A private directory for what an exporter has to put somewhere. */
+  readonly tempDir: string;
 }
 
 /** A format that is written. One file each, one line in exporters.ts. */
@@ -19,6 +26,38 @@ export interface Exporter {
    * @throws UsageError (2) where no section fits the format.
    */
   run(source: ExportSource, warn: (sentence: string) => void): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * The first section of some kind, for formats that hold only one: that others are left out is said.
+ * @param what the sections of that kind hold, and `holder` what is written: as sentences name them.
+ * @throws UsageError (2) where there is none.
+ */
+export function firstOf(
+  { sections }: Pick<ExportSource, 'sections'>,
+  isOfKind: (section: SectionReader) => boolean,
+  what: string,
+  holder: string,
+  warn: (sentence: string) => void,
+): SectionReader {
+  const [first, ...others] = sections.filter(isOfKind);
+  if (first === undefined) {
+    throw new UsageError(
+      `none of the sections has ${what}, which is all that ${holder} can hold`,
+      'marple display -l lists what the file holds',
+    );
+  }
+  if (others.length > 0) {
+    const numbers = others.map(({ number }) => number).join(', ');
+    warn(
+      `section ${first.number} (${first.header.interface}) alone is written, and not ${numbers}: ${holder} holds one (choose with -e)`,
+    );
+  }
+  return first;
+}
+
+export function hasStacks({ header }: SectionReader): boolean {
+  return header.datatype === 'stack';
 }
 
 /** Text in pieces of some size, as bytes. */

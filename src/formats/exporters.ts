@@ -1,9 +1,23 @@
 import { UsageError } from '../common/errors.ts';
+import { cpelExporter } from './cpel-events.ts';
+import { csvExporter } from './csv.ts';
 import type { Exporter } from './exporter.ts';
 import { foldedExporter } from './folded.ts';
+import { marpleExporter } from './marple.ts';
+import { pprofExporter } from './pprof.ts';
+import { speedscopeExporter } from './speedscope.ts';
+import { traceEventExporter } from './trace-event.ts';
 
 /** Every format that is written. */
-export const EXPORTERS: readonly Exporter[] = [foldedExporter];
+export const EXPORTERS: readonly Exporter[] = [
+  foldedExporter,
+  speedscopeExporter,
+  pprofExporter,
+  traceEventExporter,
+  csvExporter,
+  cpelExporter,
+  marpleExporter,
+];
 
 /** @throws UsageError (2) */
 export function findExporter(format: string): Exporter {

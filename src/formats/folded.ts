@@ -1,7 +1,5 @@
-import { UsageError } from '../common/errors.ts';
-import type { SectionReader } from '../common/reader.ts';
 import { StackTrie } from '../common/stack-trie.ts';
-import { type Exporter, textBytes } from './exporter.ts';
+import { type Exporter, type ExportSource, firstOf, hasStacks, textBytes } from './exporter.ts';
 import type { Importer, ImportInput, ImportOptions, ImportSink } from './importer.ts';
 import { linesOf } from './lines.ts';
 
@@ -62,25 +60,11 @@ async function importFolded(input: ImportInput, sink: ImportSink, _: ImportOptio
 export const foldedExporter: Exporter = {
   format: 'folded',
   summary: 'folded stacks of the first stack section',
-  run: ({ sections }, warn) => textBytes(foldedText(sections, warn)),
+  run: (source, warn) => textBytes(foldedText(source, warn)),
 };
 
-async function* foldedText(
-  sections: readonly SectionReader[],
-  warn: (sentence: string) => void,
-): AsyncGenerator<string> {
-  const [first, ...others] = sections.filter(({ header }) => header.datatype === 'stack');
-  if (first === undefined) {
-    throw new UsageError(
-      'none of the sections has stacks, which is all that folded text can hold',
-      'marple display -l',
-    );
-  }
-  if (others.length > 0) {
-    warn(
-      `section ${first.number} (${first.header.interface}) alone is written: folded text holds one profile (choose with -e)`,
-    );
-  }
+async function* foldedText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<string> {
+  const first = firstOf(source, hasStacks, 'stacks', 'folded text', warn);
   const trie = new StackTrie();
   const weights = new Map<number, number>();
   for await (const stacks of first.batches('stack')) {

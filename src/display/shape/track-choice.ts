@@ -1,6 +1,8 @@
 import { UsageError } from '../../common/errors.ts';
 import type { SectionHeader } from '../../common/header.ts';
 
+export { isAboutOther } from '../../analysis/about-other.ts';
+
 /** What the tracks of an event log are: tasks, or CPUs. */
 export const TRACK_CHOICES = ['auto', 'pid', 'cpu'] as const;
 export type TrackChoice = (typeof TRACK_CHOICES)[number];
@@ -24,12 +26,4 @@ export function chooseTracks(header: SectionHeader, asked: TrackChoice): TrackKi
     `the events of ${header.interface} cannot be put on tracks by ${asked === 'auto' ? 'pid or cpu' : asked}: they have no such field`,
     kinds.length === 0 ? 'marple display -l lists what the file holds' : `marple display --track ${kinds[0]}`,
   );
-}
-
-/** Events of the scheduler that are about the task in other_pid: it comes to run, is woken, or moved. */
-const ABOUT_OTHER: ReadonlySet<string> = new Set(['switch', 'wakeup', 'wakeup_new', 'migrate']);
-
-/** Whether an event belongs to the track of its other_pid, and not of its pid. Only scheduler events have such. */
-export function isAboutOther(type: string): boolean {
-  return ABOUT_OTHER.has(type);
 }

@@ -1,0 +1,154 @@
+import { isAboutOther } from '../analysis/about-other.ts';
+import { isScheduling } from '../analysis/scheduling.ts';
+import { type Filter, recordFields, type SectionGroup, selectEventRecords } from '../analysis/select.ts';
+import type { EventData } from '../common/datatypes.ts';
+import { EXIT, MarpleError } from '../common/errors.ts';
+import type { SectionReader } from '../common/reader.ts';
+import { formatCount, plural } from '../common/text.ts';
+import {
+  type CpelLog,
+  type CpelPlan,
+  type CpelSummary,
+  LONGEST_NAME,
+  MOST_DEFINITIONS,
+  planCpel,
+  writeCpel,
+} from './cpel.ts';
+import { type Exporter, type ExportSource, firstOf } from './exporter.ts';
+
+/** The event log of the G2 viewer; `marple display -g2` writes the same, and starts the viewer. */
+export const cpelExporter: Exporter = {
+  format: 'cpel',
+  summary: 'event log for the G2 viewer, of the first section whose events name a task or a CPU',
+  run: exportCpel,
+};
+
+async function* exportCpel(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<Uint8Array> {
+  const hasTracks = ({ header }: SectionReader) =>
+    header.datatype === 'event' && ['pid', 'cpu'].some((field) => header.fields?.includes(field));
+  const { number } = firstOf(source, hasTracks, 'events of tasks or CPUs', 'a CPEL file', warn);
+  const group = source.groups.find(({ shown }) => shown.some((section) => section.number === number))!;
+  const section = group.shown.find((shown) => shown.number === number)!;
+  const tracks = section.header.fields?.includes('pid') === true ? 'pid' : 'cpu';
+  const log = eventLog(group, section, source.filter, tracks, 'Written by MARPLE');
+  const { plan, notes } = await planEvents(log, section, source.filter);
+  for (const note of notes) warn(note);
+  yield* writeCpel(log, plan);
+}
+
+/**
+ * The plan of a log, and what had to be changed so that G2 can show it.
+ * @throws MarpleError (2) where there is nothing to be written.
+ */
+export async function planEvents(
+  log: CpelLog,
+  { number, header }: SectionReader,
+  filter: Filter,
+): Promise<{ plan: CpelPlan; notes: string[] }> {
+  const plan = await planCpel(log);
+  if (plan.summary.events > 0) return { plan, notes: notesOf(plan.summary) };
+  const isNarrowed = Object.values(filter).some((value) => value !== undefined);
+  throw new MarpleError(
+    `section ${number} (${header.interface}) has no events${isNarrowed ? ' that pass the filter' : ''}, and G2 crashes on a file without any`,
+    EXIT.usage,
+    isNarrowed ? 'leave --from, --to, --pid and --comm out' : 'sudo marple collect --cpu -t 5',
+  );
+}
+
+/** What will be written, in a few words. */
+export function countsOf({ events, types, tracks }: CpelSummary): string {
+  return `${plural(events, 'event')} of ${plural(types, 'type')} on ${plural(tracks, 'track')}`;
+}
+
+function notesOf(summary: CpelSummary): string[] {
+  const { changedNames, mergedTypes, mergedTracks } = summary;
+  const most = formatCount(MOST_DEFINITIONS);
+  return [
+    ...(summary.duration > 0 ? [] : ['all events are at one time: G2 draws nothing of them']),
+    ...(summary.isSorted ? [] : ['the events were not in the order of time, and have been sorted']),
+    ...(changedNames === 0
+      ? []
+      : [`${plural(changedNames, 'name')} changed, since G2 can show ${LONGEST_NAME} characters of ASCII without %`]),
+    ...(mergedTypes === 0 ? [] : [`${plural(mergedTypes, 'event')} of further types are others: G2 takes ${most}`]),
+    ...(mergedTracks === 0
+      ? []
+      : [`${plural(mergedTracks, 'event')} of further tracks are on the track others: ${most} are drawn`]),
+  ];
+}
+
+/** The events of a section as a log, with a track for each task (pid) or CPU; see docs/g2.md for what stands where. */
+export function eventLog(
+  group: SectionGroup,
+  section: SectionReader,
+  filter: Filter,
+  by: 'pid' | 'cpu',
+  signature: string,
+): CpelLog {
+  const { header } = section;
+  const fields = recordFields(group, section);
+  const isSched = isScheduling(header);
+  return {
+    date: Math.floor(Date.parse(header.start) / 1000),
+    // Also what cpelstate and cpelatency, which come with G2, take for these two.
+    firstTypes: isSched ? ['switch', 'wakeup'] : [],
+    signature,
+    events: () => selectEventRecords(group, section, filter, isSched ? 'either' : 'own'),
+    ...(by === 'cpu' ? cpuTracks(fields) : taskTracks(fields, isSched)),
+  };
+}
+
+type Tracks = Pick<CpelLog, 'track' | 'trackName' | 'datum'>;
+
+/** The track of events that name no task or CPU. */
+const NONE = -1;
+
+function cpuTracks(fields: readonly string[]): Tracks {
+  const cpu = fields.indexOf('cpu');
+  return {
+    track: ({ datum }) => numberOf(datum[cpu]),
+    trackName: ({ datum }) => ({
+      name: numberOf(datum[cpu]) === NONE ? 'no cpu' : `cpu ${datum[cpu]}`,
+      number: undefined,
+    }),
+    datum: datumWithout(fields, 'cpu'),
+  };
+}
+
+/** Scheduler events belong to the task that they are about: the one that comes to run, or is woken. */
+function taskTracks(fields: readonly string[], isSched: boolean): Tracks {
+  const endOf = (prefix: string) => ({
+    pid: fields.indexOf(`${prefix}pid`),
+    comm: fields.indexOf(`${prefix}comm`),
+    datum: datumWithout(fields, `${prefix}pid`, `${prefix}comm`),
+  });
+  const [own, other] = [endOf(''), endOf('other_')];
+  const end = ({ type }: EventData) => (isSched && isAboutOther(type) ? other : own);
+  return {
+    track: (event) => numberOf(event.datum[end(event).pid]),
+    trackName: (event) => {
+      const { pid, comm } = end(event);
+      const number = numberOf(event.datum[pid]);
+      if (number === NONE) return { name: 'no task', number: undefined };
+      // Each CPU has an idle task of its own name, all with the pid 0.
+      return { name: number === 0 ? 'swapper' : (event.datum[comm] ?? ''), number };
+    },
+    datum: (event) => end(event).datum(event),
+  };
+}
+
+function numberOf(text: string | undefined): number {
+  return text === undefined || text === '' ? NONE : Number(text);
+}
+
+/** `cpu=1 state=S`: the fields that the track does not tell, as far as they are known. */
+function datumWithout(fields: readonly string[], ...told: readonly string[]): (event: EventData) => string {
+  const rest = fields.flatMap((field, place) => (told.includes(field) ? [] : [{ start: `${field}=`, place }]));
+  return ({ datum }) => {
+    let text = '';
+    for (const { start, place } of rest) {
+      const value = datum[place];
+      if (value) text += text === '' ? start + value : ` ${start}${value}`;
+    }
+    return text;
+  };
+}

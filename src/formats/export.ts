@@ -1,0 +1,22 @@
+import { basename } from 'node:path';
+import { checkFilter, type Filter, groupSections, pickedSections, selectedSection } from '../analysis/select.ts';
+import type { DataFile } from '../common/reader.ts';
+import type { ExportSource } from './exporter.ts';
+
+/**
+ * What of a file is to be exported: the sections `pick`, or all, and of these the records that pass the filter.
+ * @throws UsageError (2) where there is no such section, or one cannot answer the filter.
+ */
+export function exportSource(
+  file: DataFile,
+  pick: readonly number[] | undefined,
+  filter: Filter,
+  tempDir: string,
+): ExportSource {
+  const groups = groupSections(file.sections, pickedSections(file, pick));
+  for (const group of groups) for (const section of group.shown) checkFilter(group, section, filter);
+  const sections = groups
+    .flatMap((group) => group.shown.map((section) => selectedSection(group, section, filter)))
+    .sort((a, b) => a.number - b.number);
+  return { name: basename(file.path), sections, groups, filter, tempDir };
+}

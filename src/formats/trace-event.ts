@@ -1,0 +1,298 @@
+import { isScheduling, type Named, SCHEDULING_COLUMNS, type SpanSink, TaskFollower } from '../analysis/scheduling.ts';
+import { type Filter, type SectionGroup, xIsTime } from '../analysis/select.ts';
+import type { EventData } from '../common/datatypes.ts';
+import { UsageError } from '../common/errors.ts';
+import type { SectionReader } from '../common/reader.ts';
+import { visible } from '../common/text.ts';
+import { VERSION } from '../common/version.ts';
+import { type Exporter, type ExportSource, textBytes } from './exporter.ts';
+
+/*
+ * Trace events as Perfetto and chrome://tracing take them: the JSON object format of
+ * https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU. Every event has ph, ts (microseconds
+ * since the file's origin, with nanoseconds behind the point), pid, tid and name. What stands where is in docs/export.md.
+ */
+
+export const traceEventExporter: Exporter = {
+  format: 'trace-event',
+  summary: 'JSON for Perfetto and chrome://tracing, of all sections that tell times',
+  run: (source, warn) => textBytes(traceText(source, warn)),
+};
+
+/** What belongs to no process has a process of its own here, with a number above every pid (PID_MAX_LIMIT is 2^22). */
+const PLACES = { cpus: 2 ** 23, tasks: 2 ** 23 + 1, machine: 2 ** 23 + 2 } as const;
+const PLACE_NAMES = { cpus: 'CPUs', tasks: 'Tasks', machine: 'Machine' } as const;
+
+async function* traceText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<string> {
+  const out = new TraceWriter();
+  const parts = source.sections.map((section) => [section, partOf(source, section, out)] as const);
+  if (parts.every(([, part]) => part === undefined)) {
+    throw new UsageError(
+      'none of the sections tells times, which is all that trace events are about',
+      'marple display -l lists what the file holds',
+    );
+  }
+  yield `{"displayTimeUnit":"ns","otherData":${JSON.stringify({ exporter: `MARPLE ${VERSION}`, file: visible(source.name) })},"traceEvents":[\n`;
+  for (const [{ number, header }, part] of parts) {
+    if (part === undefined)
+      warn(`section ${number} (${header.interface}, ${header.datatype}) tells no times, and is left out`);
+    else for await (const _ of part) yield out.take();
+  }
+  yield `${out.take()}\n]}\n`;
+}
+
+/** Writes the events of a section, some at a time; undefined where it has none. */
+function partOf(source: ExportSource, section: SectionReader, out: TraceWriter): AsyncIterable<void> | undefined {
+  const { header } = section;
+  const group = source.groups.find(({ shown }) => shown.some(({ number }) => number === section.number))!;
+  switch (header.datatype) {
+    case 'event':
+      if (isScheduling(header)) return scheduling(ownOf(group, section), source.filter, out);
+      return header.links === undefined ? instants(group, section, out) : connections(section, out);
+    case 'datapoint':
+      if (!xIsTime(header)) return undefined;
+      return header.interface === 'disklat' ? operations(section, out) : counters(section, out);
+    case 'stack':
+      // The events of the same interface say when each was sampled.
+      return group.shown.some((other) => other !== section && other.header.fields?.includes('stack'))
+        ? nothing()
+        : undefined;
+  }
+}
+
+async function* nothing(): AsyncGenerator<void> {}
+
+/** The section with all its records: what a task did at the beginning of a range is known from what came before. */
+function ownOf({ all }: SectionGroup, { number }: SectionReader): SectionReader {
+  return all.find((section) => section.number === number)!;
+}
+
+type Arguments = Readonly<Record<string, string | number>>;
+
+/** Gathers events as JSON. */
+class TraceWriter {
+  #text: string[] = [];
+  #isFirst = true;
+  readonly #named = new Map<string, string>();
+
+  take(): string {
+    const text = this.#text.join('');
+    this.#text = [];
+    return text;
+  }
+
+  /** @param ts nanoseconds since the origin. */
+  add(
+    ph: string,
+    ts: number,
+    pid: number,
+    tid: number,
+    name: string,
+    more: Readonly<Record<string, unknown>> = {},
+  ): void {
+    const event = { ph, ts: ts / 1000, pid, tid, name: visible(name), ...more };
+    this.#text.push(this.#isFirst ? JSON.stringify(event) : `,\n${JSON.stringify(event)}`);
+    this.#isFirst = false;
+  }
+
+  /** Names a process, and one of its threads; once, until they change. */
+  name(pid: number, process: string, tid?: number, thread?: string): void {
+    this.#meta('process_name', pid, 0, process);
+    if (tid !== undefined && thread !== undefined) this.#meta('thread_name', pid, tid, thread);
+  }
+
+  /** @returns its number. */
+  place(place: keyof typeof PLACES, tid?: number, thread?: string): number {
+    const pid = PLACES[place];
+    this.name(pid, PLACE_NAMES[place], tid, thread);
+    return pid;
+  }
+
+  #meta(kind: string, pid: number, tid: number, name: string): void {
+    const key = `${kind} ${pid} ${tid}`;
+    if (this.#named.get(key) === name) return;
+    this.#named.set(key, name);
+    this.add('M', 0, pid, tid, kind, { args: { name: visible(name) } });
+  }
+}
+
+/** Scheduler events: what ran is a slice of its CPU, what a task did, running or waiting for something, one of the task. */
+async function* scheduling(section: SectionReader, filter: Filter, out: TraceWriter): AsyncGenerator<void> {
+  const [from, to] = [1e9 * (filter.from ?? 0), 1e9 * (filter.to ?? Number.POSITIVE_INFINITY)];
+  const pids = filter.pids === undefined ? undefined : new Set(filter.pids);
+  const passes = ({ pid, comm }: Named): boolean => pids?.has(pid) !== false && filter.comm?.test(comm) !== false;
+  const slice = (
+    place: 'cpus' | 'tasks',
+    tid: number,
+    thread: string,
+    name: string,
+    since: number,
+    until: number,
+    args: Arguments,
+  ) => {
+    const [start, end] = [Math.max(since, from), Math.min(until, to)];
+    if (end <= start) return;
+    out.add('X', start, out.place(place, tid, thread), tid, name, { dur: (end - start) / 1000, cat: 'sched', args });
+  };
+  const sink: SpanSink = {
+    ran: (cpu, who, since, until) => {
+      if (who === undefined || who.pid === 0 || !passes(who)) return;
+      slice('cpus', cpu, `CPU ${cpu}`, who.comm, since, until, { pid: who.pid });
+      slice('tasks', who.pid, who.comm, 'running', since, until, { cpu });
+    },
+    waited: (task, reason, since, until) => {
+      if (task.pid !== 0 && passes(task)) slice('tasks', task.pid, task.comm, reason, since, until, {});
+    },
+    switched: () => undefined,
+  };
+  const follower = new TaskFollower(section.header, sink);
+  for await (const events of section.events(SCHEDULING_COLUMNS)) {
+    const goesOn = follower.add(events, to);
+    yield;
+    if (!goesOn) break;
+  }
+  follower.end(Math.min(to, follower.last));
+  yield;
+}
+
+/** I/Os: an asynchronous operation each, since those of one thread overlap. */
+async function* operations(section: SectionReader, out: TraceWriter): AsyncGenerator<void> {
+  const at = placesOf(section);
+  let id = 0;
+  for await (const points of section.batches('datapoint')) {
+    for (const { x, y, info } of points) {
+      const [pid, comm] = [numberOf(info[at('pid')]), info[at('comm')] ?? ''];
+      const tid = at('tid') < 0 ? pid : numberOf(info[at('tid')]);
+      const name = [info[at('op')], info[at('dev')]].filter((part) => part).join(' ') || 'I/O';
+      const args = argumentsOf(section, info, ['pid', 'comm', 'tid', 'stack']);
+      const start = Math.round(x * 1e9);
+      id++;
+      out.name(pid, comm);
+      out.add('b', start, pid, tid, name, { cat: 'disk', id, args });
+      out.add('e', start + Math.round(y * 1e6), pid, tid, name, { cat: 'disk', id });
+    }
+    yield;
+  }
+}
+
+/** Levels and rates: a counter of the process, or of the machine, with a series for what else the points tell. */
+async function* counters(section: SectionReader, out: TraceWriter): AsyncGenerator<void> {
+  const { x: _, y, interface: interfaceName, fields = [] } = section.header;
+  const at = placesOf(section);
+  const label = y === undefined ? interfaceName : `${y.label} (${y.unit})`;
+  const ofProcess = at('pid') >= 0;
+  let time = Number.NaN;
+  let series: Record<string, number> = {};
+  const flush = (): void => {
+    if (Object.keys(series).length > 0) {
+      out.add('C', Math.round(time * 1e9), out.place('machine'), 0, label, { args: series });
+    }
+    series = {};
+  };
+  for await (const points of section.batches('datapoint')) {
+    for (const point of points) {
+      const { info } = point;
+      if (ofProcess) {
+        const pid = numberOf(info[at('pid')]);
+        out.name(pid, info[at('comm')] ?? '');
+        out.add('C', Math.round(point.x * 1e9), pid, 0, label, { args: { [y?.unit ?? 'value']: point.y } });
+        continue;
+      }
+      if (point.x !== time) flush();
+      time = point.x;
+      series[visible(info.join(' ')) || (fields.length === 0 ? 'value' : label)] = point.y;
+    }
+    yield;
+  }
+  flush();
+  yield;
+}
+
+/** Any other events: moments of the thread that they belong to. A sampled stack is named by its innermost function. */
+async function* instants(group: SectionGroup, section: SectionReader, out: TraceWriter): AsyncGenerator<void> {
+  const at = placesOf(section);
+  const stacks = at('stack') < 0 ? undefined : group.all.find(({ header }) => header.datatype === 'stack');
+  const tops = stacks === undefined ? [] : await stackEnds(stacks);
+  for await (const events of section.batches('event')) {
+    for (const { time, type, datum } of events) {
+      const stack = tops[Number(datum[at('stack')] || Number.NaN)];
+      const pid = at('pid') < 0 ? out.place('machine') : numberOf(datum[at('pid')]);
+      const tid = at('tid') < 0 ? pid : numberOf(datum[at('tid')]);
+      const comm = datum[at('comm')] ?? stack?.process;
+      if (comm !== undefined && at('pid') >= 0) out.name(pid, comm);
+      const args = {
+        ...argumentsOf(section, datum, ['pid', 'tid', 'comm', 'stack']),
+        ...(stack === undefined ? {} : { event: visible(type) }),
+      };
+      out.add('i', time, pid, tid, stack?.top ?? type, { s: 't', cat: section.header.interface, args });
+    }
+    yield;
+  }
+}
+
+/** The process and the innermost function of each stack, by its line. */
+async function stackEnds(section: SectionReader): Promise<{ process: string; top: string }[]> {
+  const ends: { process: string; top: string }[] = [];
+  for await (const stacks of section.batches('stack')) {
+    for (const { stack } of stacks) ends.push({ process: stack[0] ?? '', top: stack.at(-1) ?? '' });
+  }
+  return ends;
+}
+
+/** Connections whose other end has not been heard of yet. */
+const MOST_WAITING = 100_000;
+
+/**
+ * Who talks to whom: a slice without extent for each event, and an arrow from one that connects or sends to the next one of
+ * the other end that accepts or receives.
+ */
+async function* connections(section: SectionReader, out: TraceWriter): AsyncGenerator<void> {
+  const at = placesOf(section);
+  const end = (datum: EventData['datum'], prefix: string): string =>
+    `${datum[at(`${prefix}addr`)]}:${datum[at(`${prefix}port`)]}`;
+  const waiting = new Map<string, number>();
+  let id = 0;
+  for await (const events of section.batches('event')) {
+    for (const { time, type, datum } of events) {
+      const pid = numberOf(datum[at('pid')]);
+      out.name(pid, pid === 0 ? 'unknown process' : (datum[at('comm')] ?? ''));
+      const args = argumentsOf(section, datum, ['pid', 'comm']);
+      out.add('X', time, pid, pid, type, { dur: 0, cat: 'ipc', args });
+      const [own, other] = [end(datum, ''), end(datum, 'other_')];
+      if (type === 'connect' || type === 'send') {
+        waiting.set(`${type} ${own} ${other}`, ++id);
+        out.add('s', time, pid, pid, type, { cat: 'ipc', id });
+        const [oldest] = waiting.keys();
+        if (waiting.size > MOST_WAITING && oldest !== undefined) waiting.delete(oldest);
+      }
+      const cause = `${type === 'accept' ? 'connect' : 'send'} ${other} ${own}`;
+      const from = type === 'accept' || type === 'recv' ? waiting.get(cause) : undefined;
+      if (from === undefined) continue;
+      waiting.delete(cause);
+      out.add('f', time, pid, pid, cause.slice(0, cause.indexOf(' ')), { cat: 'ipc', id: from, bp: 'e' });
+    }
+    yield;
+  }
+}
+
+/** Where a field stands in the texts of a record; -1 where the section does not have it. */
+function placesOf({ header }: SectionReader): (field: string) => number {
+  const places = new Map(header.fields?.map((field, place) => [field, place]));
+  return (field) => places.get(field) ?? -1;
+}
+
+/** The fields that stand nowhere else. */
+function argumentsOf({ header }: SectionReader, texts: readonly string[], told: readonly string[]): Arguments {
+  return Object.fromEntries(
+    (header.fields ?? []).flatMap((field, place) => {
+      const text = texts[place] ?? '';
+      if (text === '' || told.includes(field)) return [];
+      return [[field, /^-?\d{1,15}$/.test(text) ? Number(text) : visible(text)]];
+    }),
+  );
+}
+
+/** 0 where it is not known. */
+function numberOf(text: string | undefined): number {
+  return Number(text ?? '') || 0;
+}
