@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorMessage, MarpleError } from '../common/errors.ts';
+import { errorMessage, MarpleError, UnavailableError } from '../common/errors.ts';
 import type { Batch } from '../common/section.ts';
-import { type BlockDetails, diskstatsFile, TASK_EVENTS } from '../formats/block-records.ts';
-import { countsBetween, isTooFew } from '../formats/diskstats.ts';
+import { type BlockDetails, diskstatsFile, TASK_EVENTS, traceEventOf } from '../formats/block-records.ts';
+import { isTooFew } from '../formats/diskstats.ts';
 import { PerfFile } from '../formats/perf-file.ts';
 import { findPerf } from '../formats/perf-tool.ts';
-import { collectBpftraceBlocks } from './bpftrace/block.ts';
+import { collectBpftraceBlocks, countWithBpftrace } from './bpftrace/block.ts';
 import type { CollectRun, Probe, ProbeRequest } from './collecter.ts';
 import { writeToDisk } from './disk-activity.ts';
 import { collectTrace } from './ftrace/collect.ts';
@@ -14,7 +14,7 @@ import { readFormats } from './ftrace/formats.ts';
 import { collectPerf } from './perf/collect.ts';
 import { startRecording } from './perf/record.ts';
 import { pagesOf, type RecordPlan } from './perf/record-args.ts';
-import { blockDeviceName, blockDevices, readDiskstats } from './proc/block-devices.ts';
+import { blockDevices, completedRequests, readDiskstats } from './proc/block-devices.ts';
 
 /** What an interface records of the block layer. */
 export interface BlockCollection {
@@ -83,36 +83,49 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-const COMPLETE = 'block:block_rq_complete';
 /** So many that the missing of one in twenty is seen; each waits for the disk, so that CPUs idle. */
 const WRITES = 100;
 
-/**
- * Records some I/O of our own with perf and counts its completions. perf may lose, without a word, what comes in an interrupt
- * while a CPU is idle (seen on Linux 6.18), and the block layer knows how many there were.
- */
-export async function probePerfBlocks({ tempDir }: ProbeRequest, events: readonly string[]): Promise<Probe> {
-  try {
+/** Records some I/O of our own with perf, and looks whether its completions are there. */
+export function probePerfBlocks({ tempDir }: ProbeRequest, events: readonly string[]): Promise<Probe> {
+  return probeCompletions('perf', tempDir, async (activity) => {
     const perf = await findPerf();
     const output = join(tempDir, `probe-block-${process.pid}-${probes++}.data`);
     const never = new AbortController().signal;
     const recording = await startRecording({ perf, plans: [{ plan: () => blockPlan(events) }], output, stop: never });
-    const before = readDiskstats();
-    await writeToDisk(tempDir, WRITES);
-    const after = readDiskstats();
+    await activity();
     const end = await recording?.finish(AbortSignal.abort());
-    if (end?.failure !== undefined) return { usable: false, why: end.failure };
-    const seen = countCompletions(output);
-    const counted = blockDevices().requestBased.map((device) => ({
-      device,
-      requests: countsBetween(before, after, device).requests,
-    }));
-    const made = counted.reduce((sum, { requests }) => sum + requests, 0);
-    if (!isTooFew(seen, made) && seen > 0) return { usable: true, version: perf.version };
-    const names = counted.filter(({ requests }) => requests > 0).map(({ device }) => blockDeviceName(device));
+    if (end?.failure !== undefined) throw new UnavailableError(end.failure);
+    return { completions: countCompletions(output), version: perf.version };
+  });
+}
+
+/** The same with bpftrace. */
+export function probeBpftraceBlocks({ tempDir }: ProbeRequest): Promise<Probe> {
+  return probeCompletions('bpftrace', tempDir, (activity) => countWithBpftrace(tempDir, activity));
+}
+
+/**
+ * Some kernels give perf and eBPF programs not all that comes in an interrupt, without a word: what comes while a CPU is idle,
+ * for one (seen on Linux 6.18). The block layer knows how many requests completed. `count` tells how many of those of the
+ * activity a tool has.
+ */
+async function probeCompletions(
+  tool: string,
+  tempDir: string,
+  count: (activity: () => Promise<void>) => Promise<{ readonly completions: number; readonly version: string }>,
+): Promise<Probe> {
+  let made = 0;
+  try {
+    const { completions, version } = await count(async () => {
+      const before = completedRequests();
+      await writeToDisk(tempDir, WRITES);
+      made = completedRequests() - before;
+    });
+    if (completions > 0 && !isTooFew(completions, made)) return { usable: true, version };
     return {
       usable: false,
-      why: `perf recorded ${seen} of the ${made} completions of I/Os that were made on ${names.join(', ') || 'a disk'} to try it: it loses those that come while a CPU is idle`,
+      why: `${tool} saw ${completions} of ${made} completions of I/Os that were made to try it: what comes in an interrupt is not all given to it here`,
       hint: 'use ftrace: sudo marple collect --disk --tool disklat=ftrace',
     };
   } catch (error) {
@@ -127,7 +140,9 @@ function countCompletions(path: string): number {
   const file = new PerfFile(path, 0n);
   try {
     let count = 0;
-    for (const record of file.records()) if (record.kind === 'sample' && record.event.name === COMPLETE) count++;
+    for (const record of file.records()) {
+      if (record.kind === 'sample' && record.event.name === traceEventOf('complete')) count++;
+    }
     return count;
   } finally {
     file.close();

@@ -3,8 +3,7 @@ import type { Batch, SectionSpec } from '../common/section.ts';
 import { DISKLAT_EVENTS } from '../formats/disklat.ts';
 import { collectBiosnoop } from './biosnoop/collect.ts';
 import { probeBiosnoop } from './biosnoop/probe.ts';
-import { collectBlockEvents, probePerfBlocks } from './block-events.ts';
-import { probeBpftraceBlocks } from './bpftrace/block.ts';
+import { collectBlockEvents, probeBpftraceBlocks, probePerfBlocks } from './block-events.ts';
 import { Collecter, type CollecterDescription } from './collecter.ts';
 import { probeEvents } from './ftrace/record.ts';
 import { collectIosnoop } from './iosnoop/collect.ts';
@@ -42,7 +41,7 @@ export class DiskLatency extends Collecter<Options> {
     options,
     tools: [
       { name: 'ftrace', probe: () => probeEvents('disklat', DISKLAT_EVENTS) },
-      { name: 'bpftrace', probe: ({ tempDir }) => probeBpftraceBlocks(tempDir) },
+      { name: 'bpftrace', probe: probeBpftraceBlocks },
       { name: 'perf', probe: (request) => probePerfBlocks(request, DISKLAT_EVENTS) },
       { name: 'iosnoop', probe: ({ tempDir }) => probeIosnoop(tempDir) },
       { name: 'biosnoop', probe: ({ tempDir }) => probeBiosnoop(tempDir) },
@@ -69,7 +68,6 @@ export class DiskLatency extends Collecter<Options> {
         ? undefined
         : await IssuerRecorder.start(run, {
             limit: mode === 'on' ? Number.POSITIVE_INFINITY : limit,
-            bufferKb,
             countIos: completedRequests,
           });
     try {

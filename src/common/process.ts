@@ -1,4 +1,6 @@
-import { constants } from 'node:os';
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { findExecutable, TOOL_PATH } from './executables.ts';
@@ -31,6 +33,11 @@ export interface ToolOptions {
   readonly graceMs?: number;
   /** Number of extra two-way pipes (fd 3, 4, ...). */
   readonly pipes?: number;
+  /**
+   * Whether it has files to complete should MARPLE be killed. Its stderr is then no pipe: what it says at the end would end
+   * it by SIGPIPE before it is done.
+   */
+  readonly completesFiles?: boolean;
   /** Added to the fixed environment of tools. */
   readonly env?: Readonly<Record<string, string>>;
   /** Text for the tool's stdin; it is empty by default. */
@@ -71,8 +78,11 @@ export function startTool(argv: readonly string[], options: ToolOptions = {}): T
   const command = guarded(argv);
   const pipeCount = options.pipes ?? 0;
   const extra = Array.from({ length: pipeCount }, () => 'pipe' as const);
+  const words = options.completesFiles === true ? new NamelessFile() : undefined;
+  // Any number is a descriptor that is passed on; execa's types know them up to 9.
+  const errors = words === undefined ? 'pipe' : (words.fd as 9);
   const child = execa(command[0] as string, command.slice(1), {
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...extra],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', errors, ...extra],
     buffer: false,
     reject: false,
     detached: true,
@@ -84,9 +94,10 @@ export function startTool(argv: readonly string[], options: ToolOptions = {}): T
   const pid = child.pid;
   if (pid !== undefined) running.add(pid);
   if (options.input !== undefined) feed(child.stdin as Writable, options.input);
-  const stderr = tail(child.stderr as Readable);
+  const stderr = words === undefined ? tail(child.stderr as Readable) : () => words.tail();
   const exit = child.then((result): ProcessExit => {
     if (pid !== undefined) running.delete(pid);
+    words?.close();
     return { code: result.exitCode, signal: result.signal as NodeJS.Signals | undefined };
   });
   return {
@@ -169,6 +180,32 @@ function tail(stream: Readable): () => string {
     if (kept.length > 2 * STDERR_KEPT) kept = Buffer.from(kept.subarray(-STDERR_KEPT));
   });
   return () => kept.subarray(-STDERR_KEPT).toString('utf8');
+}
+
+/** A file that is gone with the last process that has it open. */
+class NamelessFile {
+  readonly fd: number;
+  #kept: string | undefined;
+
+  constructor() {
+    const folder = mkdtempSync(join(tmpdir(), 'marple-stderr-'));
+    this.fd = openSync(join(folder, 'text'), 'wx+', 0o600);
+    rmSync(folder, { recursive: true });
+  }
+
+  /** The last that was written to it. */
+  tail(): string {
+    if (this.#kept !== undefined) return this.#kept;
+    const { size } = fstatSync(this.fd);
+    const bytes = Buffer.alloc(Math.min(size, STDERR_KEPT));
+    const length = readSync(this.fd, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString('utf8', 0, length);
+  }
+
+  close(): void {
+    this.#kept = this.tail();
+    closeSync(this.fd);
+  }
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): boolean {

@@ -99,7 +99,8 @@ export function recordReader(name: string, format: EventFormat): RecordReader | 
   return type === undefined ? undefined : blockReader(type, format);
 }
 
-function blockReader(type: BlockEventType, format: EventFormat): RecordReader {
+/** What reads the trace event of a type. @throws Error where the format lacks a field. */
+export function blockReader(type: BlockEventType, format: EventFormat): RecordReader {
   const tid = numberField(format, 'common_pid');
   const dev = numberField(format, 'dev');
   const sector = numberField(format, 'sector');

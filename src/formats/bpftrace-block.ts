@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { decodeBytes } from '../common/codec.ts';
@@ -21,6 +21,11 @@ export function bpftraceFile(dir: string): string {
   return join(dir, 'bpftrace.txt');
 }
 
+/** Where the number of events is that the kernel did not give to bpftrace's programs, at the end of the recording. */
+export function missesFile(dir: string): string {
+  return join(dir, 'misses');
+}
+
 /** `count` events did not fit into a buffer, some time before this was printed. */
 export interface LostEvents {
   readonly kind: 'lost';
@@ -39,8 +44,8 @@ const FORK = /^F (\d+) (\d+) (\d+) (\d+) (.*)$/su;
 const NAME = /^N (\d+) (\d+) (.*)$/su;
 // Lost 34 events
 const LOST = /^Lost (\d+) events$/u;
-/** What else bpftrace prints: how many probes it attaches, and the sign of life of the program. */
-const CHATTER = /^(Attaching \d+ probes?\.\.\.|tick|)$/u;
+/** What else bpftrace prints: how many probes it attaches, and the times that tell how far the program is. */
+const CHATTER = /^(Attaching \d+ probes?\.\.\.|\d+|)$/u;
 
 /** Reads one line; undefined where it is no record, `chatter` where it need not be one. */
 export function parseLine(line: string, origin: bigint): BlockRecord | LostEvents | 'chatter' | undefined {
@@ -197,6 +202,21 @@ export class BpftraceBlocks implements BlockSource {
       report.lost(this.#late);
       report.warn(`${this.#late} events are left out: bpftrace printed them more than ${DISORDER_NS / 1e9} s too late`);
     }
-    return this.#lost + this.#late;
+    const missed = this.#missed();
+    if (missed > 0) {
+      report.lost(missed);
+      report.warn(
+        `${missed} events were not seen: the kernel runs no eBPF program on a CPU where another one runs already`,
+      );
+    }
+    return this.#lost + this.#late + missed;
+  }
+
+  #missed(): number {
+    try {
+      return Number(readFileSync(missesFile(this.dir), 'latin1')) || 0;
+    } catch {
+      return 0;
+    }
   }
 }

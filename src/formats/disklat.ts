@@ -1,6 +1,6 @@
 import type { Datapoint, StackData } from '../common/datatypes.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
-import type { Batch, Report } from '../common/section.ts';
+import type { Batch, Report, SectionSpec } from '../common/section.ts';
 import {
   type BlockEvent,
   type BlockRecord,
@@ -24,6 +24,14 @@ export const DISKLAT_EVENTS = [
   'block:block_rq_requeue',
   ...TASK_EVENTS,
 ] as const;
+
+/** What the points of disklat are. */
+export const DISKLAT_POINTS = {
+  datatype: 'datapoint',
+  x: { label: 'time', unit: 's' },
+  y: { label: 'latency', unit: 'ms' },
+  fields: ['comm', 'pid', 'tid', 'op', 'dev', 'sector', 'bytes', 'stack'],
+} satisfies SectionSpec;
 
 /** Sections of disklat, by index. */
 const POINTS = 0;

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { errorMessage, MarpleError } from '../common/errors.ts';
+import { MarpleError } from '../common/errors.ts';
 import type { Report } from '../common/section.ts';
-import { type BlockEvent, type BlockRecord, recordReader, traceEventOf } from './block-records.ts';
-import { parseFormat } from './event-format.ts';
+import { type BlockEvent, type BlockRecord, blockReader, type RecordReader } from './block-records.ts';
+import { type EventFormat, parseFormat } from './event-format.ts';
 import { preparePerfData } from './perf-data.ts';
 import { checkBoot } from './perf-recording.ts';
-import { perfSamples, type TimedSample } from './perf-samples.ts';
+import { perfSamples, type TimedRecord } from './perf-samples.ts';
 import type { PerfSample } from './perf-script.ts';
 import type { RunInfo } from './recording.ts';
 
@@ -62,12 +62,8 @@ export async function openIssuerStacks(dir: string, run: RunInfo, report: Report
     if (state === 'repaired') report.warn('perf was killed: the last stacks may be missing');
     return new IssuerStacks(dir, details, run, report);
   } catch (error) {
-    if (!(error instanceof MarpleError) && !(error instanceof SyntaxError) && !(error instanceof z.ZodError)) {
-      throw error;
-    }
-    report.warn(
-      `stacks are missing: ${error instanceof z.ZodError ? 'their description is damaged' : errorMessage(error)}`,
-    );
+    const why = error instanceof MarpleError ? error.message : 'their description is damaged';
+    report.warn(`stacks are missing: ${why}`);
     return undefined;
   }
 }
@@ -86,35 +82,29 @@ export class IssuerStacks {
   #candidates: Candidate[] = [];
   #until = Number.NEGATIVE_INFINITY;
   #lost = 0;
+  readonly #format: EventFormat;
+  readonly #reader: RecordReader;
 
+  /** @throws Error where the description of the event lacks a field. */
   constructor(
     private readonly dir: string,
     private readonly details: StacksDetails,
     private readonly run: RunInfo,
     private readonly report: Report,
   ) {
+    this.#format = parseFormat(details.format);
+    this.#reader = blockReader('issue', this.#format);
     for (const warning of details.warnings) report.warn(warning);
     report.option('stacks_tool', `perf ${details.version}: ${details.command.join(' ')}`);
   }
 
   /** The same records; issues have the sample that perf took of them, where it did. */
   async *join(records: AsyncIterable<readonly BlockRecord[]>): AsyncGenerator<readonly BlockRecord[]> {
-    const issueReader = this.#issueReader();
     const samples = perfSamples(stacksDataFile(this.dir), BigInt(this.run.origin), this.report);
     try {
       for await (const batch of records) {
         const last = batch.at(-1)?.time ?? Number.NEGATIVE_INFINITY;
-        while (this.#until < last + APART_NS) {
-          const { value, done } = await samples.next();
-          if (done === true) {
-            this.#until = Number.POSITIVE_INFINITY;
-            break;
-          }
-          for (const record of value) {
-            if (record.kind === 'sample') this.#add(record, issueReader);
-            else if (record.kind === 'lost') this.#lost += record.count;
-          }
-        }
+        while (this.#until < last + APART_NS) await this.#pull(samples);
         yield batch.map((record) => (record.kind === 'block' && record.type === 'issue' ? this.#find(record) : record));
         this.#forget(last - APART_NS);
       }
@@ -136,21 +126,29 @@ export class IssuerStacks {
     if (withStack < all) report.warn(`${withStack} of ${all} I/Os have a stack`);
   }
 
-  #issueReader() {
-    const format = parseFormat(this.details.format);
-    const reader = recordReader(traceEventOf('issue'), format)!;
-    return ({ raw, since }: TimedSample): BlockEvent | undefined =>
-      raw === undefined || raw.length < format.size || since === undefined
-        ? undefined
-        : (reader({ ...raw, time: since }) as BlockEvent);
+  /** Takes some more of perf's records. Where they cannot be read there are no more: the I/Os do not depend on them. */
+  async #pull(samples: AsyncGenerator<TimedRecord[]>): Promise<void> {
+    try {
+      const { value, done } = await samples.next();
+      if (done === true) this.#until = Number.POSITIVE_INFINITY;
+      else for (const record of value) this.#take(record);
+    } catch (error) {
+      if (!(error instanceof MarpleError)) throw error;
+      this.report.warn(`stacks are missing: ${error.message}`);
+      this.#until = Number.POSITIVE_INFINITY;
+    }
   }
 
-  #add(record: TimedSample, issueOf: (record: TimedSample) => BlockEvent | undefined): void {
-    const issue = issueOf(record);
-    if (issue === undefined) return;
+  #take(record: TimedRecord): void {
+    if (record.kind === 'lost') this.#lost += record.count;
+    if (record.kind !== 'sample') return;
+    const { raw, since, sample } = record;
+    if (raw === undefined || raw.length < this.#format.size || since === undefined) return;
+    const issue = this.#reader({ ...raw, time: since });
+    if (issue.kind !== 'block') return;
     this.#until = issue.time;
     const key = keyOf(issue);
-    const candidate = { time: issue.time, key, sample: record.sample, used: false };
+    const candidate = { time: issue.time, key, sample, used: false };
     const others = this.#waiting.get(key);
     if (others === undefined) this.#waiting.set(key, [candidate]);
     else others.push(candidate);

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { DiskLatency } from '../../src/collect/disklat.ts';
 import { probeIosnoop } from '../../src/collect/iosnoop/probe.ts';
 import { monotonicNow } from '../../src/common/clock.ts';
@@ -7,6 +7,8 @@ import type { Datapoint } from '../../src/common/datatypes.ts';
 import { countsBetween } from '../../src/formats/diskstats.ts';
 import { readStats } from '../../src/formats/ftrace.ts';
 import { makePlace, type Place, sleep } from '../e2e/marple.ts';
+import { headerOf } from '../support/data-files.ts';
+import { readDiskData } from '../support/disk-data.ts';
 import { diskOf, extentsOf, type Fio, type FioResult, prepareFio } from '../support/fio.ts';
 import { collectAll, type TestRun, testRun } from '../support/run.ts';
 
@@ -27,7 +29,8 @@ beforeAll(() => {
 type Options = ReturnType<typeof DiskLatency.description.options.parse>;
 
 function diskRun(settings: { buffer_kb?: number }): TestRun<Options> {
-  const options = DiskLatency.description.options.parse({ buffer_kb: settings.buffer_kb });
+  // Stacks are tested in disklat-stacks.test.ts.
+  const options = DiskLatency.description.options.parse({ buffer_kb: settings.buffer_kb, stacks: 'off' });
   // fio is started by the test and would be left out with what descends from it.
   return testRun({ tool: 'ftrace', options, scope: { own: 0 } });
 }
@@ -95,7 +98,9 @@ describe('ftrace', () => {
     const number = readFileSync(`/sys/block/${disk.name}/dev`, 'utf8').trim();
     const after = readFileSync(`${dir}/diskstats`, 'utf8');
     const { requests } = countsBetween(details.diskstats, after, number);
-    const before = /(\d+) under way when the recording began/u.exec(report.warnings.join('\n'))?.[1] ?? '0';
+    const header = headerOf('datapoint');
+    report.applyTo(header);
+    const before = /(\d+) under way when the recording began/u.exec(header.notes?.join('\n') ?? '')?.[1] ?? '0';
     const ofDisk = points.filter(({ info }) => info[4] === disk.name);
     const data = ofDisk.filter(({ info }) => info[3] !== 'FF').length;
     // An empty write that asks for a flush is counted, and is no I/O.
@@ -150,12 +155,8 @@ describe('marple collect --disk', () => {
   }
 
   function dataFile(path: string): Found {
-    const [header = '', ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n');
-    const points = lines.map((line) => {
-      const [x, y, ...info] = line.split(',');
-      return { x: Number(x), y: Number(y), info };
-    });
-    return { header: JSON.parse(header) as Record<string, unknown>, points };
+    const { headers, points } = readDiskData(path);
+    return { header: { ...headers[0] }, points };
   }
 
   test('with a command: its I/Os alone, and all numbers agree', async () => {
@@ -173,7 +174,7 @@ describe('marple collect --disk', () => {
     const [section] = (JSON.parse(readFileSync(place.path('x.json'), 'utf8')) as { sections: unknown[] }).sections;
     expect(section).toMatchObject({ records: points.length, lost: 0, skipped: 0, tool: 'ftrace' });
     const listing = await place.marple(['display', '-l', '-i', 'x.marple']);
-    expect(listing.stdout).toMatch(new RegExp(`disklat +datapoint +${points.length} `, 'u'));
+    expect(listing.stdout).toMatch(new RegExp(`disklat +datapoint +latency +${points.length} `, 'u'));
     const span = Date.parse(header['end'] as string) - Date.parse(header['start'] as string);
     for (const { x } of points) if (x < 0 || x * 1e3 > span + 1) expect(x).toBe('within the run');
   });
@@ -213,7 +214,7 @@ describe('marple collect --disk', () => {
 
     const imported = await place.marple(['display', '-l', '-i', 'k.marple']);
     expect(imported).toMatchObject({ code: 0 });
-    const records = Number(/disklat +datapoint +(\d+)/u.exec(imported.stdout)?.[1]);
+    const records = Number(/disklat +datapoint +latency +(\d+)/u.exec(imported.stdout)?.[1]);
     expect(records).toBeGreaterThanOrEqual(1990);
     expect(readdirSync(place.dir)).toContain('k.marple.partial');
   });
@@ -259,7 +260,8 @@ describe('iosnoop', () => {
     expect((await running.ended).code).toBe(130);
     expectAsBefore(before);
 
-    const [header = '', ...lines] = readFileSync(place.path('i.marple'), 'utf8').trimEnd().split('\n');
+    // Its second section, that of the stacks, is empty.
+    const [header = '', ...lines] = readFileSync(place.path('i.marple'), 'utf8').trimEnd().split('\n').slice(0, -1);
     const { warnings, tool, records, clock } = JSON.parse(header) as {
       warnings: string[];
       tool: object;
@@ -327,3 +329,20 @@ describe('iosnoop', () => {
     expectAsBefore(before);
   });
 });
+
+describe('biosnoop', () => {
+  test.skipIf(hasKprobes())('needs kprobes: where there are none it says so for both of its kinds', async () => {
+    const place = makePlace();
+    onTestFinished(() => place.remove());
+    const args = ['collect', '--disk', '--tool', 'disklat=biosnoop', '-t', '0.1', '-o', 'b.marple'];
+    const ended = await place.marple(args);
+    expect(ended).toMatchObject({ code: 4 });
+    expect(ended.stderr).toMatch(/biosnoop \(libbpf-tools\) exited with status 1: failed to load BPF object/u);
+    expect(ended.stderr).toMatch(/biosnoop \(BCC\) exited with status 1: .*kprobes/u);
+    expect(ended.stderr).toContain('hint: its probes need a kernel with CONFIG_KPROBES');
+  });
+});
+
+function hasKprobes(): boolean {
+  return existsSync('/sys/kernel/tracing/kprobe_events');
+}

@@ -1,18 +1,29 @@
-import { existsSync, readFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EXIT, errorMessage, MarpleError } from '../../common/errors.ts';
+import { monotonicNow } from '../../common/clock.ts';
+import { EXIT, MarpleError } from '../../common/errors.ts';
 import { describeExit, runTool, startTool, type ToolProcess } from '../../common/process.ts';
 import type { Batch } from '../../common/section.ts';
-import { bpftraceFile, parseLine } from '../../formats/bpftrace-block.ts';
+import { bpftraceFile, missesFile, parseLine } from '../../formats/bpftrace-block.ts';
 import { decodeRecording } from '../../formats/decoders.ts';
 import { writeRecording } from '../../formats/recording.ts';
-import type { CollectRun, Probe } from '../collecter.ts';
-import { writeToDisk } from '../disk-activity.ts';
+import type { CollectRun } from '../collecter.ts';
+
+const INTERVAL_MS = 50;
 
 /**
- * One line per event, read by formats/bpftrace-block.ts; a `tick` says that everything is attached. print() flushes what
- * printf() wrote before it.
+ * One line per event, read by formats/bpftrace-block.ts; now and then the time, which says that everything is attached, and
+ * how far the printing is. print() flushes what printf() wrote before it.
  */
 const PROGRAM = `
 tracepoint:block:block_rq_issue {
@@ -31,8 +42,8 @@ tracepoint:task:task_newtask {
 tracepoint:task:task_rename {
   printf("N %llu %d %r\\n", nsecs, args->pid, buf(args->newcomm, 16));
 }
-interval:ms:50 {
-  print("tick");
+interval:ms:${INTERVAL_MS} {
+  print(nsecs);
 }
 `;
 /** Pages of the buffer of each CPU; bpftrace's default are 64. */
@@ -56,7 +67,7 @@ export async function* collectBpftraceBlocks(run: CollectRun<unknown>, what: Bpf
   const tool = launch(output);
   const stop = (): void => {
     what.onStopping(dir);
-    void tool.stop();
+    void stopBehind(tool, dir, monotonicNow());
   };
   try {
     if (!(await isAttached(tool, output))) throw failure(tool, await tool.exit);
@@ -78,31 +89,30 @@ export async function* collectBpftraceBlocks(run: CollectRun<unknown>, what: Bpf
   }
 }
 
-/** Runs the program for a moment with some I/O of our own, and looks for its beginning and its end. */
-export async function probeBpftraceBlocks(tempDir: string): Promise<Probe> {
+/**
+ * Runs the program while `activity` goes on; gives the number of completions that it printed, and the tool's version.
+ * @throws MarpleError where it does not run.
+ */
+export async function countWithBpftrace(
+  tempDir: string,
+  activity: () => Promise<void>,
+): Promise<{ readonly completions: number; readonly version: string }> {
   const output = join(tempDir, `probe-bpftrace-${process.pid}-${probes++}.txt`);
-  let tool: ToolProcess | undefined;
+  const tool = launch(output);
   try {
-    tool = launch(output);
-    if (!(await isAttached(tool, output))) return { usable: false, why: failure(tool, await tool.exit).message };
-    await writeToDisk(tempDir, 5);
-    await tool.stop();
-    const records = readFileSync(output, 'latin1')
-      .split('\n')
-      .map((line) => parseLine(line, 0n));
-    const has = (type: string): boolean =>
-      records.some((record) => typeof record === 'object' && record.kind === 'block' && record.type === type);
-    if (!has('issue') || !has('complete')) {
-      return { usable: false, why: 'bpftrace printed nothing of disk I/O that was made to try it' };
-    }
-    const { stdout } = await runTool(['bpftrace', '--version']);
-    return { usable: true, version: stdout.trim().replace(/^bpftrace v?/u, '') };
-  } catch (error) {
-    const hint = error instanceof MarpleError ? error.hint : undefined;
-    return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
+    if (!(await isAttached(tool, output))) throw failure(tool, await tool.exit);
+    await activity();
+    await hasPrinted(tool, output, monotonicNow(), GRACE_MS);
   } finally {
-    await tool?.stop();
+    await tool.stop();
   }
+  const records = readFileSync(output, 'latin1').split('\n');
+  const completions = records.filter((line) => {
+    const record = parseLine(line, 0n);
+    return typeof record === 'object' && record.kind === 'block' && record.type === 'complete';
+  });
+  const { stdout } = await runTool(['bpftrace', '--version']);
+  return { completions: completions.length, version: stdout.trim().replace(/^bpftrace v?/u, '') };
 }
 
 let probes = 0;
@@ -121,15 +131,65 @@ function launch(output: string): ToolProcess {
   return tool;
 }
 
-/** Whether it came to run, which the first tick tells; false where it ended before. */
-async function isAttached(tool: ToolProcess, output: string): Promise<boolean> {
+/** Whether it came to run; false where it ended before. */
+function isAttached(tool: ToolProcess, output: string): Promise<boolean> {
+  return hasPrinted(tool, output, 0n, Number.POSITIVE_INFINITY);
+}
+
+/** Ends it when it has printed what came until `time`: it throws away what is in its buffers then. */
+async function stopBehind(tool: ToolProcess, dir: string, time: bigint): Promise<void> {
+  await hasPrinted(tool, bpftraceFile(dir), time, GRACE_MS);
+  // The buffers of other CPUs are read in the same round.
+  await sleep(INTERVAL_MS);
+  writeFileSync(missesFile(dir), `${countMisses(tool.pid)}\n`, { mode: 0o600 });
+  await tool.stop();
+}
+
+/**
+ * Events that the kernel did not give to the program, since a program was running on their CPU already: those of each of
+ * the process's programs (bpf_prog_show_fdinfo() in kernel/bpf/syscall.c).
+ */
+function countMisses(pid: number): number {
+  let misses = 0;
+  const folder = `/proc/${pid}/fdinfo`;
+  try {
+    for (const fd of readdirSync(folder)) {
+      misses += Number(/^recursion_misses:\s*(\d+)$/mu.exec(readFileSync(join(folder, fd), 'latin1'))?.[1] ?? 0);
+    }
+  } catch {
+    // It has ended by itself.
+  }
+  return misses;
+}
+
+/** Waits, but no longer than `patience` ms, for a time of the program at or behind `time`; false where none comes. */
+async function hasPrinted(tool: ToolProcess, output: string, time: bigint, patience: number): Promise<boolean> {
   let ended = false;
   void tool.exit.then(() => (ended = true));
-  while (!ended) {
-    if (existsSync(output) && /^tick$/mu.test(readFileSync(output, 'latin1'))) return true;
+  const deadline = performance.now() + patience;
+  while (!ended && performance.now() < deadline) {
+    const printed = lastTime(output);
+    if (printed !== undefined && printed >= time) return true;
     await sleep(POLL_MS);
   }
   return false;
+}
+
+/** More than a line, and than what is printed in a moment. */
+const TAIL_BYTES = 1 << 20;
+
+function lastTime(path: string): bigint | undefined {
+  if (!existsSync(path)) return undefined;
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(TAIL_BYTES);
+    const from = Math.max(0, fstatSync(file).size - TAIL_BYTES);
+    const text = bytes.toString('latin1', 0, readSync(file, bytes, 0, TAIL_BYTES, from));
+    const time = [...text.matchAll(/^\d+$/gmu)].at(-1)?.[0];
+    return time === undefined ? undefined : BigInt(time);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function failure(tool: ToolProcess, exit: Awaited<ToolProcess['exit']>): MarpleError {

@@ -18,11 +18,12 @@ const PLAN: RecordPlan = {
   extra: ['--no-buildid'],
 };
 const LOOK_MS = 1000;
+/** Of each CPU. perf writes when a half is full: what is in there when MARPLE is killed may be lost. */
+const BUFFER_KB = 1024;
 
 export interface IssuerOptions {
   /** Most I/Os a second over a second: more end the recording, since each costs some microseconds. */
   readonly limit: number;
-  readonly bufferKb: number;
   /** I/Os of the machine until now. */
   countIos(): number;
 }
@@ -44,7 +45,7 @@ export class IssuerRecorder {
         plans: [{ plan: () => PLAN }],
         output: stacksDataFile(dir),
         stop: run.stop,
-        mmapPages: pagesOf(options.bufferKb),
+        mmapPages: pagesOf(BUFFER_KB),
       });
       if (recording === undefined) return undefined;
       const { command, warnings, writer } = recording;

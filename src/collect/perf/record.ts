@@ -125,7 +125,12 @@ async function tryPlan(option: PlanOption, options: RecordOptions): Promise<Perf
 }
 
 function launch(argv: readonly string[], control: boolean): ToolProcess {
-  const tool = startTool(argv, { stopSignal: 'SIGINT', graceMs: GRACE_MS, pipes: control ? 2 : 0 });
+  const tool = startTool(argv, {
+    stopSignal: 'SIGINT',
+    graceMs: GRACE_MS,
+    pipes: control ? 2 : 0,
+    completesFiles: true,
+  });
   tool.stdout.resume();
   // perf may end with our words unread: its exit tells why.
   for (const pipe of tool.pipes) pipe.on('error', () => undefined);
