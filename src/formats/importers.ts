@@ -1,10 +1,12 @@
 import { UsageError } from '../common/errors.ts';
+import { biosnoopImporter } from './biosnoop.ts';
 import { foldedImporter } from './folded.ts';
 import type { Importer } from './importer.ts';
+import { iosnoopImporter } from './iosnoop.ts';
 import { perfScriptImporter } from './perf-script-import.ts';
 
 /** Every format that is read, in the order in which they are tried where none is named. */
-export const IMPORTERS: readonly Importer[] = [foldedImporter, perfScriptImporter];
+export const IMPORTERS: readonly Importer[] = [iosnoopImporter, biosnoopImporter, foldedImporter, perfScriptImporter];
 
 /** @throws UsageError (2) */
 export function findImporter(format: string): Importer {

@@ -29,3 +29,10 @@ export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<st
   }
   if (restLength > 0) yield [decodeBytes(Buffer.concat(rest))];
 }
+
+/** The same without the carriage returns that some systems put at the end of lines. */
+export async function* plainLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string[]> {
+  for await (const lines of linesOf(chunks)) {
+    yield lines.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
+  }
+}

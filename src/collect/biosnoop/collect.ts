@@ -1,10 +1,10 @@
 import { monotonicNow, sinceOrigin } from '../../common/clock.ts';
 import type { Batch } from '../../common/section.ts';
+import { parseRow } from '../../formats/biosnoop.ts';
 import type { CollectRun } from '../collecter.ts';
 import { writeToDisk } from '../disk-activity.ts';
 import { IoRows } from '../io-rows.ts';
 import { readDiskstats } from '../proc/block-devices.ts';
-import { parseRow } from './rows.ts';
 import { startBiosnoop } from './tool.ts';
 
 const WRITES = 20;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UnavailableError } from '../../common/errors.ts';
+import { parseRow } from '../../formats/biosnoop.ts';
 import type { Probe } from '../collecter.ts';
 import { writeToDisk } from '../disk-activity.ts';
-import { parseRow } from './rows.ts';
 import { startBiosnoop } from './tool.ts';
 
 const WRITES = 20;

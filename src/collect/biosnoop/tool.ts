@@ -1,8 +1,8 @@
 import { UnavailableError } from '../../common/errors.ts';
 import { findExecutable } from '../../common/executables.ts';
 import { describeExit, startTool, type ToolProcess } from '../../common/process.ts';
+import { isTitle } from '../../formats/biosnoop.ts';
 import { linesOf } from '../../formats/lines.ts';
-import { isTitle } from './rows.ts';
 
 /** The two of this name: of libbpf-tools, which needs no kernel headers, and of BCC in Python. */
 const PROGRAMS = [

@@ -1,9 +1,9 @@
 import { sinceOrigin } from '../../common/clock.ts';
 import type { Batch } from '../../common/section.ts';
+import { isFlush, Plausibility, parseRow } from '../../formats/iosnoop.ts';
 import type { CollectRun } from '../collecter.ts';
 import { IoRows } from '../io-rows.ts';
 import { blockDeviceName, readDiskstats } from '../proc/block-devices.ts';
-import { isFlush, Plausibility, parseRow } from './rows.ts';
 import { IosnoopSession } from './session.ts';
 import { TraceClock } from './trace-clock.ts';
 

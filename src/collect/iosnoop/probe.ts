@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, MarpleError } from '../../common/errors.ts';
+import { type IosnoopRow, isImplausible, parseRow } from '../../formats/iosnoop.ts';
 import type { Probe } from '../collecter.ts';
 import { writeToDisk } from '../disk-activity.ts';
-import { type IosnoopRow, isImplausible, parseRow } from './rows.ts';
 import { IosnoopSession } from './session.ts';
 
 const WRITES = 20;

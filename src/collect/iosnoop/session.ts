@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { EXIT, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
+import { EXIT, errorCode, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
 import { findExecutable } from '../../common/executables.ts';
 import { log } from '../../common/log.ts';
 import { installRoot } from '../../common/paths.ts';
 import { describeExit, startTool, type ToolProcess } from '../../common/process.ts';
 import { isAlive, processIdentity } from '../../common/process-identity.ts';
 import { parseStats } from '../../formats/ftrace.ts';
+import { isTitle } from '../../formats/iosnoop.ts';
 import { type KernelMount, mountedTracefs, useDebugfs } from '../ftrace/mounts.ts';
-import { isTitle } from './rows.ts';
 
 /** The tools of perf-tools share it; each writes its pid, and a killed one leaves it. */
 const LOCK = '/var/tmp/.ftrace-lock';
@@ -127,7 +127,7 @@ export class IosnoopSession {
     void this.tool.exit.then(() => (ended = true));
     // The reader starts a moment after the title, so that it can be too early to end it.
     while (!ended) {
-      for (const pid of membersOf(this.tool.pid, 'cat')) process.kill(pid, 'SIGTERM');
+      for (const pid of membersOf(this.tool.pid, 'cat')) endProcess(pid);
       await Promise.race([sleep(DRAIN_STEP_MS), this.tool.exit]);
     }
   }
@@ -259,4 +259,13 @@ function membersOf(group: number, comm: string): number[] {
         return false;
       }
     });
+}
+
+/** Asks a process to end; one that has ended by now needs no asking. */
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
 }

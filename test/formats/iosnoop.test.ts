@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type IosnoopRow, isImplausible, isTitle, parseRow } from '../../../src/collect/iosnoop/rows.ts';
+import { UsageError } from '../../src/common/errors.ts';
+import { type IosnoopRow, iosnoopImporter, isImplausible, isTitle, parseRow } from '../../src/formats/iosnoop.ts';
+import { checkImporter, importBytes } from '../support/imports.ts';
 
-const FIXTURES = join(import.meta.dirname, '../../fixtures');
+const FIXTURES = join(import.meta.dirname, '../fixtures');
 
 function linesOf(name: string): string[] {
   return readFileSync(join(FIXTURES, 'iosnoop', name), 'utf8')
@@ -152,5 +154,54 @@ describe('plausibility', () => {
     ['no place anywhere', [row({ sector: undefined }), row({ sector: undefined })], true],
   ] as const)('%s', (_, rows, wrong) => {
     expect(isImplausible(rows) !== undefined).toBe(wrong);
+  });
+});
+
+const fixture = (name: string): Buffer => readFileSync(join(FIXTURES, 'iosnoop', name));
+
+describe('what every importer does', () => {
+  checkImporter(iosnoopImporter, {
+    files: { 'before-priority.txt': fixture('before-priority.txt'), 'linux-6.18.txt': fixture('linux-6.18.txt') },
+    isText: true,
+  });
+});
+
+describe('imported', () => {
+  test('each row is a datapoint of disklat, in the order of issue, from the first issue on', async () => {
+    const rows = rowsOf('before-priority.txt').sort((a, b) => a.start - b.start);
+    const { result, sections } = await importBytes(fixture('before-priority.txt'));
+    expect(result).toMatchObject({ format: 'iosnoop', skipped: 0, warnings: [] });
+    expect(sections[0]!.header).toMatchObject({ interface: 'disklat', datatype: 'datapoint' });
+    expect(sections[0]!.records).toEqual(
+      rows.map(({ start, end, comm, tid, op, dev, sector, bytes }) => ({
+        x: (start - rows[0]!.start) / 1e9,
+        y: (end - start) / 1e6,
+        info: [comm, '', `${tid}`, op, dev, `${sector ?? ''}`, `${bytes}`, ''],
+      })),
+    );
+  });
+
+  test('rows of a kernel on which iosnoop is wrong are not to be trusted, and that is said', async () => {
+    const { result, sections } = await importBytes(fixture('linux-6.18.txt'));
+    expect(result.skipped).toBe(0);
+    expect(result.warnings.join()).toMatch(/iosnoop reads the wrong columns on this kernel/);
+    expect(sections[0]!.header.warnings?.join()).toMatch(/wrong columns/);
+  });
+
+  const row = 'fio          1966   RS   254,0    50874296     4096       0.17\n';
+  const title = 'COMM         PID    TYPE DEV      BLOCK        BYTES     LATms\n';
+  test.each([
+    ['STARTs          ', '1159.616604     '],
+    ['ENDs            ', '1159.616774     '],
+  ])('with one of the times: %s', async (column, time) => {
+    const { sections } = await importBytes(`${column}${title}1159.0${time.slice(5)}${row}${time}${row}`);
+    expect(sections[0]!.records.at(-1)).toMatchObject({ y: 0.17 });
+    expect(sections[0]!.records).toHaveLength(2);
+  });
+
+  test('without times it is refused', async () => {
+    const importing = importBytes(title + row);
+    await expect(importing).rejects.toThrow(UsageError);
+    await expect(importing).rejects.toMatchObject({ hint: 'record them with: iosnoop -ts' });
   });
 });
