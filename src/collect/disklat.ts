@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
-import { DISKLAT_EVENTS } from '../formats/disklat.ts';
+import { DISKLAT_EVENTS, DISKLAT_POINTS } from '../formats/disklat.ts';
 import { collectBiosnoop } from './biosnoop/collect.ts';
 import { probeBiosnoop } from './biosnoop/probe.ts';
 import { collectBlockEvents, probeBpftraceBlocks, probePerfBlocks } from './block-events.ts';
@@ -21,12 +21,6 @@ const options = z.strictObject({
 });
 type Options = z.infer<typeof options>;
 
-const points: SectionSpec = {
-  datatype: 'datapoint',
-  x: { label: 'time', unit: 's' },
-  y: { label: 'latency', unit: 'ms' },
-  fields: ['comm', 'pid', 'tid', 'op', 'dev', 'sector', 'bytes', 'stack'],
-};
 const stacks: SectionSpec = { datatype: 'stack', weight: { label: 'I/Os', unit: 'I/Os' } };
 
 /** Every completed block I/O of the machine: when it was issued, by whom, from where in the code, and how long it took. */
@@ -37,7 +31,7 @@ export class DiskLatency extends Collecter<Options> {
     kind: 'latency',
     isDefaultKind: true,
     summary: 'every disk I/O with its latency, and the code that issued it',
-    sections: [points, stacks],
+    sections: [DISKLAT_POINTS, stacks],
     options,
     tools: [
       { name: 'ftrace', probe: () => probeEvents('disklat', DISKLAT_EVENTS) },
