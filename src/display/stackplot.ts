@@ -1,6 +1,6 @@
 import type { ChartConfiguration } from 'chart.js';
 import { z } from 'zod';
-import { selectPoints } from '../analysis/select.ts';
+import { selectPoints, xIsTime } from '../analysis/select.ts';
 import type { ColumnRequest } from '../common/reader.ts';
 import { formatTick, formatValue, plural, shorten, visible } from '../common/text.ts';
 import {
@@ -72,7 +72,8 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
       if (layout.unsorted) this.notes.push('the points are not in the order of x, so that the means are approximate');
     }
     if (format !== 'txt') return this.#draw(layout);
-    const texts = { ...this.#axes(), unit: visible(section.header.y?.unit ?? '') };
+    const { header } = section;
+    const texts = { ...this.#axes(), unit: visible(header.y?.unit ?? ''), isTime: xIsTime(header) };
     return textPage(this.#title(), this.#lines(layout), this.#footer(), screen, (area) =>
       stackText(layout.x, layout.xRange, layout.layers, area, texts),
     );
@@ -139,8 +140,9 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
     const totals = x.map((_, i) => layers.reduce((sum, { values }) => sum + values[i]!, 0));
     const value = (y: number) => `${formatValue(y)} ${visible(header.y?.unit ?? '')}`.trim();
     const highest = totals.reduce((a, b) => Math.max(a, b), 0);
-    const ends =
-      totals.length === 0 ? [] : [`total ${value(totals.at(-1) ?? 0)} at the end, at most ${value(highest)}`];
+    const most = `at most ${value(highest)}`;
+    const known = xIsTime(header) ? `total ${value(totals.at(-1) ?? 0)} at the end, ${most}` : most;
+    const ends = totals.length === 0 ? [] : [known];
     return [
       sectionOrigin(header, filter).join(' · '),
       [plural(records, 'record'), plural(contributors, 'contributor'), ...ends].join(' · '),

@@ -16,6 +16,8 @@ export interface StackTexts {
   readonly y: string;
   /** Of the values. */
   readonly unit: string;
+  /** Whether x is time, so that the last value is that of the end. */
+  readonly isTime: boolean;
 }
 
 /** A stack plot in characters, and a line for each layer: the layers, the lowest first, have a value per x. */
@@ -54,7 +56,7 @@ export function stackText(
   drawYAxis(plot, height, highest);
   drawXAxis(plot, { row: height, left: LEFT, width }, range, 0);
   plot.put(LEFT, height + 2, x.length === 0 ? 'no records' : `${texts.x}, up: ${texts.y}`);
-  return [...plot.lines(screen.hasColours), ...legend(x, layers, colours, screen, texts.unit)];
+  return [...plot.lines(screen.hasColours), ...legend(x, layers, colours, screen, texts)];
 }
 
 function drawYAxis(plot: CharacterGrid, height: number, highest: number): void {
@@ -77,7 +79,7 @@ function legend(
   layers: readonly (Layer & { readonly name: string })[],
   colours: readonly number[],
   screen: Screen,
-  unit: string,
+  { unit, isTime }: StackTexts,
 ): string[] {
   if (layers.length === 0) return [];
   const spark = Math.min(SPARK, Math.floor(screen.columns / 4));
@@ -85,7 +87,7 @@ function legend(
     Math.max(...layers.map((layer) => textWidth(layer.name)), 4),
     screen.columns - spark - 2 * NUMBER - 6,
   );
-  const ends = unit === '' ? ['last', 'most'] : [`last ${unit}`, `most ${unit}`];
+  const ends = (isTime ? ['last', 'most'] : ['most']).map((end) => `${end} ${unit}`.trim());
   const grid = new CharacterGrid(screen.columns, layers.length + 1);
   const put = (row: number, first: string, line: string, numbers: readonly string[]) => {
     grid.put(2, row, fitted(first, name));
@@ -101,7 +103,8 @@ function legend(
     const shown = columnValues(x, layer.values, [x[0] ?? 0, x.at(-1) ?? 0], Math.min(spark, Math.max(1, x.length)));
     if (screen.hasColours) grid.put(0, row, '█', { front: colours[i] });
     else grid.put(0, row, LETTERS[i % LETTERS.length]!);
-    put(row, layer.name, sparkline([...shown], most), [formatValue(layer.values.at(-1) ?? 0), formatValue(most)]);
+    const numbers = isTime ? [layer.values.at(-1) ?? 0, most] : [most];
+    put(row, layer.name, sparkline([...shown], most), numbers.map(formatValue));
   }
   return grid.lines(screen.hasColours);
 }

@@ -207,14 +207,15 @@ export function StackView({ data, section, filters, select }: ViewProps) {
   };
 
   const last = series.x.length - 1;
-  const read = at ?? last;
+  const peak = totals.reduce((a, b) => Math.max(a, b), 0);
+  // Where nothing is pointed at: the end of time, else where there is most.
+  const read = at ?? (isTime ? last : totals.indexOf(peak));
   const readAt =
     read < 0 ? '' : `${formatTick(Number((series.x[read] ?? 0).toPrecision(6)))} ${visible(xAxis.unit)}`.trim();
-  const peak = totals.reduce((a, b) => Math.max(a, b), 0);
   const numbers = [
     plural(summary.count, 'record'),
     plural(summary.totals.size, 'contributor'),
-    ...(last < 0 ? [] : [`total ${value(totals[last]!)} at the end, at most ${value(peak)}`]),
+    ...(last < 0 ? [] : [`${isTime ? `total ${value(totals[last]!)} at the end, ` : ''}at most ${value(peak)}`]),
     ...(series.averaged ? ['each point is a mean over its neighbours: zoom in for more'] : []),
   ].join(' · ');
   const readText = at === undefined ? numbers : `${readAt}: ${value(totals[at]!)} in all · ${numbers}`;

@@ -170,6 +170,13 @@ describe('the text of a stack plot', () => {
     expect(Math.abs(column.split('a').length - 1 - 0.75 * column.length)).toBeLessThanOrEqual(1);
     expect(plot.map((line) => line[60] ?? ' ').join('')).toMatch(/^ +a+$/);
   });
+
+  it('over an address has no end, only a largest value', async () => {
+    const header = { ...MEMORY.header, x: { label: 'address', unit: 'GiB' } };
+    const drawn = await text(StackPlot, [{ ...MEMORY, header }], PLAIN);
+    expect(drawn).toContain('17 records · 2 contributors · at most 400 MiB');
+    expect(drawn).not.toContain('last MiB');
+  });
 });
 
 describe('the text of a flame graph', () => {

@@ -144,6 +144,8 @@ describe('the stack plot', () => {
 
   test('shows RAM by address, labelled by use', async () => {
     const page = await open('ram.marple');
+    expect(await status(page).textContent()).toBe('8 records · 2 contributors · at most 903 MiB');
+    expect(await entries(page)).toEqual(['page cache300 MiB', 'anonymous603 MiB']);
     await page.mouse.move(...(await at(page, 0.66)));
     expect(await status(page).textContent()).toMatch(/^2 GiB: 902 MiB in all/);
     expect(await entries(page)).toEqual(['page cache300 MiB', 'anonymous602 MiB']);
