@@ -101,7 +101,7 @@ export function shownTime(
   const [first, last] = time.length === 0 ? [0, 0] : [time[0]!, time[time.length - 1]!];
   const run = (seconds ?? 0) * SECOND;
   const coversRun = first >= 0 && last <= 1.1 * run + SECOND;
-  const from = filter.from === undefined ? (coversRun ? 0 : first) : filter.from * SECOND;
-  const to = filter.to === undefined ? (coversRun ? Math.max(run, last) : last) : filter.to * SECOND;
+  const from = filter.from === undefined ? (coversRun ? 0 : first) : Math.round(filter.from * SECOND);
+  const to = filter.to === undefined ? (coversRun ? Math.max(run, last) : last) : Math.round(filter.to * SECOND);
   return to > from ? [from, to] : [from, from + SECOND];
 }

@@ -4,7 +4,8 @@ import { firstAbove, firstAtLeast, SPAN_READY, SPAN_RUNNING } from './spans.ts';
 import type { Timeline, Track } from './tracks.ts';
 
 /*
- * What a track comes to in a range of time, in numbers: those of `marple stats` for the same range. Times are nanoseconds.
+ * What a track comes to in a range of time, in numbers: those of `marple stats` for the same data. (Of a range that is zoomed
+ * to, what comes behind it is known too: who runs at its end, for one.) Times are nanoseconds.
  */
 
 /** Somebody who had to do with a task, and how often. */
