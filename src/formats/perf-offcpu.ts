@@ -63,7 +63,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
 
   const times = new OffCpuTimes();
   const guard = readGuard(dir);
-  const decoder = new OffCpuDecoder(times, state, guard.at(-1)?.step === 'without-event', run);
+  const decoder = new OffCpuDecoder(times, state, endsWithoutStacks(guard), run);
   for await (const records of perfSamples(path, BigInt(run.origin), report, (record) => times.add(record))) {
     // The first reading is over: all times are known.
     times.finish();
@@ -219,6 +219,10 @@ function readGuard(dir: string): GuardLog {
   } catch {
     return [];
   }
+}
+
+function endsWithoutStacks(log: GuardLog): boolean {
+  return log.findLast(({ step }) => step === 'without-event' || step === 'with-event')?.step === 'without-event';
 }
 
 const SHOWN_GAPS = 5;

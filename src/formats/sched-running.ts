@@ -27,18 +27,21 @@ export class RunningTasks<Record extends { readonly time: number }> {
   #given = Number.NEGATIVE_INFINITY;
 
   /**
-   * `infer` makes the record of a missing switch from idle to `tid`; none where it is not wanted. `surprise` is told of a
+   * `infer` makes the record of a missing switch between two tasks; none where it is not wanted. `surprise` is told of a
    * CPU that runs another task than it should, when nothing tells since when.
    */
   constructor(
-    readonly infer: (cpu: number, time: number, tid: number) => Record | undefined,
+    readonly infer: (cpu: number, time: number, from: number, to: number) => Record | undefined,
     readonly surprise: (expected: number, tid: number) => void,
   ) {}
 
-  /** A task came to a CPU just now, as another source than the trace tells. It matters where the CPU should idle. */
+  /**
+   * A task came to a CPU just now, as another source than the trace tells: where the trace has no such switch it is put in,
+   * whatever ran before.
+   */
   came(cpu: number, time: number, tid: number): void {
     const state = this.#cpu(cpu);
-    if (state.tid !== IDLE || tid === IDLE) return;
+    if (state.tid === undefined || state.tid === tid) return;
     this.#inferSwitch(state, cpu, time, tid);
     this.#runs(state, tid);
   }
@@ -112,7 +115,7 @@ export class RunningTasks<Record extends { readonly time: number }> {
   }
 
   #inferSwitch(state: CpuState, cpu: number, time: number, tid: number): void {
-    const record = this.infer(cpu, Math.max(time, this.#given), tid);
+    const record = this.infer(cpu, Math.max(time, this.#given), state.tid ?? IDLE, tid);
     state.heldFrom = Number.POSITIVE_INFINITY;
     if (record !== undefined) this.#queue.splice(this.#position(record.time, true), 0, record);
   }

@@ -87,7 +87,7 @@ export class SchedDecoder {
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
     this.#running = new RunningTasks(
-      (cpu, time, tid) => this.#infer(cpu, time, tid),
+      (...missing) => this.#infer(...missing),
       (expected, tid) => {
         if (this.#isInScope(expected) || this.#isInScope(tid)) this.#unexplained++;
       },
@@ -143,8 +143,8 @@ export class SchedDecoder {
   reportCounts(): void {
     if (this.#inferred > 0) {
       this.report.warn(
-        `${this.#inferred} switches from idle to a task are missing in the kernel's trace; they were inferred from what the CPU did ` +
-          `next and have the state '${INFERRED}'`,
+        `${this.#inferred} switches are missing in the kernel's trace; they were inferred from what else it tells ` +
+          `and have the state '${INFERRED}'`,
       );
     }
     if (this.#unexplained > 0) {
@@ -296,9 +296,9 @@ export class SchedDecoder {
     };
   }
 
-  #infer(cpu: number, time: number, tid: number): EventData | undefined {
-    const idle = this.#commOf(0, cpu);
-    const record = this.#record(time, 'switch', cpu, 0, idle, tid, this.#commOf(tid, cpu), INFERRED);
+  #infer(cpu: number, time: number, from: number, to: number): EventData | undefined {
+    const [comm, otherComm] = [this.#commOf(from, cpu), this.#commOf(to, cpu)];
+    const record = this.#record(time, 'switch', cpu, from, comm, to, otherComm, INFERRED);
     if (record !== undefined) this.#inferred++;
     return record;
   }

@@ -10,7 +10,7 @@ interface Noted {
 function follow() {
   const surprises: [number, number][] = [];
   const running = new RunningTasks<Noted>(
-    (cpu, time, tid) => ({ time, what: `inferred ${cpu}:${tid}` }),
+    (cpu, time, from, to) => ({ time, what: `inferred ${cpu}:${from === 0 ? '' : `${from}>`}${to}` }),
     (expected, tid) => surprises.push([expected, tid]),
   );
   const out: string[] = [];
@@ -82,6 +82,19 @@ describe('a switch out of idle that is missing', () => {
     running.switched(0, 30, 9, 0);
     note(30, '9 leaves');
     expect(all()).toEqual(['23 inferred 0:9', '30 9 leaves']);
+  });
+
+  test('from another task is put in only where another source tells it', () => {
+    const { running, surprises, note, all } = follow();
+    running.came(0, 5, 4);
+    running.switched(0, 10, 5, 6);
+    running.came(0, 11, 6);
+    running.came(0, 20, 7);
+    running.came(0, 25, 0);
+    running.switched(0, 30, 0, 8);
+    note(30, '8 comes');
+    expect(all()).toEqual(['20 inferred 0:6>7', '25 inferred 0:7>0', '30 8 comes']);
+    expect(surprises).toEqual([]);
   });
 
   test('is not made up: not for a task that was taken away again, not in a hole, not at the end', () => {

@@ -88,7 +88,7 @@ describe('a real trace against the text of the kernel', async () => {
     expect(events.every(({ time }, i) => i === 0 || time >= events[i - 1]!.time)).toBe(true);
     expect(report).toMatchObject({ lostCount: 0, skippedCount: 0 });
     for (const warning of report.warnings)
-      expect(warning).toMatch(/from idle to a task are missing|another task than the one/);
+      expect(warning).toMatch(/switches are missing in the kernel's trace|another task than the one/);
   });
 
   test('every switch, with the state as the kernel prints it', () => {
@@ -179,7 +179,7 @@ describe('a real trace against the text of the kernel', async () => {
 
   test('with the inferred switches every CPU goes on with the task that came, and each of them is out of idle', () => {
     const inferred = ofType('switch').filter(({ datum }) => datum[5] === 'inferred');
-    expect(report.warnings.join('\n')).toContain(`${inferred.length} switches from idle`);
+    expect(report.warnings.join('\n')).toContain(`${inferred.length} switches are missing`);
     for (const { datum } of inferred) expect(datum.slice(0, 3)).toEqual([datum[0], '0', `swapper/${datum[0]}`]);
     const running = new Map<string, string>();
     let broken = 0;
