@@ -50,7 +50,7 @@ export const LAYER_COLOURS = [
   '#b2182b',
   '#4d4d9a',
   '#80cdc1',
-  '#fdb462',
+  '#ffcbbd',
   '#c7a0d8',
   '#35754a',
 ] as const;
