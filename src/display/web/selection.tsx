@@ -160,7 +160,7 @@ function TopStacks({ section, stacks, rows, noun }: TopStacksProps) {
           <details key={line} class="stack">
             <summary>
               {formatCount(count)} <span class="faint">({formatShare(count, rows.length)})</span>{' '}
-              {frames.slice(0, 3).join(' ← ')}
+              {summaryOf(frames).join(' ← ')}
             </summary>
             <ol>
               {frames.map((frame, i) => (
@@ -182,6 +182,11 @@ function TopStacks({ section, stacks, rows, noun }: TopStacksProps) {
       )}
     </>
   );
+}
+
+/** Where it is and where it comes from: the two innermost and the two outermost frames. */
+function summaryOf(frames: readonly string[]): readonly string[] {
+  return frames.length <= 4 ? frames : [...frames.slice(0, 2), '…', ...frames.slice(-2)];
 }
 
 /** Innermost first. */
