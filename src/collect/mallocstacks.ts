@@ -7,7 +7,7 @@ import { collectMallocCalls, mallocProbeOptions, probeMallocCalls } from './perf
 
 const options = mallocProbeOptions.extend({
   /** Different stacks that are kept apart at most (BCC, bpftrace). */
-  max_stacks: z.coerce.number().int().min(64).max(4_194_304).default(65_536),
+  max_stacks: z.coerce.number().int().min(64).max(4_194_304).default(131_072),
 });
 export type MallocStacksOptions = z.infer<typeof options>;
 

@@ -175,6 +175,12 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   naming.report(report);
 }
 
+/** Puts the caller behind the function, where it is missing. */
+function withCaller(frames: MappedStack['frames'], caller: number | undefined): MappedStack['frames'] {
+  if (caller === undefined || frames[1] === caller) return frames;
+  return [...frames.slice(0, 1), caller, ...frames.slice(1)];
+}
+
 /** The stacks of one program in one process. */
 interface ImageStacks {
   /** When it began to run, nanoseconds since the origin. */
@@ -289,29 +295,30 @@ class Naming {
       this.#missing.stacks++;
       this.#missing.bytes += bytes;
     }
-    const [callee, ...callers] = frames;
-    const whole =
-      caller === undefined || callee === undefined || callers[0] === caller ? frames : [callee, caller, ...callers];
-    const named = whole.map((frame): PerfFrame => {
+    const named = withCaller(frames, caller).map((frame): PerfFrame => {
       if (typeof frame === 'string') return { address: '0', symbol: frame, module: '' };
       return this.symbols.frames({ pid, kernel: [], user: [frame] })[0] as PerfFrame;
     });
-    if (named.length > 0) this.#quality.judge(named);
+    if (frames.length > 0) this.#quality.judge(named);
     const sample = { kind: 'sample', comm, pid, tid: pid, frames: named } as const;
     const stack = foldSample({ ...sample, cpu: undefined, time: undefined, period: undefined, event: undefined });
-    this.table.add(named.length > 0 ? stack : [...stack, NO_STACK], bytes);
+    if (frames.length === 0) stack.splice(1, 0, NO_STACK);
+    this.table.add(stack, bytes);
   }
 
   report(report: Report): void {
     const { maps, details } = this;
     if (this.#missing.stacks > 0) {
       report.warn(
-        `${this.#missing.bytes} bytes count for their process alone: the kernel's table of stacks had no room for theirs`,
+        `of ${this.#missing.bytes} bytes the callers are missing: the kernel's table of stacks had no room for theirs`,
       );
     }
     const unkept = maps.total - maps.stacks.reduce((sum, { bytes }) => sum + bytes, 0);
     if (unkept > 0) {
-      report.warn(`${unkept} bytes are left out: their stacks were more than the ${details.most} that are kept apart`);
+      const option = details.kind === 'requested' ? 'max_stacks' : 'max_blocks';
+      report.warn(
+        `${unkept} bytes are left out: their stacks were more than the ${details.most} that are kept apart (raise ${option})`,
+      );
     }
     if (maps.dropped > 0) {
       report.warn(

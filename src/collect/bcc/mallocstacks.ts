@@ -9,19 +9,21 @@ import { namedPids, refusedScope, Targets } from './target.ts';
 import { bccFailure, bccVersion, startBcc } from './tool.ts';
 
 const NAME = 'mallocstacks';
-/** Its other table, of bytes by stack, is of this size. */
+/** Its other table, of bytes by stack, is of this size: more places for stacks than these are only to keep them apart. */
 const MOST_COUNTED = 10_240;
+const MOST_SLOTS = 65_536;
 
 /** Runs BCC's mallocstacks for each process: it prints what it has seen when it is interrupted. */
 export async function* collectMallocstacks(run: CollectRun<unknown>, most: number): AsyncIterable<Batch> {
   const { report, stop } = run;
   const targets = new Targets(namedPids(run.scope.pids));
-  const tools = targets.pids.map((pid) => startMallocstacks(pid, most));
+  const slots = Math.min(most, MOST_SLOTS);
+  const tools = targets.pids.map((pid) => startMallocstacks(pid, slots));
   try {
     const [first] = tools;
     report.tool({ name: 'bcc mallocstacks', version: run.toolVersion, command: first?.tool.argv ?? [] });
     if (tools.length > 1) report.note(`it ran ${tools.length} times, once for each process`);
-    report.option('max_stacks', most);
+    report.option('max_stacks', slots);
     await Promise.all(tools.map(({ attached }) => attached));
     run.started();
     await Promise.race([aborted(stop), ...tools.map(({ tool }) => tool.exit)]);
@@ -33,10 +35,10 @@ export async function* collectMallocstacks(run: CollectRun<unknown>, most: numbe
       if (exit.code !== 0) throw bccFailure(NAME, exit, tool.stderr());
       const stacks = parseMallocstacks(await lines, (line) => report.skipped(line));
       targets.add(pid, stacks, run.scope.comm === undefined ? undefined : new RegExp(run.scope.comm, 'u'));
-      const without = stacksWithoutSlot(stacks.length, most);
+      const without = stacksWithoutSlot(stacks.length, slots);
       if (stacks.length >= MOST_COUNTED || without > 0) {
         report.warn(
-          `bytes are missing: of the stacks of process ${pid} about ${Math.min(without, most)} or more found no room in BCC's ` +
+          `bytes are missing: of the stacks of process ${pid} about ${Math.min(without, slots)} or more found no room in BCC's ` +
             'tables (marple collect --tool mallocstacks=bpftrace has larger ones)',
         );
       }

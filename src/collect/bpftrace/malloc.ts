@@ -54,7 +54,7 @@ export async function* collectBpftraceMallocs(run: CollectRun<unknown>, what: Bp
     const bpftrace = await startBpftrace(
       {
         text: PROGRAMS[what.kind](allocators, run.scope),
-        hidden: HIDDEN[what.kind],
+        hidden: [...HIDDEN[what.kind], ...(run.scope.root === undefined ? [] : ['started'])],
         mapKeys: what.most,
         output: mapsFile(dir),
         userSymbols: false,
@@ -140,7 +140,7 @@ const HIDDEN: Readonly<Record<StackMapKind, readonly string[]>> = {
 
 const PROGRAMS: Readonly<Record<StackMapKind, (allocators: readonly Allocator[], scope: Scope) => string>> = {
   requested(allocators, scope) {
-    return `${IMAGE}
+    return `${[IMAGE, ...following(scope)].join('\n')}
 ${places('uprobe', allocators, ['malloc'])} /${condition(scope)} && arg0 < ${MOST_BYTES}/ {
   @bytes[pid, @image[pid], ${CALLER[process.arch] ?? CALLER.x64}, ustack(${DEPTH})] = sum(arg0);
   @total = sum(arg0);
@@ -158,6 +158,7 @@ ${places('uprobe', allocators, ['malloc'])} /${condition(scope)} && arg0 < ${MOS
     );
     return [
       IMAGE,
+      ...following(scope),
       ...enter,
       ...probe('uprobe', allocators, [POSIX_MEMALIGN], mine, '@asked[tid] = arg2; @result_at[tid] = arg0;'),
       // Within malloc it is how malloc gets its memory.
@@ -229,10 +230,19 @@ function places(type: 'uprobe' | 'uretprobe', allocators: readonly Allocator[], 
     .join(',\n');
 }
 
-/** Processes that were named are told apart in the kernel, the others when it is decoded. */
-function condition({ own, pids }: Scope): string {
-  if (pids === undefined) return `pid != ${own}`;
-  return `(${pids.map((pid) => `pid == ${pid}`).join(' || ')})`;
+/**
+ * Whose calls count in the kernel; the rest of the scope is told apart when it is decoded. Of a command it is what this
+ * process starts from now on: others would take the room in the maps that it needs.
+ */
+function condition({ own, root, pids }: Scope): string {
+  if (pids !== undefined) return `(${pids.map((pid) => `pid == ${pid}`).join(' || ')})`;
+  return root === undefined ? `pid != ${own}` : '@started[pid]';
+}
+
+function following({ own, root }: Scope): string[] {
+  return root === undefined
+    ? []
+    : [`tracepoint:task:task_newtask /pid == ${own} || @started[pid]/ { @started[args->pid] = 1; }`];
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
