@@ -331,7 +331,7 @@ export function nameOfSpan({ kind, tasks }: Timeline, who: number): string {
 }
 
 function drawName(pen: Pen, { text, colour, left, right, bottom }: BarName, font: string): void {
-  const room = Math.floor((right - left - 8) / 6.4);
+  const room = Math.floor((right - left - 8) / 6.9);
   if (room < 4) return;
   pen.fillStyle = isDark(colour) ? '#ffffff' : '#1c1e21';
   pen.font = `11px ${font}`;
