@@ -154,9 +154,13 @@ async function analyseScheduling(section: SectionReader, { filter, by, top }: St
 }
 
 /** Seconds of the run that the filter leaves; the last record counts as the end of one that was cut off. */
-function rangeSeconds(header: SectionHeader, { from = 0, to }: Filter, last: number): number | null {
+function rangeSeconds(header: SectionHeader, { from, to }: Filter, last: number): number | null {
   if (header.datatype === 'datapoint' && !xIsTime(header)) return null;
-  const end = sectionSeconds(header) ?? last;
-  const seconds = Math.min(to ?? Number.POSITIVE_INFINITY, end) - from;
+  const { clock, start } = header;
+  // A part of a file begins later than its times count from.
+  const begin = clock === undefined ? 0 : Math.max(0, (Date.parse(start) - Date.parse(clock.realtime)) / 1000);
+  const whole = sectionSeconds(header);
+  const end = whole === null ? last : begin + whole;
+  const seconds = Math.min(to ?? end, end) - Math.max(from ?? begin, begin);
   return seconds > 0 ? seconds : null;
 }

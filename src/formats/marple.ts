@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isScheduling } from '../analysis/scheduling.ts';
-import { type Filter, type SectionGroup, selectEventRecords, selectStacks } from '../analysis/select.ts';
+import {
+  type Filter,
+  type SectionGroup,
+  selectEventRecords,
+  selectedSection,
+  selectStacks,
+} from '../analysis/select.ts';
 import type { MarpleRecord } from '../common/datatypes.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
@@ -164,7 +170,7 @@ async function* selected(
       return;
     }
     case 'datapoint':
-      yield* section.batches('datapoint');
+      yield* selectedSection(group, ownOf(group, number), filter).batches('datapoint');
   }
 }
 

@@ -28,7 +28,8 @@ const SAMPLE = { locationId: 1, value: 2, label: 3 } as const;
 const LABEL = { key: 1, str: 2 } as const;
 const LOCATION = { id: 1, line: 4 } as const;
 const LINE = { functionId: 1 } as const;
-const FUNCTION = { id: 1, name: 2, systemName: 3 } as const;
+/** Without a system_name (3) pprof leaves names as they are: with the same one it would demangle them, cutting `<...>`. */
+const FUNCTION = { id: 1, name: 2 } as const;
 
 export const pprofExporter: Exporter = {
   format: 'pprof',
@@ -98,10 +99,7 @@ async function* profileBytes(section: SectionReader, name: string): AsyncGenerat
 /** A frame is a location of its own, whose number is that of its function: what is at one address is not known any more. */
 function addFunction(part: Message, id: number, name: number): void {
   part
-    .message(
-      PROFILE.function,
-      new Message().integer(FUNCTION.id, id).integer(FUNCTION.name, name).integer(FUNCTION.systemName, name),
-    )
+    .message(PROFILE.function, new Message().integer(FUNCTION.id, id).integer(FUNCTION.name, name))
     .message(
       PROFILE.location,
       new Message().integer(LOCATION.id, id).message(LOCATION.line, new Message().integer(LINE.functionId, id)),

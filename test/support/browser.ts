@@ -46,6 +46,13 @@ export interface PageOptions {
  * anything from elsewhere, or an error is thrown in it.
  */
 export async function openPage(path: string, options: PageOptions = {}): Promise<Page> {
+  const page = await plainPage(pathToFileURL(path).href, options);
+  await page.waitForSelector('#app[data-ready="true"]');
+  return page;
+}
+
+/** The same for any page. */
+export async function plainPage(address: string, options: PageOptions = {}): Promise<Page> {
   const context: BrowserContext = await (await theBrowser()).newContext({
     viewport: { width: options.width ?? 1280, height: options.height ?? 800 },
     colorScheme: options.dark === true ? 'dark' : 'light',
@@ -65,7 +72,6 @@ export async function openPage(path: string, options: PageOptions = {}): Promise
     await context.close();
     expect(problems).toEqual([]);
   });
-  await page.goto(pathToFileURL(path).href);
-  await page.waitForSelector('#app[data-ready="true"]');
+  await page.goto(address);
   return page;
 }
