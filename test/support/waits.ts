@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 export interface Waited {
   /** Pid of the process. */
   readonly pid: number;
-  /** Thread that waited; the same but for programs that say otherwise. */
+  /** The thread that waited: the first of its process. */
   readonly tid: number;
   /** Nanoseconds off the CPU. */
   readonly off: number;
