@@ -34,6 +34,8 @@ export class Report extends GenericDisplay<ReportOptions> {
   override async render(): Promise<Rendered> {
     const { section, groups, filter, title, options, showIdle } = this.job;
     const { title: ownTitle, ...thresholds } = options;
+    // Each section has a tool of its own; the page tells them one by one.
+    const { tool: _, ...header } = section.header;
     const stats: SectionStats[] = [];
     for (const group of groups) {
       for (const each of group.all) {
@@ -49,7 +51,7 @@ export class Report extends GenericDisplay<ReportOptions> {
             .filter(isFirst)
             .join(', '),
       ),
-      origin: sectionOrigin(section.header, filter).join(' · '),
+      origin: sectionOrigin(header, filter).join(' · '),
       view: 'report',
       section: section.number,
       findings: findings(stats, thresholds),

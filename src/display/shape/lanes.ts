@@ -49,7 +49,7 @@ export function maxLane(
 
 /**
  * Levels, such as memory: values at the same time are added up, and each bin has the mean of the sums in it. A bin without
- * any has that of the bin before it. Times are in order.
+ * any has that of the bin before it, or of the next one where values are means since the time before. Times are in order.
  */
 export function levelLane(
   times: Float64Array,
@@ -57,6 +57,7 @@ export function levelLane(
   mask: Uint8Array | undefined,
   range: TimeRange,
   bins: number,
+  holds: 'after' | 'before' = 'after',
 ): Float64Array {
   const sums = new Float64Array(bins);
   const moments = new Float64Array(bins);
@@ -71,9 +72,36 @@ export function levelLane(
     }
     sum = 0;
   }
-  let before = 0;
-  return sums.map((total, bin) => {
-    if (moments[bin]! > 0) before = total / moments[bin]!;
-    return before;
-  });
+  const lane = new Float64Array(bins);
+  let held = 0;
+  for (let i = 0; i < bins; i++) {
+    const bin = holds === 'after' ? i : bins - 1 - i;
+    if (moments[bin]! > 0) held = sums[bin]! / moments[bin]!;
+    lane[bin] = held;
+  }
+  return lane;
+}
+
+/** Share of the time of `lines` CPUs, 0 .. 1, that spans take of each bin. Starts and ends are seconds. */
+export function busyLane(
+  starts: Float64Array,
+  ends: Float64Array,
+  passes: (span: number) => boolean,
+  { from, to }: TimeRange,
+  bins: number,
+  lines: number,
+): Float64Array {
+  const lane = new Float64Array(bins);
+  const width = (to - from) / bins;
+  for (let span = 0; span < starts.length; span++) {
+    const [start, end] = [Math.max(starts[span]!, from), Math.min(ends[span]!, to)];
+    if (end <= start || !passes(span)) continue;
+    let bin = Math.min(bins - 1, Math.floor((start - from) / width));
+    for (let at = start; at < end && bin < bins; bin++) {
+      const until = bin === bins - 1 ? end : Math.min(end, from + (bin + 1) * width);
+      lane[bin]! += Math.max(0, until - at);
+      at = Math.max(at, until);
+    }
+  }
+  return lane.map((time) => Math.min(1, time / (width * Math.max(1, lines))));
 }

@@ -1,13 +1,18 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
-import { formatValue, visible } from '../../common/text.ts';
-import { countLane, levelLane, maxLane, type TimeRange } from '../shape/lanes.ts';
-import { Canvas, FONT, useSize, useTheme } from './canvas.tsx';
-import { type Filter, maskOf } from './filters.ts';
-import type { PageData, Section } from './model.ts';
+import { formatValue } from '../../common/text.ts';
+import type { TimeRange } from '../shape/lanes.ts';
+import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
+import type { Filter } from './filters.ts';
+import { hasLane, type Lane, laneAt, laneOf } from './lane.ts';
+import type { PageData } from './model.ts';
+import { clipped } from './stack-weights.ts';
 
-const LANE = 40;
 const AXIS = 22;
-const LABELS = 190;
+const LABELS = 256;
+/** Height of a lane, pixels: as much of the window as is fair, shared among them. */
+const [LOWEST, HIGHEST, SHARE] = [22, 44, 0.36];
+/** From this height on a label has two lines. */
+const TWO_LINES = 36;
 /** Drags of fewer pixels are clicks. */
 const CLICK = 4;
 
@@ -24,18 +29,20 @@ export function Lanes({ data, filters, range, onTime }: LanesProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const [drag, setDrag] = useState<{ readonly start: number; readonly now: number } | undefined>();
+  const [hover, setHover] = useState<Place | undefined>();
   const isDown = useRef(false);
-  const sections = useMemo(
-    () => data.sections.filter((section) => section.times !== undefined && section.rows > 0),
-    [data],
-  );
+  const sections = useMemo(() => data.sections.filter(hasLane), [data]);
   const width = Math.max(0, size.width - LABELS);
-  const height = sections.length * LANE + AXIS;
+  const row = Math.round(
+    Math.min(HIGHEST, Math.max(LOWEST, (SHARE * window.innerHeight - AXIS) / Math.max(1, sections.length))),
+  );
+  const bottom = sections.length * row;
+  const height = bottom + AXIS;
   // What is selected is marked and not cut out: the rest shows where one is.
   const others = useMemo(() => filters.filter(({ kind }) => kind !== 'time'), [filters]);
   const lanes = useMemo(
-    () => (width <= 0 ? [] : sections.map((section) => laneOf(section, others, range, Math.ceil(width / 2)))),
-    [sections, others, range, width],
+    () => (width <= 0 ? [] : sections.map((section) => laneOf(data, section, others, range, width))),
+    [data, sections, others, range, width],
   );
   const time = filters.find((filter) => filter.kind === 'time');
   const selected: TimeRange | undefined =
@@ -74,11 +81,14 @@ export function Lanes({ data, filters, range, onTime }: LanesProps) {
         onPointerDown={(event: PointerEvent) => {
           (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
           isDown.current = true;
+          setHover(undefined);
           setDrag({ start: placeOf(event), now: placeOf(event) });
         }}
         onPointerMove={(event: PointerEvent) => {
           if (isDown.current) setDrag((old) => old && { ...old, now: placeOf(event) });
+          else setHover(placeOf(event) < LABELS ? undefined : { x: event.clientX, y: event.clientY });
         }}
+        onPointerLeave={() => setHover(undefined)}
         onPointerUp={(event: PointerEvent) => {
           isDown.current = false;
           const [start, end] = [drag?.start ?? 0, placeOf(event)];
@@ -88,76 +98,100 @@ export function Lanes({ data, filters, range, onTime }: LanesProps) {
         depends={[lanes, selected?.from, selected?.to, theme.isDark]}
         draw={(context) => {
           context.textBaseline = 'middle';
-          for (const [i, section] of sections.entries()) {
-            const lane = lanes[i];
-            if (lane === undefined) continue;
-            const top = i * LANE;
-            context.fillStyle = theme.ink;
-            context.font = `600 12.5px ${FONT}`;
-            context.fillText(visible(section.interface), 14, top + 13);
-            context.fillStyle = theme.faint;
-            context.font = `11.5px ${FONT}`;
-            context.fillText(`${lane.label}, at most ${formatValue(lane.max)}`, 14, top + 28, LABELS - 18);
-            context.fillStyle = theme.accent;
+          for (const [i, lane] of lanes.entries()) {
+            const top = i * row;
+            drawLabel(context, lane, top, row, theme.ink, theme.faint);
+            // What the filters do not narrow is drawn paler.
+            context.fillStyle = lane.obeys ? theme.accent : theme.faint;
+            const step = width / lane.values.length;
             for (let bin = 0; bin < lane.values.length; bin++) {
               const value = lane.values[bin]!;
               if (value <= 0) continue;
-              const bar = Math.max(1, (value / lane.max) * (LANE - 7));
-              context.fillRect(LABELS + bin * 2, top + LANE - 2 - bar, 2, bar);
+              const bar = Math.max(1, (value / lane.top) * (row - 5));
+              const left = Math.round(LABELS + bin * step);
+              context.fillRect(left, top + row - 1 - bar, Math.round(LABELS + (bin + 1) * step) - left, bar);
             }
             context.fillStyle = theme.line;
-            context.fillRect(0, top + LANE - 1, size.width, 1);
+            context.fillRect(0, top + row - 1, size.width, 1);
           }
-          drawAxis(context, range, xOf, sections.length * LANE, theme.faint);
+          drawAxis(context, range, xOf, bottom, theme.faint);
           if (selected === undefined) return;
           const [left, right] = [xOf(selected.from), xOf(selected.to)];
           context.globalAlpha = 0.55;
           context.fillStyle = theme.back;
-          context.fillRect(LABELS, 0, Math.max(0, left - LABELS), sections.length * LANE);
-          context.fillRect(right, 0, Math.max(0, size.width - right), sections.length * LANE);
+          context.fillRect(LABELS, 0, Math.max(0, left - LABELS), bottom);
+          context.fillRect(right, 0, Math.max(0, size.width - right), bottom);
           context.globalAlpha = 1;
           context.strokeStyle = theme.mark;
           context.lineWidth = 1.5;
-          context.strokeRect(left, 1, Math.max(1, right - left), sections.length * LANE - 2);
+          context.strokeRect(left, 1, Math.max(1, right - left), bottom - 2);
         }}
       />
+      {hover !== undefined && ref.current !== null && (
+        <Tip at={hover}>
+          <Readings lanes={lanes} range={range} time={timeAt(hover.x - ref.current.getBoundingClientRect().left)} />
+        </Tip>
+      )}
+      <ul class="unseen" aria-label="Lanes">
+        {lanes.map((lane) => (
+          <li key={lane.section.number}>{`${lane.name}: ${lane.quantity}, ${mostOf(lane)}`}</li>
+        ))}
+      </ul>
     </div>
   );
 }
 
-interface Lane {
-  readonly label: string;
-  readonly values: Float64Array;
-  readonly max: number;
+/** What every lane has at one time. */
+function Readings({ lanes, range, time }: { lanes: readonly Lane[]; range: TimeRange; time: number }) {
+  return (
+    <>
+      <b>{formatValue(time)} s</b>
+      <table class="readings">
+        <tbody>
+          {lanes.map((lane) => (
+            <tr key={lane.section.number}>
+              <td>{formatValue(laneAt(lane, range, time))}</td>
+              <td>{lane.unit}</td>
+              <td>
+                {lane.name} {lane.quantity}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
 }
 
-function laneOf(section: Section, filters: readonly Filter[], range: TimeRange, bins: number): Lane {
-  const times = section.times!;
-  const mask = maskOf(section, filters);
-  const make = (label: string, values: Float64Array): Lane => ({
-    label,
-    values,
-    max: values.reduce((most, value) => Math.max(most, value), 0) || 1,
-  });
-  const { header } = section;
-  if (header.datatype === 'event') {
-    const weights = header.fields?.includes('weight') === true ? section.columns.get('weight')?.values : undefined;
-    const unit = weights === undefined ? 'events' : 'weight';
-    return make(
-      `${unit} per ${formatValue((range.to - range.from) / bins)} s`,
-      countLane(times, mask, range, bins, weights),
-    );
+function mostOf({ most, unit }: Lane): string {
+  return `at most ${formatValue(most)}${unit === '' ? '' : ` ${unit}`}`;
+}
+
+function drawLabel(
+  context: CanvasRenderingContext2D,
+  lane: Lane,
+  top: number,
+  row: number,
+  ink: string,
+  faint: string,
+): void {
+  const isTwo = row >= TWO_LINES;
+  context.fillStyle = ink;
+  context.font = `600 12.5px ${FONT}`;
+  const name = clipped(context, lane.name, LABELS - 30);
+  context.fillText(name, 14, top + (isTwo ? row / 2 - 8 : row / 2));
+  const nameWidth = context.measureText(name).width;
+  context.fillStyle = faint;
+  context.font = `11.5px ${FONT}`;
+  if (isTwo) {
+    context.fillText(clipped(context, `${lane.quantity}, ${mostOf(lane)}`, LABELS - 22), 14, top + row / 2 + 8);
+    return;
   }
-  const y = section.columns.get('y')!.values;
-  const label = `${visible(header.y?.label ?? 'y')} (${visible(header.y?.unit ?? '')})`;
-  return isLevel(section)
-    ? make(label, levelLane(times, y, mask, range, bins))
-    : make(`longest ${label}`, maxLane(times, y, mask, range, bins));
-}
-
-/** Whether values at one time are parts of a whole, as memory is, and not each for itself, as latencies are. */
-export function isLevel({ header }: Section): boolean {
-  return header.interface !== 'disklat';
+  const left = 22 + nameWidth;
+  const most = `${formatValue(lane.most)} ${lane.unit}`;
+  const mostWidth = context.measureText(most).width;
+  context.fillText(most, LABELS - 8 - mostWidth, top + row / 2);
+  context.fillText(clipped(context, lane.quantity, LABELS - 14 - mostWidth - left), left, top + row / 2);
 }
 
 function drawAxis(

@@ -1,5 +1,6 @@
 import type { SchedulingState } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
+import type { EventTable } from '../shape/event-table.ts';
 import { type PackedColumn, unpack } from '../shape/packing.ts';
 import type { PageManifest, PageSection, PageStacks } from '../shape/page.ts';
 
@@ -107,8 +108,13 @@ function withProcessNames(sections: readonly Section[]): readonly Section[] {
 
 /** The stacks that the records of a section refer to, where they do. */
 export function stacksOf(sections: readonly Section[], section: Section): Stacks | undefined {
+  return stacksSectionOf(sections, section)?.stacks;
+}
+
+/** The section of stacks that the records of a section refer to, where they do. */
+export function stacksSectionOf(sections: readonly Section[], section: Section): Section | undefined {
   if (!section.columns.has('stack')) return undefined;
-  return sections.find((other) => other.interface === section.interface && other.stacks !== undefined)?.stacks;
+  return sections.find((other) => other.interface === section.interface && other.stacks !== undefined);
 }
 
 /** The number of the stack of each record of a section; -1 where it is unknown. */
@@ -143,4 +149,15 @@ async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
 /** The section whose records refer to the stacks of `section`, where there is one: of the same interface, with a field `stack`. */
 export function stackIndexOf(data: PageData, section: Section): Section | undefined {
   return data.sections.find((other) => other.interface === section.interface && other.columns.has('stack'));
+}
+
+/** The records of a section of events, for what follows them. */
+export function eventTableOf(section: Section): EventTable {
+  const times = section.times ?? new Float64Array(0);
+  return {
+    length: times.length,
+    time: times.map((seconds) => Math.round(seconds * 1e9)),
+    type: section.columns.get('type') ?? { values: new Float64Array(times.length), texts: [''] },
+    columns: section.columns,
+  };
 }

@@ -1,31 +1,31 @@
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Finding } from '../../analysis/finding.ts';
 import { formatCount, visible } from '../../common/text.ts';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type Filter, type FilterHistory, NO_FILTERS, withFilter, withoutFilter } from './filters.ts';
 import { Lanes, timeRangeOf } from './lanes.tsx';
-import type { PageData, Section } from './model.ts';
+import type { PageData } from './model.ts';
 import { Processes } from './processes.tsx';
+import { type Tab, type TabGroup, tabGroups } from './report-tabs.ts';
 import { readState, writeState } from './url-state.ts';
-import { VIEWS, type WebView } from './views.ts';
 
-interface Tab {
-  readonly id: string;
-  readonly label: string;
-  readonly section?: Section;
-  readonly view?: WebView;
-}
+/** Tabs that are of no section. */
+const OVERVIEW = 'overview';
+const ABOUT = 'about';
 
 /** Everything in the file: lanes over one clock, one selection for all views, and the views as tabs. */
 export function Report({ data }: { readonly data: PageData }) {
   const { manifest } = data;
   const saved = useMemo(() => readState(location.hash), []);
   const [history, setHistory] = useState<FilterHistory>({ ...NO_FILTERS, filters: saved.filters });
-  const tabs = useMemo(() => tabsOf(data), [data]);
-  const [open, setOpen] = useState(tabs.some(({ id }) => id === saved.tab) ? saved.tab : tabs[0]!.id);
+  const groups = useMemo(() => tabGroups(data), [data]);
+  const tabs = useMemo(() => groups.flatMap(({ parts }) => parts.flatMap((part) => part.tabs)), [groups]);
+  const ids = useMemo(() => [OVERVIEW, ...tabs.map(({ id }) => id), ABOUT], [tabs]);
+  const [open, setOpen] = useState(ids.includes(saved.tab) ? saved.tab : OVERVIEW);
   const [help, setHelp] = useState(false);
   const range = useMemo(() => timeRangeOf(data), [data]);
-  const tab = tabs.find(({ id }) => id === open) ?? tabs[0]!;
+  const tab = tabs.find(({ id }) => id === open);
   useFilterKeys(setHistory);
   useEffect(() => {
     window.history.replaceState(null, '', writeState({ tab: open, filters: history.filters }));
@@ -35,14 +35,14 @@ export function Report({ data }: { readonly data: PageData }) {
       if (event.target instanceof HTMLInputElement) return;
       if (event.key === '?') setHelp((old) => !old);
       else if (event.key === '[' || event.key === ']') {
-        const at = tabs.findIndex(({ id }) => id === open) + (event.key === ']' ? 1 : -1);
-        setOpen(tabs[(at + tabs.length) % tabs.length]!.id);
+        const at = ids.indexOf(open) + (event.key === ']' ? 1 : -1);
+        setOpen(ids[(at + ids.length) % ids.length]!);
       } else return;
       event.preventDefault();
     };
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);
-  }, [tabs, open]);
+  }, [ids, open]);
 
   const select = (...filters: readonly Filter[]): void => setHistory((old) => withFilter(old, ...filters));
   const onTime = (time: { from: number; to: number } | undefined): void =>
@@ -51,7 +51,7 @@ export function Report({ data }: { readonly data: PageData }) {
       const filter = old.filters.find(({ kind }) => kind === 'time');
       return filter === undefined ? old : withoutFilter(old, filter);
     });
-  const View = tab.view?.View;
+  const View = tab?.view.View;
   return (
     <div class="page">
       <header>
@@ -60,77 +60,103 @@ export function Report({ data }: { readonly data: PageData }) {
       </header>
       <Lanes data={data} filters={history.filters} range={range} onTime={onTime} />
       <FilterBar history={history} onChange={setHistory} />
-      <div class="bar tabs" role="tablist">
-        {tabs.map(({ id, label }) => (
-          <button type="button" role="tab" key={id} aria-selected={id === open} onClick={() => setOpen(id)}>
-            {label}
-          </button>
-        ))}
-        <span class="space" />
+      <Tabs groups={groups} tab={tab} open={open} onOpen={setOpen}>
         <button type="button" aria-pressed={help} onClick={() => setHelp(!help)} title="?">
           Keys
         </button>
-      </div>
+      </Tabs>
       {help && <Keys />}
-      {View !== undefined && tab.section !== undefined ? (
+      {View !== undefined && tab !== undefined ? (
         <View key={tab.id} data={data} section={tab.section} filters={history.filters} select={select} />
-      ) : tab.id === 'processes' ? (
-        <Processes data={data} filters={history.filters} select={select} />
-      ) : tab.id === 'findings' ? (
-        <Findings data={data} show={(finding) => select(...finding.select)} />
-      ) : (
+      ) : open === ABOUT ? (
         <About data={data} />
+      ) : (
+        <div class="view">
+          <div class="scroll">
+            <Findings
+              data={data}
+              onSelect={(finding) => select(...finding.select)}
+              onShow={(finding) => {
+                const of = tabs.find(({ section }) => section.number === finding.section);
+                if (of !== undefined) setOpen(of.id);
+              }}
+            />
+            <Processes data={data} filters={history.filters} select={select} />
+          </div>
+        </div>
       )}
     </div>
   );
 }
 
-/** What stands out, each with a link that selects what it speaks of. */
-function Findings({ data, show }: { readonly data: PageData; readonly show: (finding: Finding) => void }) {
-  const { findings } = data.manifest;
+interface TabsProps {
+  readonly groups: readonly TabGroup[];
+  readonly tab: Tab | undefined;
+  readonly open: string;
+  readonly onOpen: (id: string) => void;
+  readonly children: ComponentChildren;
+}
+
+/** A row of interfaces, and below it the views of the one that is open. */
+function Tabs({ groups, tab, open, onOpen, children }: TabsProps) {
+  const group = groups.find(({ parts }) => parts.some(({ tabs }) => tabs.some(({ id }) => id === open)));
+  const part = group?.parts.find(({ tabs }) => tabs.some(({ id }) => id === open));
+  const button = (id: string, label: string, isOpen: boolean) => (
+    <button type="button" role="tab" key={id} aria-selected={isOpen} onClick={() => onOpen(id)}>
+      {label}
+    </button>
+  );
   return (
-    <div class="view">
-      <div class="scroll">
-        {findings.length === 0 && <p class="empty">Nothing stands out by the thresholds in [report] of the config.</p>}
-        <ul class="findings">
-          {findings.map((finding) => (
-            <li key={finding.sentence} class={finding.kind}>
-              <span class="faint">{visible(finding.interface)}</span> {finding.sentence}.{' '}
-              {finding.select.length > 0 && (
-                <button type="button" onClick={() => show(finding)}>
-                  Select
-                </button>
-              )}
-            </li>
-          ))}
-        </ul>
+    <>
+      <div class="bar tabs" role="tablist" aria-label="Interfaces">
+        {button(OVERVIEW, 'Overview', open === OVERVIEW)}
+        {groups.map(({ name, parts }) => button(parts[0]!.tabs[0]!.id, name, name === group?.name))}
+        {button(ABOUT, 'About this data', open === ABOUT)}
+        <span class="space" />
+        {children}
       </div>
-    </div>
+      {group !== undefined && part !== undefined && (
+        <div class="bar tabs" role="tablist" aria-label={`Views of ${group.name}`}>
+          {group.parts.length > 1 &&
+            group.parts.map(({ name, tabs }) => {
+              const same = tabs.find(({ view }) => view.name === tab?.view.name) ?? tabs[0]!;
+              return button(same.id, name, name === part.name);
+            })}
+          {group.parts.length > 1 && <span class="faint">as</span>}
+          {part.tabs.map(({ id, view }) => button(id, view.label, id === open))}
+        </div>
+      )}
+    </>
   );
 }
 
-function tabsOf(data: PageData): Tab[] {
-  const names = new Map<string, number>();
-  for (const { interface: name } of data.sections) names.set(name, (names.get(name) ?? 0) + 1);
-  const views = data.sections.flatMap((section) =>
-    VIEWS.filter((view) => view.fits(section)).map((view): Tab => {
-      const quantity = section.header.y?.label ?? section.header.weight?.label;
-      const of = (names.get(section.interface) ?? 0) > 2 && quantity !== undefined ? ` (${visible(quantity)})` : '';
-      return {
-        id: `${section.number}-${view.name}`,
-        label: `${visible(section.interface)}${of}: ${view.label.toLowerCase()}`,
-        section,
-        view,
-      };
-    }),
+interface FindingsProps {
+  readonly data: PageData;
+  readonly onSelect: (finding: Finding) => void;
+  readonly onShow: (finding: Finding) => void;
+}
+
+/** What stands out, each with a link that selects what it speaks of. */
+function Findings({ data, onSelect, onShow }: FindingsProps) {
+  const { findings } = data.manifest;
+  return (
+    <ul class="findings" aria-label="Findings">
+      {findings.length === 0 && <li>Nothing stands out by the thresholds in [report] of the config.</li>}
+      {findings.map((finding) => (
+        <li key={finding.sentence} class={finding.kind}>
+          <span class="faint">{visible(finding.interface)}</span> {finding.sentence}.{' '}
+          {finding.select.length > 0 && (
+            <button type="button" title="Only what this speaks of" onClick={() => onSelect(finding)}>
+              Select
+            </button>
+          )}{' '}
+          <button type="button" title="The view of this interface" onClick={() => onShow(finding)}>
+            Show
+          </button>
+        </li>
+      ))}
+    </ul>
   );
-  const found = data.manifest.findings.length;
-  return [
-    { id: 'findings', label: found === 0 ? 'Findings' : `Findings (${found})` },
-    ...views,
-    { id: 'processes', label: 'Processes' },
-    { id: 'about', label: 'About this data' },
-  ];
 }
 
 /** Where the data comes from, by section: what was really run, what was lost, skipped or substituted. */

@@ -6,6 +6,10 @@ import type { PageData, Section, Stacks } from './model.ts';
 /** The process name of idle time. */
 const IDLE = /^swapper(\/\d+)?$/;
 
+export function isIdleName(comm: string): boolean {
+  return IDLE.test(comm);
+}
+
 export interface ShownWeights extends NodeWeights {
   /** Weight of idle time, whether it is shown or not. */
   readonly idle: number;

@@ -28,3 +28,9 @@ test('levels: sums at one time, kept up where nothing was measured', () => {
   expect([...levelLane(at, values, undefined, RANGE, 6)]).toEqual([30, 70, 70, 70, 70, 3]);
   expect([...levelLane(at, values, Uint8Array.of(1, 0, 1, 0, 1, 0), RANGE, 6)]).toEqual([10, 30, 30, 30, 30, 1]);
 });
+
+test('means since the time before are kept up until the time before that', () => {
+  const at = Float64Array.of(4, 7);
+  const values = Float64Array.of(5, 2);
+  expect([...levelLane(at, values, undefined, RANGE, 6, 'before')]).toEqual([5, 5, 5, 2, 2, 2]);
+});

@@ -1,0 +1,33 @@
+import { type TaskSpans, taskSpans } from '../shape/task-spans.ts';
+import type { Filter } from './filters.ts';
+import { eventTableOf, type Section } from './model.ts';
+
+const known = new WeakMap<Section, TaskSpans>();
+
+/** What tasks did, by a section of scheduler events. It is found once for all views. */
+export function taskSpansOf(section: Section): TaskSpans {
+  let spans = known.get(section);
+  if (spans === undefined) {
+    spans = taskSpans(eventTableOf(section), section.header, section.before);
+    known.set(section, spans);
+  }
+  return spans;
+}
+
+/** Whether a span passes the filters on tasks; time is the caller's part. A span off the CPU is of no CPU. */
+export function spanFilter(spans: TaskSpans, filters: readonly Filter[]): (span: number) => boolean {
+  const conditions = filters.flatMap((filter): ((span: number) => boolean)[] => {
+    if (filter.kind !== 'field') return [];
+    const { field, not } = filter;
+    const values = new Set(filter.values);
+    if (field === 'comm') {
+      const passes = spans.comms.map((comm) => values.has(comm) !== not);
+      return [(span) => passes[spans.comm[span]!]!];
+    }
+    if (field !== 'pid' && field !== 'cpu') return [];
+    const numbers = new Set(filter.values.map(Number));
+    const column = spans[field];
+    return [(span) => numbers.has(column[span]!) !== not];
+  });
+  return (span) => conditions.every((passes) => passes(span));
+}
