@@ -211,6 +211,7 @@ export class PerfFile {
   readonly #byId = new Map<string, Attribute>();
   readonly #trailerPlaces: TrailerPlaces;
   readonly #data: { readonly start: number; readonly end: number };
+  #viewed: { readonly bytes: Buffer; readonly view: DataView } | undefined;
   #pending: Pending[] = [];
   #order = 0;
 
@@ -417,9 +418,17 @@ export class PerfFile {
       if (pos + 4 > end) return this.#bad();
       const length = bytes.readUInt32LE(pos);
       if (length > end - pos - 4) return this.#bad();
-      raw = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bytes, offset: pos + 4, length };
+      raw = { view: this.#viewOf(bytes), bytes, offset: pos + 4, length };
     }
     return { kind: 'sample', event: attribute, time, pid, tid, cpu, period, kernel, user, isCut, raw };
+  }
+
+  /** One view for all records of a block. */
+  #viewOf(bytes: Buffer): DataView {
+    if (this.#viewed?.bytes !== bytes) {
+      this.#viewed = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
+    }
+    return this.#viewed.view;
   }
 
   #mapping(type: number, bytes: Buffer, at: number, size: number): FileMapping | undefined {
