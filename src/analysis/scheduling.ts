@@ -72,8 +72,10 @@ interface CpuState {
   seen: number;
 }
 
-/** What is known at some moment. Plain JSON. */
+/** What is known at some moment, the beginning of a part of a section. Plain JSON. */
 export interface SchedulingState {
+  /** Where the part ends, when there are events behind it: what goes on at its last event goes on until then. Nanoseconds. */
+  readonly until?: number;
   readonly first: number | undefined;
   readonly tasks: readonly TaskState[];
   readonly cpus: readonly CpuState[];
@@ -89,6 +91,7 @@ export class TaskFollower {
   /** Time of the first event, and of the last so far; undefined and 0 before there is any. */
   first: number | undefined;
   last = 0;
+  #until = 0;
   /** How many events it was given before the one that a span ends with. */
   row = 0;
   readonly #sink: SpanSink;
@@ -101,8 +104,14 @@ export class TaskFollower {
     this.#sink = sink;
     this.#scope = scopeOf(header);
     this.first = state?.first;
+    this.#until = state?.until ?? 0;
     for (const task of state?.tasks ?? []) this.#tasks.set(task.pid, { ...task });
     for (const cpu of state?.cpus ?? []) this.#cpus.set(cpu.cpu, { ...cpu });
+  }
+
+  /** Until when it is known what tasks and CPUs do: the last event, or the end of a part of a section. */
+  get finish(): number {
+    return Math.max(this.last, this.#until);
   }
 
   get state(): SchedulingState {
@@ -125,7 +134,11 @@ export class TaskFollower {
     const [cpu, pid, comm, otherPid, otherComm, state] = columns;
     for (let i = 0; i < length; i++, this.row++) {
       const now = time[i]!;
-      if (now > to || (bound === 'before' && now === to)) return false;
+      if (now > to || (bound === 'before' && now === to)) {
+        // No event came between the last and this one.
+        this.#until = to;
+        return false;
+      }
       this.first ??= now;
       this.last = now;
       const where = this.#cpu(cpu!.values[i]!);
@@ -149,8 +162,9 @@ export class TaskFollower {
     return true;
   }
 
-  /** Ends all spans that have no end yet. */
-  end(now: number): void {
+  /** Ends all spans that have no end yet, at `finish`. */
+  end(): void {
+    const now = this.finish;
     for (const cpu of this.#cpus.values()) this.#end(cpu, now);
     for (const task of this.#tasks.values()) this.#waited(task, now, false);
   }
@@ -263,16 +277,21 @@ export class TaskFollower {
 }
 
 /**
- * What tasks and CPUs did right before a time, seconds: it tells who runs there, and what for tasks wait.
- * @returns undefined where the section does not tell, or no time is given.
+ * What is known of a part of a section before its first event: who runs there, and what for tasks wait; and whether it goes on
+ * behind the part. `from` and `to` are seconds.
+ * @returns undefined where the section does not tell, or the part is all of it.
  */
 export async function stateBefore(
   section: { readonly header: SectionHeader; events(want: readonly ColumnRequest[]): AsyncIterable<EventColumns> },
-  time: number | undefined,
+  { from = 0, to = Number.POSITIVE_INFINITY }: { readonly from?: number; readonly to?: number },
 ): Promise<SchedulingState | undefined> {
-  if (time === undefined || !isScheduling(section.header)) return undefined;
+  if (!isScheduling(section.header) || (from <= 0 && to === Number.POSITIVE_INFINITY)) return undefined;
   const follower = new TaskFollower(section.header, NO_SINK);
-  for await (const events of section.events(SCHEDULING_COLUMNS)) if (!follower.add(events, time * 1e9, 'before')) break;
+  let isBefore = true;
+  for await (const events of section.events(SCHEDULING_COLUMNS)) {
+    isBefore &&= follower.add(events, from * 1e9, 'before');
+    if (!isBefore && events.time[events.length - 1]! > to * 1e9) return { ...follower.state, until: to * 1e9 };
+  }
   return follower.state;
 }
 

@@ -75,7 +75,7 @@ async function packSection(
     case 'datapoint':
       return { ...about, columns: await packPoints(section, filter, packer) };
     case 'event': {
-      const before = await stateBefore(section, filter.from);
+      const before = await stateBefore(section, filter);
       const columns = await packEvents(section, filter, packer);
       return { ...about, columns, ...(before === undefined ? {} : { before }) };
     }

@@ -78,7 +78,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
       columns: new Map(fields.map((field, i) => [field, joined(i + 1)])),
     };
     const kind = chooseTracks(section.header, this.job.track ?? options.track);
-    return buildTimeline(table, section.header, kind, await stateBefore(section, filter.from));
+    return buildTimeline(table, section.header, kind, await stateBefore(section, filter));
   }
 
   async #drawPng(title: string, timeline: Timeline): Promise<Buffer> {

@@ -179,10 +179,8 @@ export class SchedulingCounter implements SpanSink {
   }
 
   stats(top: number): SchedulingStats {
-    const { first = 0, last, cpus } = this.#follower;
-    // There may have been no event just at the end of the range that was asked for.
-    const end = Math.min(this.#to, last);
-    this.#follower.end(end);
+    const { first = 0, finish: end, cpus } = this.#follower;
+    this.#follower.end();
     const from = Math.min(end, Math.max(this.#from, first));
     return {
       from: from / 1e9,

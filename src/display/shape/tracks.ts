@@ -76,7 +76,7 @@ export function buildTimeline(
     history.row = () => follower.row;
     follower.add(eventColumns(table, SCHEDULING_COLUMNS));
     history.row = () => -1;
-    follower.end(follower.last);
+    follower.end();
   }
   const names = typeNames(table);
   const isShown = names.map((name) => !(hasSpans && name === SHOWN_BY_SPANS));
