@@ -401,22 +401,22 @@ export class CpelFile {
   ) {}
 
   /**
-   * Reads all but the events.
+   * Reads all but the events. Messages call it `name`.
    * @throws UsageError (2) where the file cannot be opened; DamagedFileError (65) naming the byte where it is none.
    */
-  static async open(path: string): Promise<CpelFile> {
+  static async open(path: string, name = path): Promise<CpelFile> {
     let handle: FileHandle;
     try {
       handle = await open(path, 'r');
     } catch (error) {
       throw new UsageError(
-        errorCode(error) === 'ENOENT' ? `there is no file ${path}` : `${path} cannot be read: ${systemReason(error)}`,
-        `ls -l ${path}`,
+        errorCode(error) === 'ENOENT' ? `there is no file ${name}` : `${name} cannot be read: ${systemReason(error)}`,
+        `ls -l ${name}`,
         { cause: error },
       );
     }
     try {
-      const file = new CpelFile(handle, path, (await handle.stat()).size);
+      const file = new CpelFile(handle, name, (await handle.stat()).size);
       await file.#readSections();
       return file;
     } catch (error) {

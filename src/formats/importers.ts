@@ -1,12 +1,25 @@
 import { UsageError } from '../common/errors.ts';
 import { biosnoopImporter } from './biosnoop.ts';
+import { cpelImporter } from './cpel-import.ts';
 import { foldedImporter } from './folded.ts';
 import type { Importer } from './importer.ts';
 import { iosnoopImporter } from './iosnoop.ts';
+import { marplePyImporter } from './marple-py.ts';
+import { partialImporter } from './partial-import.ts';
 import { perfScriptImporter } from './perf-script-import.ts';
+import { rawImporter } from './raw-import.ts';
 
 /** Every format that is read, in the order in which they are tried where none is named. */
-export const IMPORTERS: readonly Importer[] = [iosnoopImporter, biosnoopImporter, foldedImporter, perfScriptImporter];
+export const IMPORTERS: readonly Importer[] = [
+  cpelImporter,
+  marplePyImporter,
+  iosnoopImporter,
+  biosnoopImporter,
+  foldedImporter,
+  perfScriptImporter,
+  partialImporter,
+  rawImporter,
+];
 
 /** @throws UsageError (2) */
 export function findImporter(format: string): Importer {

@@ -1,6 +1,6 @@
 import type { Datapoint } from '../common/datatypes.ts';
 import { DISKLAT_POINTS } from './disklat.ts';
-import type { ImportSection, ImportSink } from './importer.ts';
+import type { ImportSink } from './importer.ts';
 import { InOrder } from './in-order.ts';
 
 /** A completed I/O as a tool tells it; what it does not tell is undefined. */
@@ -24,15 +24,15 @@ const BATCH = 4096;
 
 /** Makes the section of imported I/Os: datapoints of disklat, in the order of issue, times from the first on. */
 export class IoImport {
-  readonly #section: ImportSection;
   readonly #order = new InOrder<ImportedIo>(WINDOW, ({ issued }) => issued);
   #ready: Datapoint[] = [];
   #origin: number | undefined;
   #negative = 0;
 
-  constructor(private readonly sink: ImportSink) {
-    this.#section = sink.section({ interface: 'disklat', ...DISKLAT_POINTS });
-  }
+  constructor(
+    private readonly sink: ImportSink,
+    private readonly section = sink.section({ interface: 'disklat', ...DISKLAT_POINTS }),
+  ) {}
 
   add(io: ImportedIo): void {
     if (io.nanoseconds < 0) this.#negative++;
@@ -44,7 +44,7 @@ export class IoImport {
     if (this.#ready.length < atLeast) return;
     const records = this.#ready;
     this.#ready = [];
-    await this.#section.write(records);
+    await this.section.write(records);
   }
 
   async finish(): Promise<void> {
