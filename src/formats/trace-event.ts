@@ -90,8 +90,8 @@ class TraceWriter {
     name: string,
     more: Readonly<Record<string, unknown>> = {},
   ): void {
-    const event = { ph, ts: ts / 1000, pid, tid, name: visible(name), ...more };
-    this.#text.push(this.#isFirst ? JSON.stringify(event) : `,\n${JSON.stringify(event)}`);
+    const event = Object.assign({ ph, ts: ts / 1000, pid, tid, name: visible(name) }, more);
+    this.#text.push(this.#isFirst ? '' : ',\n', JSON.stringify(event));
     this.#isFirst = false;
   }
 
@@ -158,13 +158,14 @@ async function* scheduling(section: SectionReader, filter: Filter, out: TraceWri
 /** I/Os: an asynchronous operation each, since those of one thread overlap. */
 async function* operations(section: SectionReader, out: TraceWriter): AsyncGenerator<void> {
   const at = placesOf(section);
+  const others = argumentsOf(section, 'pid', 'comm', 'tid', 'stack');
   let id = 0;
   for await (const points of section.batches('datapoint')) {
     for (const { x, y, info } of points) {
       const [pid, comm] = [numberOf(info[at('pid')]), info[at('comm')] ?? ''];
       const tid = at('tid') < 0 ? pid : numberOf(info[at('tid')]);
       const name = [info[at('op')], info[at('dev')]].filter((part) => part).join(' ') || 'I/O';
-      const args = argumentsOf(section, info, ['pid', 'comm', 'tid', 'stack']);
+      const args = others(info);
       const start = Math.round(x * 1e9);
       id++;
       out.name(pid, comm);
@@ -212,6 +213,7 @@ async function* counters(section: SectionReader, out: TraceWriter): AsyncGenerat
 async function* instants(group: SectionGroup, section: SectionReader, out: TraceWriter): AsyncGenerator<void> {
   const at = placesOf(section);
   const stacks = at('stack') < 0 ? undefined : group.all.find(({ header }) => header.datatype === 'stack');
+  const others = argumentsOf(section, 'pid', 'tid', 'comm', 'stack');
   const tops = stacks === undefined ? [] : await stackEnds(stacks);
   for await (const events of section.batches('event')) {
     for (const { time, type, datum } of events) {
@@ -220,10 +222,7 @@ async function* instants(group: SectionGroup, section: SectionReader, out: Trace
       const tid = at('tid') < 0 ? pid : numberOf(datum[at('tid')]);
       const comm = datum[at('comm')] ?? stack?.process;
       if (comm !== undefined && at('pid') >= 0) out.name(pid, comm);
-      const args = {
-        ...argumentsOf(section, datum, ['pid', 'tid', 'comm', 'stack']),
-        ...(stack === undefined ? {} : { event: visible(type) }),
-      };
+      const args = stack === undefined ? others(datum) : { ...others(datum), event: visible(type) };
       out.add('i', time, pid, tid, stack?.top ?? type, { s: 't', cat: section.header.interface, args });
     }
     yield;
@@ -250,14 +249,14 @@ async function* connections(section: SectionReader, out: TraceWriter): AsyncGene
   const at = placesOf(section);
   const end = (datum: EventData['datum'], prefix: string): string =>
     `${datum[at(`${prefix}addr`)]}:${datum[at(`${prefix}port`)]}`;
+  const others = argumentsOf(section, 'pid', 'comm');
   const waiting = new Map<string, number>();
   let id = 0;
   for await (const events of section.batches('event')) {
     for (const { time, type, datum } of events) {
       const pid = numberOf(datum[at('pid')]);
       out.name(pid, pid === 0 ? 'unknown process' : (datum[at('comm')] ?? ''));
-      const args = argumentsOf(section, datum, ['pid', 'comm']);
-      out.add('X', time, pid, pid, type, { dur: 0, cat: 'ipc', args });
+      out.add('X', time, pid, pid, type, { dur: 0, cat: 'ipc', args: others(datum) });
       const [own, other] = [end(datum, ''), end(datum, 'other_')];
       if (type === 'connect' || type === 'send') {
         waiting.set(`${type} ${own} ${other}`, ++id);
@@ -281,15 +280,17 @@ function placesOf({ header }: SectionReader): (field: string) => number {
   return (field) => places.get(field) ?? -1;
 }
 
-/** The fields that stand nowhere else. */
-function argumentsOf({ header }: SectionReader, texts: readonly string[], told: readonly string[]): Arguments {
-  return Object.fromEntries(
-    (header.fields ?? []).flatMap((field, place) => {
+/** Takes the fields that stand nowhere else, as far as they are known. */
+function argumentsOf({ header }: SectionReader, ...told: readonly string[]): (texts: readonly string[]) => Arguments {
+  const rest = (header.fields ?? []).flatMap((field, place) => (told.includes(field) ? [] : [{ field, place }]));
+  return (texts) => {
+    const args: Record<string, string | number> = {};
+    for (const { field, place } of rest) {
       const text = texts[place] ?? '';
-      if (text === '' || told.includes(field)) return [];
-      return [[field, /^-?\d{1,15}$/.test(text) ? Number(text) : visible(text)]];
-    }),
-  );
+      if (text !== '') args[field] = /^-?\d{1,15}$/.test(text) ? Number(text) : visible(text);
+    }
+    return args;
+  };
 }
 
 /** 0 where it is not known. */
