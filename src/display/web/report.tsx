@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import type { Finding } from '../../analysis/finding.ts';
 import { formatCount, visible } from '../../common/text.ts';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
@@ -27,7 +27,7 @@ export function Report({ data }: { readonly data: PageData }) {
   const range = useMemo(() => timeRangeOf(data), [data]);
   const tab = tabs.find(({ id }) => id === open);
   useFilterKeys(setHistory);
-  useEffect(() => {
+  useLayoutEffect(() => {
     window.history.replaceState(null, '', writeState({ tab: open, filters: history.filters }));
   }, [open, history.filters]);
   useEffect(() => {
@@ -35,14 +35,14 @@ export function Report({ data }: { readonly data: PageData }) {
       if (event.target instanceof HTMLInputElement) return;
       if (event.key === '?') setHelp((old) => !old);
       else if (event.key === '[' || event.key === ']') {
-        const at = ids.indexOf(open) + (event.key === ']' ? 1 : -1);
-        setOpen(ids[(at + ids.length) % ids.length]!);
+        const step = event.key === ']' ? 1 : -1;
+        setOpen((old) => ids[(ids.indexOf(old) + step + ids.length) % ids.length]!);
       } else return;
       event.preventDefault();
     };
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);
-  }, [ids, open]);
+  }, [ids]);
 
   const select = (...filters: readonly Filter[]): void => setHistory((old) => withFilter(old, ...filters));
   const onTime = (time: { from: number; to: number } | undefined): void =>

@@ -1,0 +1,417 @@
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { SectionStats } from '../../../src/analysis/stats.ts';
+import type { Datapoint, EventData, StackData } from '../../../src/common/datatypes.ts';
+import { formatCount, formatValue, visible } from '../../../src/common/text.ts';
+import { makePlace, type Place } from '../../e2e/marple.ts';
+import { openPage } from '../../support/browser.ts';
+import { headerOf, writeFile } from '../../support/data-files.ts';
+
+/** Names that would do harm if they were taken for HTML or script. */
+const HOSTILE = '"></script><script>document.title="owned"</script><img src=x onerror=alert(1)>\u202e';
+const SECONDS = 10;
+const END = { end: '2026-03-01T09:30:10.000Z' };
+const TIME = { label: 'time', unit: 's' };
+
+let place: Place;
+beforeAll(async () => {
+  place = makePlace();
+  await writeFile(place.path('x.marple'), [
+    {
+      header: headerOf('event', {
+        ...END,
+        interface: 'cpusched',
+        fields: ['cpu', 'pid', 'comm', 'other_pid', 'other_comm', 'state'],
+      }),
+      records: scheduling(),
+    },
+    {
+      header: headerOf('stack', { ...END, interface: 'callstack', weight: { label: 'samples', unit: 'samples' } }),
+      records: STACKS,
+    },
+    {
+      header: headerOf('event', {
+        ...END,
+        interface: 'callstack',
+        fields: ['stack', 'cpu', 'pid', 'tid', 'weight'],
+      }),
+      records: samples(),
+    },
+    {
+      header: headerOf('datapoint', {
+        ...END,
+        interface: 'disklat',
+        x: TIME,
+        y: { label: 'latency', unit: 'ms' },
+        fields: ['comm', 'pid'],
+      }),
+      records: ios(),
+    },
+    {
+      header: headerOf('datapoint', {
+        ...END,
+        interface: 'memtime',
+        x: TIME,
+        y: { label: 'PSS', unit: 'MiB' },
+        fields: ['comm', 'pid'],
+      }),
+      records: memory(),
+    },
+    ...['memory', 'network throughput'].map((label) => ({
+      header: headerOf('datapoint', {
+        ...END,
+        interface: 'system',
+        x: TIME,
+        y: { label, unit: 'MiB' },
+        fields: ['use'],
+      }),
+      records: Array.from({ length: SECONDS }, (_, x): Datapoint => ({ x, y: 100 + x, info: ['buffers'] })),
+    })),
+  ]);
+  return () => place.remove();
+});
+
+const STACKS: StackData[] = [
+  { weight: 500, stack: ['db', 'main', 'query'] },
+  { weight: 300, stack: ['web', 'main', 'render'] },
+  { weight: 100, stack: [HOSTILE, 'main'] },
+  { weight: 100, stack: ['swapper', 'do_idle'] },
+];
+const OWNERS = ['10', '20', '30', '0'];
+
+/** A hundred a second of each stack's share, one after the other. */
+function samples(): EventData[] {
+  return Array.from({ length: 1000 }, (_, i): EventData => {
+    const stack = [0, 0, 0, 0, 0, 1, 1, 1, 2, 3][i % 10]!;
+    const pid = OWNERS[stack]!;
+    return { time: i * 10_000_000 + 1, type: 'cpu-clock', datum: [String(stack), '0', pid, pid, '1'] };
+  });
+}
+
+/** In every tenth of a second `db` runs 60 ms, waits for a disk, and `web` runs 30 ms; then nobody. */
+function scheduling(): EventData[] {
+  return Array.from({ length: 100 }, (_, i) => i * 100e6).flatMap((at): EventData[] => [
+    { time: at, type: 'switch', datum: ['0', '0', 'swapper/0', '10', 'db', 'R'] },
+    { time: at + 60e6, type: 'switch', datum: ['0', '10', 'db', '20', 'web', 'D'] },
+    { time: at + 80e6, type: 'wakeup', datum: ['0', '20', 'web', '10', 'db', ''] },
+    { time: at + 90e6, type: 'switch', datum: ['0', '20', 'web', '0', 'swapper/0', 'S'] },
+  ]);
+}
+
+/** Ten a second of `db`, that get slower from 5 s on, and one a second with a name that is not nice. */
+function ios(): Datapoint[] {
+  return Array.from({ length: 100 }, (_, i): Datapoint => {
+    const x = i / 10;
+    return i % 10 === 9 ? { x, y: 0.5, info: [HOSTILE, '30'] } : { x, y: x < 5 ? 1 : 40 + i / 10, info: ['db', '10'] };
+  });
+}
+
+function memory(): Datapoint[] {
+  return Array.from({ length: SECONDS }, (_, x): Datapoint[] => [
+    { x, y: 50 + 20 * x, info: ['web', '20'] },
+    { x, y: 30, info: ['db', '10'] },
+  ]).flat();
+}
+
+let html: Promise<string> | undefined;
+function report(): Promise<string> {
+  html ??= place.marple(['display', '-i', 'x.marple', '-r', '-o', 'x.html', '--force']).then((ended) => {
+    expect(ended).toMatchObject({ code: 0 });
+    return join(place.dir, 'x.html');
+  });
+  return html;
+}
+
+async function stats(...flags: readonly string[]): Promise<SectionStats[]> {
+  return statsIn('x.marple', ...flags);
+}
+
+async function statsIn(file: string, ...flags: readonly string[]): Promise<SectionStats[]> {
+  const ended = await place.marple(['stats', '-i', file, '--json', '--top', '1000', ...flags]);
+  expect(ended.code).toBe(0);
+  return (JSON.parse(ended.stdout) as { sections: SectionStats[] }).sections;
+}
+
+const statsOf = (all: readonly SectionStats[], name: string, kind: keyof SectionStats): SectionStats =>
+  all.find((section) => section.interface === name && section[kind] !== undefined)!;
+
+/** The table of programs as texts, by program and column. */
+async function programs(page: Page): Promise<Record<string, Record<string, string>>> {
+  return page.locator('table.processes').evaluate((table) => {
+    const heads = [...table.querySelectorAll('th')].map((head) => head.textContent ?? '');
+    return Object.fromEntries(
+      [...table.querySelectorAll('tbody tr')].map((row) => {
+        const cells = [...row.querySelectorAll('td')].map((cell) => cell.textContent ?? '');
+        const name = row.querySelector('button')?.textContent ?? '';
+        return [name, Object.fromEntries(heads.map((head, i) => [head, cells[i] ?? '']))];
+      }),
+    );
+  });
+}
+
+const lanes = (page: Page) => page.locator('.lanes canvas');
+const filters = (page: Page) => page.getByRole('region', { name: 'Filters' });
+
+/** Drags in the lanes, and gives the range that the page then says. */
+async function dragTime(page: Page, from: number, to: number): Promise<[from: string, to: string]> {
+  const box = (await lanes(page).boundingBox())!;
+  const labels = 256;
+  const x = (seconds: number): number => box.x + labels + ((box.width - labels) * seconds) / SECONDS;
+  await page.mouse.move(x(from), box.y + 30);
+  await page.mouse.down();
+  await page.mouse.move(x((from + to) / 2), box.y + 35, { steps: 3 });
+  await page.mouse.move(x(to), box.y + 30, { steps: 3 });
+  await page.mouse.up();
+  await filters(page).getByRole('button', { name: ' s ✕' }).waitFor();
+  return theTime(page);
+}
+
+async function theTime(page: Page): Promise<[from: string, to: string]> {
+  const hash = await page.evaluate<string>('location.hash');
+  const time = JSON.parse(decodeURIComponent(hash.slice(1))).filters.find(
+    ({ kind }: { kind: string }) => kind === 'time',
+  );
+  return [String(time.from), String(time.to)];
+}
+
+const open = (page: Page, name: string): Promise<void> => page.getByRole('tab', { name, exact: true }).click();
+const only = (page: Page, name: string): Promise<void> =>
+  page.locator('table.processes').getByRole('button', { name, exact: true }).click();
+
+describe('a range of time', () => {
+  test('dragged in the lanes is what every view shows, and what stats says of it', async () => {
+    const page = await openPage(await report());
+    const [from, to] = await dragTime(page, 4, 7);
+    expect(Number(from)).toBeCloseTo(4, 1);
+    expect(Number(to)).toBeCloseTo(7, 1);
+    const all = await stats('--from', from, '--to', to);
+
+    const table = await programs(page);
+    const { processes } = statsOf(all, 'cpusched', 'scheduling').scheduling!;
+    for (const { comm, cpu_seconds } of processes) {
+      expect(table[comm]?.['On CPU (s)']).toBe(formatValue(cpu_seconds));
+    }
+    expect(processes.map(({ comm }) => comm)).toEqual(['db', 'web']);
+    const waits = processes.find(({ comm }) => comm === 'db')!.waits;
+    expect(table['db']?.['Disk wait (s)']).toBe(formatValue(waits.find(({ reason }) => reason === 'disk')!.seconds));
+    expect(table['db']?.['Ready (s)']).toBe(formatValue(waits.find(({ reason }) => reason === 'runnable')!.seconds));
+    const stacks = statsOf(all, 'callstack', 'stacks').stacks!;
+    const disk = statsOf(all, 'disklat', 'points').points!;
+    const trends = statsOf(all, 'memtime', 'trends').trends!;
+    for (const comm of ['db', 'web']) {
+      expect(table[comm]?.['CPU samples']).toBe(
+        formatCount(stacks.processes.find(({ name }) => name === comm)!.weight),
+      );
+      expect(table[comm]?.['Memory (MiB)']).toBe(
+        formatValue(trends.processes.find((process) => process.comm === comm)!.last!),
+      );
+    }
+    const db = disk.processes.find(({ comm }) => comm === 'db')!;
+    expect(table['db']).toMatchObject({
+      'Disk I/Os': formatCount(db.count),
+      'p50 (ms)': formatValue(db.p50!),
+      'p99 (ms)': formatValue(db.p99!),
+    });
+
+    await open(page, 'callstack');
+    expect(await page.locator('.status').textContent()).toContain(`all: ${formatCount(stacks.total)} samples`);
+    await open(page, 'Functions');
+    const self = stacks.by_self.find(({ name }) => name === 'query')!.self;
+    expect(await page.locator('.table tr', { hasText: 'query' }).first().textContent()).toContain(formatCount(self));
+    await open(page, 'disklat');
+    expect(await page.locator('.status').textContent()).toContain(`${formatCount(disk.all.count)} `);
+    await open(page, 'memtime');
+    expect(await page.locator('.status').textContent()).toContain(`${formatCount(trends.all.samples * 2)} records`);
+  });
+
+  test('moves and widens by keys, a click or Escape takes it back', async () => {
+    const page = await openPage(await report());
+    await lanes(page).focus();
+    await page.keyboard.press('ArrowRight');
+    await filters(page).getByRole('button', { name: ' s ✕' }).waitFor();
+    const [from, to] = await theTime(page);
+    await page.keyboard.press('Shift+ArrowRight');
+    expect((await theTime(page))[0]).toBe(from);
+    expect(Number((await theTime(page))[1])).toBeGreaterThan(Number(to));
+    await page.keyboard.press('Escape');
+    expect(await filters(page).textContent()).toContain('everything');
+    await dragTime(page, 1, 2);
+    const box = (await lanes(page).boundingBox())!;
+    await page.mouse.click(box.x + 700, box.y + 20);
+    expect(await filters(page).textContent()).toContain('everything');
+  });
+});
+
+describe('programs', () => {
+  test('a click shows only one, everywhere; hide leaves one out', async () => {
+    const page = await openPage(await report());
+    await only(page, 'db');
+    expect(Object.keys(await programs(page))).toEqual(['db']);
+    const all = await stats('--comm', '^db$');
+    expect(await page.getByRole('list', { name: 'Lanes' }).textContent()).toContain('cpusched: CPUs busy, at most');
+    await open(page, 'callstack');
+    const { total } = statsOf(all, 'callstack', 'stacks').stacks!;
+    expect(await page.locator('.status').textContent()).toContain(`all: ${formatCount(total)} samples`);
+
+    await page.getByRole('button', { name: 'comm db ✕' }).click();
+    await open(page, 'Overview');
+    const before = await programs(page);
+    expect(Object.keys(before)).toHaveLength(3);
+    await page
+      .locator('tr', { hasText: /^.*web/ })
+      .getByRole('button', { name: 'hide' })
+      .click();
+    const { web: _, ...others } = before;
+    expect(await programs(page)).toEqual(others);
+    const rest = await stats('--comm', '^(?!web$)');
+    await open(page, 'callstack');
+    expect(await page.locator('.status').textContent()).toContain(
+      `all: ${formatCount(statsOf(rest, 'callstack', 'stacks').stacks!.total)} samples`,
+    );
+  });
+
+  test('are sorted by the column that is asked for', async () => {
+    const page = await openPage(await report());
+    expect(Object.keys(await programs(page)).slice(0, 2)).toEqual(['db', 'web']);
+    await page.getByRole('button', { name: 'Memory (MiB)' }).click();
+    expect(Object.keys(await programs(page)).slice(0, 2)).toEqual(['web', 'db']);
+  });
+});
+
+describe('the list of filters', () => {
+  test('is undone and redone, one taken away, all cleared', async () => {
+    const page = await openPage(await report());
+    const chips = () => filters(page).getByTitle('Take this filter away').allTextContents();
+    await dragTime(page, 2, 8);
+    await only(page, 'db');
+    expect(await chips()).toHaveLength(2);
+    await page.keyboard.press('Control+z');
+    expect(await chips()).toHaveLength(1);
+    await page.keyboard.press('Control+y');
+    expect((await chips())[1]).toBe('comm db ✕');
+    await filters(page).getByRole('button', { name: ' s ✕' }).click();
+    expect(await chips()).toEqual(['comm db ✕']);
+    await filters(page).getByRole('button', { name: 'Undo' }).click();
+    expect(await chips()).toHaveLength(2);
+    await filters(page).getByRole('button', { name: 'Clear' }).click();
+    expect(await chips()).toEqual([]);
+    await filters(page).getByRole('button', { name: 'Undo' }).click();
+    expect(await chips()).toHaveLength(2);
+  });
+
+  test('and the open tab are in the address: reloaded, the page is the same', async () => {
+    const page = await openPage(await report());
+    await dragTime(page, 2, 5);
+    await only(page, 'db');
+    await open(page, 'callstack');
+    await open(page, 'Functions');
+    const shown = await page.locator('.page').textContent();
+    await page.reload();
+    await page.waitForSelector('#app[data-ready="true"]');
+    expect(await page.locator('.page').textContent()).toBe(shown);
+    await page.goto(`${page.url().split('#')[0]}#%7B%22tab%22:7,%22filters%22:[3,{}]}`);
+    await page.reload();
+    await page.waitForSelector('#app[data-ready="true"]');
+    expect(await page.getByRole('tab', { name: 'Overview' }).getAttribute('aria-selected')).toBe('true');
+  });
+});
+
+describe('findings', () => {
+  test('say what stands out; Select shows only that, Show the view', async () => {
+    const page = await openPage(await report());
+    const found = page.getByRole('list', { name: 'Findings' }).getByRole('listitem');
+    const disk = found.filter({ hasText: /disk I\/Os took/ });
+    expect(await disk.count()).toBe(1);
+    expect(await found.filter({ hasText: /memory of web grew by 20 MiB a second/ }).count()).toBe(1);
+    expect(await found.filter({ hasText: /db waited .* for a disk/ }).count()).toBe(1);
+    const { p99, max } = statsOf(await stats(), 'disklat', 'points').points!.all;
+    await disk.getByRole('button', { name: 'Select' }).click();
+    expect(await filters(page).textContent()).toContain(
+      `disklat from ${Number(p99!.toPrecision(6))} to ${Number(max!.toPrecision(6))}`,
+    );
+    await disk.getByRole('button', { name: 'Show' }).click();
+    expect(await page.getByRole('tab', { name: 'disklat' }).getAttribute('aria-selected')).toBe('true');
+    expect(await page.locator('.status').textContent()).toMatch(/^2 records/);
+  });
+});
+
+describe('by keyboard', () => {
+  test('tabs, search and help', async () => {
+    const page = await openPage(await report());
+    const chosen = () => page.getByRole('tab', { selected: true }).allTextContents();
+    await page.keyboard.press(']');
+    expect(await chosen()).toEqual(['cpusched', 'Timeline']);
+    await page.keyboard.press(']');
+    expect(await chosen()).toEqual(['callstack', 'Flame graph']);
+    await page.locator('.view canvas').press('/');
+    await page.keyboard.type('query');
+    expect(await page.getByRole('status').textContent()).toMatch(/% matched$/);
+    await page.keyboard.type(']');
+    expect(await chosen()).toEqual(['callstack', 'Flame graph']);
+    await page.getByRole('searchbox').press('Escape');
+    await page.getByRole('tab', { name: 'Overview' }).press('Enter');
+    await page.keyboard.press('[');
+    expect(await chosen()).toEqual(['About this data']);
+    await page.keyboard.press('?');
+    expect(await page.locator('.keys').textContent()).toContain('undo and redo');
+  });
+
+  test('sections of one interface with the same views are chosen first', async () => {
+    const page = await openPage(await report());
+    await open(page, 'system');
+    expect(await page.getByRole('tablist').nth(1).getByRole('tab').allTextContents()).toEqual([
+      'memory',
+      'network throughput',
+      'Stack plot',
+      'Heat map',
+    ]);
+    await open(page, 'Heat map');
+    await open(page, 'network throughput');
+    expect(await page.getByRole('tab', { selected: true }).allTextContents()).toEqual([
+      'system',
+      'network throughput',
+      'Heat map',
+    ]);
+  });
+});
+
+test('names that look like HTML are text', async () => {
+  const page = await openPage(await report(), { dark: true, width: 2560, height: 1300 });
+  const shown = Object.keys(await programs(page));
+  expect(shown.some((name) => name.startsWith('"></script><script>') && !name.includes('\u202e'))).toBe(true);
+  await page.locator('table.processes').getByRole('button', { name: 'owned' }).click();
+  await open(page, 'callstack');
+  await open(page, 'About this data');
+  expect(await page.title()).not.toBe('owned');
+  expect(await page.locator('img').count()).toBe(0);
+});
+
+test('what was really collected has the numbers that stats has, all of it and a part', async () => {
+  const interfaces = ['cpusched', 'callstack', 'disklat', 'memtime'];
+  const collected = await place.marple(['collect', ...interfaces, '-t', '1.5', '-o', 'real.marple']);
+  expect(collected.code).toBe(0);
+  expect(await place.marple(['display', '-i', 'real.marple', '-o', 'real.html'])).toMatchObject({ code: 0 });
+  const page = await openPage(place.path('real.html'));
+  const compare = async (...flags: readonly string[]): Promise<void> => {
+    const all = await statsIn('real.marple', ...flags);
+    const table = await programs(page);
+    const tasks = statsOf(all, 'cpusched', 'scheduling').scheduling!.processes;
+    const stacks = statsOf(all, 'callstack', 'stacks').stacks!.processes;
+    const memory = statsOf(all, 'memtime', 'trends').trends!.processes;
+    const expected = [
+      ...tasks.filter(({ cpu_seconds: s }) => s > 0).map((t) => [t.comm, 'On CPU (s)', formatValue(t.cpu_seconds)]),
+      ...stacks.map(({ name, weight }) => [name, 'CPU samples', formatCount(weight)]),
+      ...memory.map(({ comm, last }) => [comm, 'Memory (MiB)', formatValue(last!)]),
+    ] as const;
+    expect(expected.length).toBeGreaterThan(5);
+    const shown = expected.map(([comm, column]) => [comm, column, table[visible(comm!) || '(no name)']?.[column!]]);
+    expect(shown).toEqual(expected);
+  };
+  await compare();
+  await lanes(page).focus();
+  await page.keyboard.press('ArrowRight');
+  await filters(page).getByRole('button', { name: ' s ✕' }).waitFor();
+  const [from, to] = await theTime(page);
+  await compare('--from', from, '--to', to);
+});
