@@ -60,10 +60,15 @@ const CUBE = [0, 95, 135, 175, 215, 255] as const;
 export function xtermColour(rgb: Rgb): number {
   const [r, g, b] = rgb.map((channel) => nearest(CUBE, channel)) as [number, number, number];
   const cube = { number: 16 + 36 * r + 6 * g + b, rgb: [CUBE[r]!, CUBE[g]!, CUBE[b]!] as Rgb };
+  // A colour stays one, even where a grey is closer.
+  if (Math.max(...rgb) - Math.min(...rgb) > GREYISH) return cube.number;
   const step = Math.max(0, Math.min(23, Math.round((rgb[0] + rgb[1] + rgb[2] - 24) / 30)));
   const level = 8 + 10 * step;
   return distance(rgb, [level, level, level]) < distance(rgb, cube.rgb) ? 232 + step : cube.number;
 }
+
+/** Channels of a grey are this far apart at most. */
+const GREYISH = 24;
 
 function nearest(levels: readonly number[], value: number): number {
   let best = 0;

@@ -42,6 +42,8 @@ describe('xtermColour', () => {
     expect(xtermColour([0, 0, 0])).toBe(16);
     expect(xtermColour([128, 128, 128])).toBe(244);
     expect(xtermColour([90, 140, 180])).toBe(67);
+    // A dark green, to which a grey is closer.
+    expect(xtermColour([0x35, 0x75, 0x4a])).toBe(65);
   });
 });
 

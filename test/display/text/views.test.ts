@@ -4,6 +4,7 @@ import { textWidth } from '../../../src/common/text.ts';
 import { FlameGraph } from '../../../src/display/flamegraph.ts';
 import { type DisplayJob, SIGNATURE } from '../../../src/display/generic-display.ts';
 import { HeatMap } from '../../../src/display/heatmap.ts';
+import type { DisplayClass } from '../../../src/display/registry.ts';
 import { StackPlot } from '../../../src/display/stackplot.ts';
 import type { Screen } from '../../../src/display/text/screen.ts';
 import { headerOf, type TestSection } from '../../support/data-files.ts';
@@ -64,40 +65,41 @@ const SAMPLES: TestSection = {
   })),
 };
 
-type More = Partial<Omit<DisplayJob<unknown>, 'options' | 'section' | 'group'>>;
+type More<Options> = Partial<Omit<DisplayJob<Options>, 'options' | 'section' | 'group'>>;
 
-async function text(
-  View: typeof HeatMap | typeof StackPlot | typeof FlameGraph,
+async function text<Options>(
+  View: DisplayClass<string, Options>,
   sections: readonly TestSection[],
   screen: Screen,
-  more: More = {},
+  more: More<Options> = {},
 ): Promise<string> {
-  // biome-ignore lint/suspicious/noExplicitAny: each of the views takes its own options, and these are the defaults
-  const Any = View as any;
-  const job = await jobOf(Any.description, sections, {}, { format: 'txt', screen, ...more });
-  return Buffer.from(await new Any(job).render()).toString('utf8');
+  const job = await jobOf(View.description, sections, {}, { format: 'txt', screen, ...more });
+  const rendered = await new View(job).render();
+  return Buffer.from(rendered as Uint8Array).toString('utf8');
 }
 
-const RENDITIONS = [
-  ['heat map', HeatMap, [DISK]],
-  ['heat map of samples', HeatMap, [SAMPLES]],
-  ['stack plot', StackPlot, [MEMORY]],
-  ['flame graph', FlameGraph, [STACKS]],
-] as const;
+type Rendition = (sections: readonly TestSection[], screen: Screen) => Promise<string>;
 
-describe.each(RENDITIONS)('the text of a %s', (_, View, sections) => {
+const RENDITIONS: readonly (readonly [string, Rendition, readonly TestSection[]])[] = [
+  ['heat map', (sections, screen) => text(HeatMap, sections, screen), [DISK]],
+  ['heat map of samples', (sections, screen) => text(HeatMap, sections, screen), [SAMPLES]],
+  ['stack plot', (sections, screen) => text(StackPlot, sections, screen), [MEMORY]],
+  ['flame graph', (sections, screen) => text(FlameGraph, sections, screen), [STACKS]],
+];
+
+describe.each(RENDITIONS)('the text of a %s', (_, render, sections) => {
   it.each([40, 80, 133, 200])('fits into %i columns', async (columns) => {
-    const lines = (await text(View, sections, { ...PLAIN, columns })).split('\n');
+    const lines = (await render(sections, { ...PLAIN, columns })).split('\n');
     expect(Math.max(...lines.map(textWidth))).toBeLessThanOrEqual(columns);
     expect(lines.length).toBeGreaterThan(10);
   });
 
   it('has no control characters of the data, and of its own only line ends', async () => {
-    expect(await text(View, sections, PLAIN)).not.toMatch(/[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+    expect(await render(sections, PLAIN)).not.toMatch(/[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
   });
 
   it('has colours of its own, and nothing else, on a terminal that has them', async () => {
-    const coloured = await text(View, sections, COLOURED);
+    const coloured = await render(sections, COLOURED);
     expect(coloured).toContain('\x1b[');
     const bare = coloured.replace(/\x1b\[[\d;]*m/g, '');
     expect(bare).not.toMatch(/[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
@@ -107,7 +109,7 @@ describe.each(RENDITIONS)('the text of a %s', (_, View, sections) => {
 
   it('is known as ours', async () => {
     expect(
-      Buffer.from(await text(View, sections, COLOURED))
+      Buffer.from(await render(sections, COLOURED))
         .subarray(0, 4096)
         .includes(SIGNATURE),
     ).toBe(true);
@@ -115,7 +117,7 @@ describe.each(RENDITIONS)('the text of a %s', (_, View, sections) => {
 
   it('is drawn without any record', async () => {
     const empty = sections.map((section) => ({ ...section, records: [] }));
-    expect(await text(View, empty, PLAIN)).toMatch(/no (records|samples)|0 (records|samples)/);
+    expect(await render(empty, PLAIN)).toMatch(/no (records|samples)|0 (records|samples)/);
   });
 });
 
