@@ -15,6 +15,7 @@ import { collectPerf } from './perf/collect.ts';
 import { startRecording } from './perf/record.ts';
 import { pagesOf, type RecordPlan } from './perf/record-args.ts';
 import { blockDevices, completedRequests, readDiskstats } from './proc/block-devices.ts';
+import { aborted } from './waiting.ts';
 
 /** What an interface records of the block layer. */
 export interface BlockCollection {
@@ -74,13 +75,6 @@ async function* throughPerf(run: CollectRun<unknown>, what: PerfBlocks): AsyncIt
 function blockPlan(events: readonly string[]): RecordPlan {
   const isTask = (event: string): boolean => (TASK_EVENTS as readonly string[]).includes(event);
   return { target: 'all', events: events.filter((event) => !isTask(event)), sampling: { period: 1 } };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** So many that the missing of one in twenty is seen; each waits for the disk, so that CPUs idle. */

@@ -20,3 +20,11 @@ export async function commandStarted(run: { readonly scope: Scope; readonly stop
 export function elapsed(since: bigint): number {
   return Number(monotonicNow() - since) / 1e9;
 }
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -44,8 +44,8 @@ const FORK = /^F (\d+) (\d+) (\d+) (\d+) (.*)$/su;
 const NAME = /^N (\d+) (\d+) (.*)$/su;
 // Lost 34 events
 const LOST = /^Lost (\d+) events$/u;
-/** What else bpftrace prints: how many probes it attaches, and the times that tell how far the program is. */
-const CHATTER = /^(Attaching \d+ probes?\.\.\.|\d+|)$/u;
+/** What else is printed: how many probes there are, that they are in place, and the times that tell how far the program is. */
+const CHATTER = /^(Attaching \d+ probes?\.\.\.|marple (first|last)|\d+|)$/u;
 
 /** Reads one line; undefined where it is no record, `chatter` where it need not be one. */
 export function parseLine(line: string, origin: bigint): BlockRecord | LostEvents | 'chatter' | undefined {

@@ -1,29 +1,20 @@
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicNow } from '../../common/clock.ts';
-import { EXIT, MarpleError } from '../../common/errors.ts';
-import { describeExit, runTool, startTool, type ToolProcess } from '../../common/process.ts';
 import type { Batch } from '../../common/section.ts';
 import { bpftraceFile, missesFile, parseLine } from '../../formats/bpftrace-block.ts';
 import { decodeRecording } from '../../formats/decoders.ts';
 import { writeRecording } from '../../formats/recording.ts';
 import type { CollectRun } from '../collecter.ts';
+import { aborted } from '../waiting.ts';
+import { bpftraceVersion, startBpftrace } from './run.ts';
 
 const INTERVAL_MS = 50;
 
 /**
- * One line per event, read by formats/bpftrace-block.ts; now and then the time, which says that everything is attached, and
- * how far the printing is. print() flushes what printf() wrote before it.
+ * One line per event, read by formats/bpftrace-block.ts; now and then the time, which tells how far the printing is. print()
+ * flushes what printf() wrote before it.
  */
 const PROGRAM = `
 tracepoint:block:block_rq_issue {
@@ -48,7 +39,8 @@ interval:ms:${INTERVAL_MS} {
 `;
 /** Pages of the buffer of each CPU; bpftrace's default are 64. */
 const PAGES = 1024;
-const GRACE_MS = 10_000;
+/** How long it may lag behind. */
+const PATIENCE_MS = 10_000;
 const POLL_MS = 20;
 
 export interface BpftraceCollection {
@@ -64,29 +56,29 @@ export interface BpftraceCollection {
 export async function* collectBpftraceBlocks(run: CollectRun<unknown>, what: BpftraceCollection): AsyncIterable<Batch> {
   const dir = await run.recordingDir();
   const output = bpftraceFile(dir);
-  const tool = launch(output);
-  const stop = (): void => {
-    what.onStopping(dir);
-    void stopBehind(tool, dir, monotonicNow());
-  };
+  const running = await startBpftrace(program(output), run.stop);
+  if (running === undefined) return;
+  const { tool } = running;
+  let failure: unknown;
   try {
-    if (!(await isAttached(tool, output))) throw failure(tool, await tool.exit);
     const details = {
       ...what.details(),
       tool: { name: 'bpftrace', version: run.toolVersion, command: [...tool.argv] },
     };
     await writeRecording(dir, { format: what.format, interface: what.interface, details });
     run.started();
-    if (run.stop.aborted) stop();
-    else run.stop.addEventListener('abort', stop, { once: true });
-    const exit = await tool.exit;
-    await what.onStopped();
-    yield* decodeRecording(dir, run.info(), run.report);
-    if (!run.stop.aborted) throw failure(tool, exit);
+    await Promise.race([aborted(run.stop), tool.exit]);
+    what.onStopping(dir);
+    await hasPrinted(output, monotonicNow(), tool.exit);
+    // The buffers of other CPUs are read in the same round.
+    await sleep(INTERVAL_MS);
+    writeFileSync(missesFile(dir), `${countMisses(tool.pid)}\n`, { mode: 0o600 });
   } finally {
-    run.stop.removeEventListener('abort', stop);
-    await tool.stop();
+    await running.stop().catch((error: unknown) => (failure = error));
   }
+  await what.onStopped();
+  yield* decodeRecording(dir, run.info(), run.report);
+  if (failure !== undefined) throw failure;
 }
 
 /**
@@ -98,51 +90,26 @@ export async function countWithBpftrace(
   activity: () => Promise<void>,
 ): Promise<{ readonly completions: number; readonly version: string }> {
   const output = join(tempDir, `probe-bpftrace-${process.pid}-${probes++}.txt`);
-  const tool = launch(output);
+  const running = await startBpftrace(program(output), new AbortController().signal);
   try {
-    if (!(await isAttached(tool, output))) throw failure(tool, await tool.exit);
     await activity();
-    await hasPrinted(tool, output, monotonicNow(), GRACE_MS);
+    await hasPrinted(output, monotonicNow(), running!.tool.exit);
   } finally {
-    await tool.stop();
+    await running?.stop();
   }
-  const records = readFileSync(output, 'latin1').split('\n');
-  const completions = records.filter((line) => {
-    const record = parseLine(line, 0n);
-    return typeof record === 'object' && record.kind === 'block' && record.type === 'complete';
-  });
-  const { stdout } = await runTool(['bpftrace', '--version']);
-  return { completions: completions.length, version: stdout.trim().replace(/^bpftrace v?/u, '') };
+  const completions = readFileSync(output, 'latin1')
+    .split('\n')
+    .filter((line) => {
+      const record = parseLine(line, 0n);
+      return typeof record === 'object' && record.kind === 'block' && record.type === 'complete';
+    });
+  return { completions: completions.length, version: await bpftraceVersion() };
 }
 
 let probes = 0;
 
-/**
- * Its output goes to a file and not through a pipe: where the signal that ends it comes while it waits for the pipe's reader,
- * that write fails and nothing more is printed (seen with bpftrace 0.17: 139 of 400 I/Os, and exit status 0).
- */
-function launch(output: string): ToolProcess {
-  const tool = startTool(['bpftrace', '-o', output, '-e', PROGRAM], {
-    stopSignal: 'SIGINT',
-    graceMs: GRACE_MS,
-    env: { BPFTRACE_PERF_RB_PAGES: `${PAGES}` },
-  });
-  tool.stdout.resume();
-  return tool;
-}
-
-/** Whether it came to run; false where it ended before. */
-function isAttached(tool: ToolProcess, output: string): Promise<boolean> {
-  return hasPrinted(tool, output, 0n, Number.POSITIVE_INFINITY);
-}
-
-/** Ends it when it has printed what came until `time`: it throws away what is in its buffers then. */
-async function stopBehind(tool: ToolProcess, dir: string, time: bigint): Promise<void> {
-  await hasPrinted(tool, bpftraceFile(dir), time, GRACE_MS);
-  // The buffers of other CPUs are read in the same round.
-  await sleep(INTERVAL_MS);
-  writeFileSync(missesFile(dir), `${countMisses(tool.pid)}\n`, { mode: 0o600 });
-  await tool.stop();
+function program(output: string) {
+  return { text: PROGRAM, hidden: [], mapKeys: 16, output, userSymbols: false, bufferPages: PAGES };
 }
 
 /**
@@ -162,36 +129,28 @@ function countMisses(pid: number): number {
   return misses;
 }
 
-/** Waits, but no longer than `patience` ms, for a time of the program at or behind `time`; false where none comes. */
-async function hasPrinted(tool: ToolProcess, output: string, time: bigint, patience: number): Promise<boolean> {
+/**
+ * Waits until the program has printed a time at or behind `time`, with all that came before it: what is in its buffers
+ * when it is ended is lost. It may end by itself, and its patience has an end.
+ */
+async function hasPrinted(output: string, time: bigint, exit: Promise<unknown>): Promise<void> {
   let ended = false;
-  void tool.exit.then(() => (ended = true));
-  const deadline = performance.now() + patience;
-  while (!ended && performance.now() < deadline) {
-    const printed = lastTime(output);
-    if (printed !== undefined && printed >= time) return true;
-    await sleep(POLL_MS);
-  }
-  return false;
+  void exit.then(() => (ended = true));
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!ended && lastTime(output) < time && performance.now() < deadline) await sleep(POLL_MS);
 }
 
 /** More than a line, and than what is printed in a moment. */
 const TAIL_BYTES = 1 << 20;
 
-function lastTime(path: string): bigint | undefined {
-  if (!existsSync(path)) return undefined;
+function lastTime(path: string): bigint {
   const file = openSync(path, 'r');
   try {
     const bytes = Buffer.alloc(TAIL_BYTES);
     const from = Math.max(0, fstatSync(file).size - TAIL_BYTES);
     const text = bytes.toString('latin1', 0, readSync(file, bytes, 0, TAIL_BYTES, from));
-    const time = [...text.matchAll(/^\d+$/gmu)].at(-1)?.[0];
-    return time === undefined ? undefined : BigInt(time);
+    return BigInt([...text.matchAll(/^\d+$/gmu)].at(-1)?.[0] ?? 0);
   } finally {
     closeSync(file);
   }
-}
-
-function failure(tool: ToolProcess, exit: Awaited<ToolProcess['exit']>): MarpleError {
-  return new MarpleError(`bpftrace ${describeExit(exit, tool.stderr())}`, EXIT.someFailed);
 }

@@ -14,6 +14,8 @@ export interface BpftraceProgram {
   readonly output: string;
   /** Whether it looks up names for user addresses, at the end, when the maps are printed: processes may be gone by then. */
   readonly userSymbols: boolean;
+  /** Size of each CPU's buffer for what is printed, in pages; bpftrace's default (64) where it is missing. */
+  readonly bufferPages?: number;
 }
 
 /** A bpftrace whose probes are all in place. */
@@ -32,13 +34,14 @@ const POLL_MS = 20;
  * @throws UnavailableError where it is not installed; MarpleError where it does not run.
  */
 export async function startBpftrace(program: BpftraceProgram, stop: AbortSignal): Promise<BpftraceRun | undefined> {
-  const { output, mapKeys, userSymbols } = program;
+  const { output, mapKeys, userSymbols, bufferPages } = program;
   // A file, and not a pipe: bpftrace loses what it prints while nobody reads, and the maps are there after a kill too.
   const tool = startTool(['bpftrace', '-o', output, '-e', marked(program)], {
     stopSignal: 'SIGINT',
     graceMs: GRACE_MS,
     env: {
       ...(userSymbols ? {} : { BPFTRACE_NO_USER_SYMBOLS: '1' }),
+      ...(bufferPages === undefined ? {} : { BPFTRACE_PERF_RB_PAGES: `${bufferPages}` }),
       // The older and the newer name.
       BPFTRACE_MAP_KEYS_MAX: `${mapKeys}`,
       BPFTRACE_MAX_MAP_KEYS: `${mapKeys}`,
