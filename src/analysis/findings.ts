@@ -8,8 +8,8 @@ import type { SectionStats } from './stats.ts';
  * what the data supports; nothing is guessed.
  */
 
-/** From which number on something is worth a sentence: config section [findings]. */
-export const findingOptions = z.strictObject({
+/** From which number on something is worth a sentence: config section [report]. */
+export const findingOptions = z.object({
   /** Share of a CPU's time, percent. */
   cpu_busy: z.coerce.number().min(0).max(100).default(90),
   /** 99th percentile of the time from being ready to run to running, ms. */
@@ -26,6 +26,9 @@ export const findingOptions = z.strictObject({
   hot_function: z.coerce.number().positive().max(100).default(25),
 });
 export type FindingOptions = z.infer<typeof findingOptions>;
+
+/** How many processes and functions of a section are looked at: who waits most may be far from using most. */
+export const FINDING_TOP = 1000;
 
 /** The findings of all sections, what makes the data less than it seems last. */
 export function findings(all: readonly SectionStats[], options: FindingOptions): Finding[] {

@@ -17,6 +17,8 @@ export interface StatsOptions {
   readonly by: ByProcess;
   /** Entries of each list of processes, functions and so on. */
   readonly top: number;
+  /** Values that each summary of a whole section keeps as a sample, and those of its groups a tenth of it; 0. */
+  readonly sampled?: number;
 }
 
 /** One section in numbers: what every section has, and one of points, trends, stacks and ram, or events and what they mean. */
@@ -75,6 +77,19 @@ export async function sectionStats(
   };
 }
 
+/** Lists that are in order of size, and end after so many entries. */
+const RANKED = new Set(['processes', 'growing', 'by_self', 'by_total', 'reasons', 'groups', 'pairs']);
+
+/** The same numbers with shorter lists. */
+export function withTop(stats: SectionStats, top: number): SectionStats {
+  const cut = (key: string, value: unknown): unknown => {
+    if (Array.isArray(value)) return (RANKED.has(key) ? value.slice(0, top) : value).map((part) => cut('', part));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, cut(name, part)]));
+  };
+  return cut('', stats) as SectionStats;
+}
+
 type Numbers = Pick<SectionStats, 'records'> &
   Partial<SectionStats> & {
     /** Seconds since the origin of the last record. */
@@ -92,10 +107,10 @@ function analyse(group: SectionGroup, section: SectionReader, options: StatsOpti
   }
 }
 
-async function analysePoints(section: SectionReader, { filter, by, top }: StatsOptions): Promise<Numbers> {
+async function analysePoints(section: SectionReader, { filter, by, top, sampled }: StatsOptions): Promise<Numbers> {
   const { header } = section;
   const isTrend = header.interface === 'memtime';
-  const counter = isTrend ? new TrendCounter(header, by) : new PointCounter(header, by);
+  const counter = isTrend ? new TrendCounter(header, by) : new PointCounter(header, by, sampled);
   let last = 0;
   for await (const points of selectPoints(section, counter.want, filter)) {
     counter.add(points);
@@ -133,10 +148,10 @@ async function analyseEvents(section: SectionReader, { filter, by, top }: StatsO
 }
 
 /** Counts the events of the filter, and follows the tasks through all of them. */
-async function analyseScheduling(section: SectionReader, { filter, by, top }: StatsOptions): Promise<Numbers> {
+async function analyseScheduling(section: SectionReader, { filter, by, top, sampled }: StatsOptions): Promise<Numbers> {
   const { header } = section;
   const events = new EventCounter(header, by);
-  const scheduling = new SchedulingCounter(header, by, filter);
+  const scheduling = new SchedulingCounter(header, by, filter, sampled);
   let last = 0;
   const followed: Pick<SectionReader, 'events'> = {
     events: async function* (want) {

@@ -1,3 +1,4 @@
+import type { Finding } from '../analysis/finding.ts';
 import type { ConnectionStats } from '../analysis/stats/connections.ts';
 import type { EventStats, EventTotals } from '../analysis/stats/events.ts';
 import type { ProcessName } from '../analysis/stats/groups.ts';
@@ -14,15 +15,25 @@ const INDENT = '  ';
 const MIB = 2 ** 20;
 
 /** A file in numbers, for a person: the most important first, lines of at most 100 characters. */
-export function statsText(sections: readonly SectionStats[]): string {
+export function statsText(sections: readonly SectionStats[], findings: readonly Finding[]): string {
   const said = new Set<string>();
-  return sections
+  const numbers = sections
     .map((stats) => {
       const fresh = stats.notes.filter((note) => !said.has(`${stats.interface} ${note}`));
       for (const note of fresh) said.add(`${stats.interface} ${note}`);
       return sectionText({ ...stats, notes: fresh });
     })
     .join('\n\n');
+  return findings.length === 0 ? numbers : `${findingsText(findings)}\n\n${numbers}`;
+}
+
+function findingsText(findings: readonly Finding[]): string {
+  const lines = findings.flatMap(({ kind, section, interface: name, sentence }) =>
+    wrap(`${sentence} (${section} ${name})`, WIDTH - 4).map(
+      (line, i) => `${INDENT}${i > 0 ? '  ' : kind === 'warning' ? '! ' : '- '}${line}`,
+    ),
+  );
+  return ['Findings', ...lines].join('\n');
 }
 
 function sectionText(stats: SectionStats): string {

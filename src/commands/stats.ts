@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import type { Finding } from '../analysis/finding.ts';
+import { FINDING_TOP, findingOptions, findings } from '../analysis/findings.ts';
 import { checkFilter, groupSections, makeFilter, pickedSections } from '../analysis/select.ts';
-import { type SectionStats, type StatsOptions, sectionStats } from '../analysis/stats.ts';
+import { type SectionStats, type StatsOptions, sectionStats, withTop } from '../analysis/stats.ts';
 import { EXIT, UsageError } from '../common/errors.ts';
 import { lastDataFile } from '../common/last-file.ts';
 import type { DataFile } from '../common/reader.ts';
@@ -16,6 +18,7 @@ import {
   type Selection,
   selectionFlags,
 } from './selection.ts';
+import { loadSettings } from './settings.ts';
 import { statsText } from './stats-text.ts';
 import { parseCount } from './values.ts';
 
@@ -58,59 +61,69 @@ async function runStats(_: readonly string[], rawFlags: Record<string, unknown>,
   }
   const file = await openData(input, makeTempDir());
   try {
-    const { sections, warnings } = await fileStats(file, selection, options);
-    for (const warning of [...file.warnings, ...warnings]) output.warn(warning);
-    if (flags.json === undefined) output.result(statsText(sections));
-    else output.json(jsonResult(file, selection, sections, warnings), flags.json);
+    const numbers = await fileStats(file, selection, options);
+    for (const warning of [...file.warnings, ...numbers.warnings]) output.warn(warning);
+    const found = findings(numbers.byName, loadSettings().get('report', findingOptions));
+    if (flags.json === undefined) output.result(statsText(numbers.sections, found));
+    else output.json(jsonResult(file, selection, numbers, found), flags.json);
   } finally {
     await file.close();
   }
   return EXIT.ok;
 }
 
+interface FileStats {
+  readonly sections: readonly SectionStats[];
+  /** Processes of one name together, and all of them: what findings are made of. */
+  readonly byName: readonly SectionStats[];
+  readonly warnings: readonly string[];
+}
+
 /**
  * The sections that were named, or all: of these, those that cannot answer the filter are left out, and said.
  * @throws UsageError (2) where none can, or one that was named cannot.
  */
-async function fileStats(
-  file: DataFile,
-  { pick }: Selection,
-  options: StatsOptions,
-): Promise<{ sections: SectionStats[]; warnings: string[] }> {
+async function fileStats(file: DataFile, { pick }: Selection, options: StatsOptions): Promise<FileStats> {
   const groups = groupSections(file.sections, pickedSections(file, pick));
   const warnings: string[] = [];
   const refusals: UsageError[] = [];
   const sections: SectionStats[] = [];
+  const byName: SectionStats[] = [];
+  const { filter, by, top } = options;
   for (const group of groups) {
     for (const section of group.shown) {
       try {
-        checkFilter(group, section, options.filter);
+        checkFilter(group, section, filter);
       } catch (error) {
         if (!(error instanceof UsageError) || pick !== undefined) throw error;
         refusals.push(error);
         warnings.push(`left out: ${error.message}`);
         continue;
       }
-      sections.push(await sectionStats(group, section, options));
+      const whole = await sectionStats(group, section, { filter, by: 'comm', top: Math.max(top, FINDING_TOP) });
+      byName.push(whole);
+      sections.push(by === 'comm' ? withTop(whole, top) : await sectionStats(group, section, options));
     }
   }
   const [refusal] = refusals;
   if (sections.length === 0 && refusal !== undefined) throw refusal;
   if (sections.length === 0) throw new UsageError('the file has no sections', 'marple collect --stack -t 5');
-  return { sections: sections.sort((a, b) => a.section - b.section), warnings };
+  const inOrder = (all: readonly SectionStats[]): SectionStats[] => all.toSorted((a, b) => a.section - b.section);
+  return { sections: inOrder(sections), byName: inOrder(byName), warnings };
 }
 
 function jsonResult(
   file: DataFile,
   { from, to, pids, comm }: Selection,
-  sections: readonly SectionStats[],
-  warnings: readonly string[],
+  { sections, warnings }: FileStats,
+  found: readonly Finding[],
 ): unknown {
   return {
     version: 1,
     file: file.path,
     partial: file.partial,
     filter: { from: from ?? null, to: to ?? null, pids: pids ?? null, comm: comm ?? null },
+    findings: found,
     sections,
     warnings: [...file.warnings, ...warnings],
   };

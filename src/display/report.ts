@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { findingOptions, findings } from '../analysis/findings.ts';
+import { FINDING_TOP, findingOptions, findings } from '../analysis/findings.ts';
 import { answerable } from '../analysis/select.ts';
 import { type SectionStats, sectionStats } from '../analysis/stats.ts';
 import { visible } from '../common/text.ts';
@@ -12,9 +12,6 @@ const optionsSchema = z.strictObject({
   title: z.string().default(''),
   ...findingOptions.shape,
 });
-
-/** Processes and functions that findings look at. */
-const TOP = 20;
 
 export type ReportOptions = z.infer<typeof optionsSchema>;
 
@@ -39,7 +36,9 @@ export class Report extends GenericDisplay<ReportOptions> {
     const stats: SectionStats[] = [];
     for (const group of groups) {
       for (const each of group.all) {
-        stats.push(await sectionStats(group, each, { filter: answerable(group, each, filter), by: 'comm', top: TOP }));
+        stats.push(
+          await sectionStats(group, each, { filter: answerable(group, each, filter), by: 'comm', top: FINDING_TOP }),
+        );
       }
     }
     return renderPage(groups, filter, {

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Finding } from '../../src/analysis/finding.ts';
 import type { SectionStats } from '../../src/analysis/stats.ts';
 import { makePlace } from './marple.ts';
 
@@ -11,6 +12,7 @@ interface Report {
   file: string;
   partial: boolean;
   filter: Record<string, unknown>;
+  findings: Finding[];
   sections: SectionStats[];
   warnings: string[];
 }
@@ -116,7 +118,7 @@ describe('stats', () => {
 
   test('--json: the documented shape', async () => {
     const report = await json();
-    expect(Object.keys(report)).toEqual(['version', 'file', 'partial', 'filter', 'sections', 'warnings']);
+    expect(Object.keys(report)).toEqual(['version', 'file', 'partial', 'filter', 'findings', 'sections', 'warnings']);
     expect(report).toMatchObject({
       version: 1,
       file: 'x.marple',
@@ -155,6 +157,29 @@ describe('stats', () => {
     );
     const undocumented = [...keys].filter((key) => !page.includes(`\`${key}\``));
     expect(undocumented).toEqual([]);
+  });
+
+  test('findings first, as the report has them, with the thresholds of the config', async () => {
+    const sentence = '75 % of the samples of callstack are in read itself';
+    const ended = await place.marple(['stats', '-i', 'x.marple', '--top', '1']);
+    expect(ended.stdout.split('\n').slice(0, 3)).toEqual(['Findings', `  - ${sentence} (1 callstack)`, '']);
+    const { findings } = await json();
+    expect(findings).toEqual([{ kind: 'note', section: 1, interface: 'callstack', sentence, number: 75, select: [] }]);
+    expect((await json('--by', 'pid')).findings).toEqual(findings);
+    mkdirSync(place.path('config/marple'), { recursive: true });
+    writeFileSync(place.path('config/marple/config.txt'), '[report]\nhot_function = 80\ndisk_p99 = 5\n');
+    const { findings: others } = await json();
+    rmSync(place.path('config'), { recursive: true });
+    expect(others).toMatchObject([
+      {
+        kind: 'warning',
+        interface: 'disklat',
+        number: 9,
+        select: [{ kind: 'values', interface: 'disklat', from: 9, to: 9 }],
+      },
+    ]);
+    const html = await place.marple(['display', '-i', 'x.marple', '-r', '-o', '-.html']);
+    expect(html.stdout).toContain(`"sentence":"${sentence}"`);
   });
 
   test('of a range, of processes, of some sections', async () => {
