@@ -13,6 +13,8 @@ import { shownTime } from './shape/time-scale.ts';
 import { drawTimeline, type Ink, type Pen, ROW_HEIGHT, RULER_HEIGHT, type Scene } from './shape/timeline-draw.ts';
 import { chooseTracks, TRACK_CHOICES, trackKinds } from './shape/track-choice.ts';
 import { activityOf, buildTimeline, type Timeline } from './shape/tracks.ts';
+import { textPage } from './text/page.ts';
+import { timelineRows, timelineText } from './text/timeline.ts';
 
 const optionsSchema = z.strictObject({
   title: z.string().default(''),
@@ -32,8 +34,8 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     name: 'plot',
     flag: '-plt',
     long: '--plot',
-    summary: 'timeline of events, a track for each task or CPU (HTML, PNG)',
-    formats: ['html', 'png'],
+    summary: 'timeline of events, a track for each task or CPU (HTML, PNG, text)',
+    formats: ['html', 'png', 'txt'],
     options: optionsSchema,
     hasTracks: true,
     fits: (header) => trackKinds(header).length > 0,
@@ -44,6 +46,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     const own = visible(title || options.title || `${section.header.interface}: timeline`);
     const track = chooseTracks(section.header, this.job.track ?? options.track);
     if (format === 'png') return this.#drawPng(own, await this.timeline());
+    if (format === 'txt') return this.#text(own, await this.timeline());
     return renderView('plot', { ...this.job, options: { ...options, track } }, own);
   }
 
@@ -81,18 +84,39 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     return buildTimeline(table, section.header, kind, await stateBefore(section, filter));
   }
 
+  #text(title: string, timeline: Timeline): Buffer {
+    const range = this.#range(timeline);
+    return textPage(title, [this.#origin(timeline)], this.#sectionNotes(), this.job.screen, (area) => {
+      const shown = busiest(timeline, range, timelineRows(area));
+      const hidden = timeline.tracks.length - shown.length;
+      return [
+        ...timelineText(timeline, shown, range, area),
+        ...(hidden > 0 ? [`${plural(hidden, 'more track')}, where less goes on`] : []),
+      ];
+    });
+  }
+
+  #range({ table }: Timeline): [from: number, to: number] {
+    const { section, filter } = this.job;
+    return shownTime(table.time, sectionSeconds(section.header), filter);
+  }
+
+  #origin({ table, tracks }: Timeline): string {
+    const { section, filter } = this.job;
+    const counted = [plural(table.length, 'event'), plural(tracks.length, 'track')];
+    return [...sectionOrigin(section.header, filter), ...counted].join(' · ');
+  }
+
+  #sectionNotes(): string[] {
+    return [...new Set(this.job.group.all.flatMap(({ header }) => sectionNotes(header)))];
+  }
+
   async #drawPng(title: string, timeline: Timeline): Promise<Buffer> {
-    const { section, filter, options, group } = this.job;
+    const { options } = this.job;
     const { createCanvas, createImageData } = await loadCanvas();
     const width = this.job.width ?? options.width;
-    const [from, to] = shownTime(timeline.table.time, sectionSeconds(section.header), filter);
-    const active = timeline.tracks
-      .map((track, place) => ({ place, activity: activityOf(track, from, to) }))
-      .sort((a, b) => b.activity - a.activity);
-    const footer = footerLines(
-      [...new Set(group.all.flatMap(({ header }) => sectionNotes(header)))],
-      Math.floor((width - 28) / 6.2),
-    );
+    const [from, to] = this.#range(timeline);
+    const footer = footerLines(this.#sectionNotes(), Math.floor((width - 28) / 6.2));
     const surround = HEAD + FOOT + footer.length * NOTE_HEIGHT;
     const room =
       this.job.height === undefined
@@ -105,10 +129,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
         'marple display -plt -o FILE.png --width 1600 --height 900',
       );
     }
-    const shown = active
-      .slice(0, Math.max(1, room))
-      .map(({ place }) => place)
-      .sort((a, b) => byName(timeline, a, b));
+    const shown = busiest(timeline, [from, to], room);
     const hidden = timeline.tracks.length - shown.length;
     const plotHeight = RULER_HEIGHT + Math.max(1, shown.length) * ROW_HEIGHT;
     const height = this.job.height ?? surround + plotHeight;
@@ -121,15 +142,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     context.fillText(shorten(title, Math.floor(width / 11)), 14, 28);
     context.fillStyle = FAINT_INK;
     context.font = `12px ${FONT}`;
-    const counted = [
-      plural(timeline.table.length, 'event'),
-      plural(timeline.tracks.length, 'track'),
-      ...(hidden > 0 ? [`the ${plural(shown.length, 'track')} shown are those where most goes on`] : []),
-    ];
-    const subtitle = [sectionOrigin(section.header, filter).join(' · '), counted.join(' · ')];
-    for (const [i, line] of subtitle.entries()) {
-      context.fillText(shorten(line, Math.floor(width / 6.6)), 14, 48 + i * 17);
-    }
+    context.fillText(shorten(this.#origin(timeline), Math.floor(width / 6.6)), 14, 48);
     context.save();
     context.translate(0, HEAD);
     const scene: Scene = {
@@ -174,7 +187,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
 }
 
 /** Pixels above and below the tracks. */
-const HEAD = 76;
+const HEAD = 62;
 const FOOT = 14;
 const NOTE_HEIGHT = 15;
 
@@ -187,6 +200,16 @@ const PAPER_INK: Ink = {
   accent: '#0b62c4',
   mark: '#b3008f',
 };
+
+/** The tracks where most goes on, by name. */
+function busiest(timeline: Timeline, [from, to]: readonly [number, number], most: number): number[] {
+  return timeline.tracks
+    .map((track, place) => ({ place, activity: activityOf(track, from, to) }))
+    .sort((a, b) => b.activity - a.activity)
+    .slice(0, most)
+    .map(({ place }) => place)
+    .sort((a, b) => byName(timeline, a, b));
+}
 
 function byName({ tracks, kind }: Timeline, a: number, b: number): number {
   const [one, two] = [tracks[a]!, tracks[b]!];

@@ -37,19 +37,19 @@ describe('the timeline as PNG', () => {
   it('is as high as its tracks need, and signed', async () => {
     const { png, notes } = await draw(tasks(10));
     // Title, ruler and ten tracks of 24 pixels.
-    expect([png.width, png.height]).toEqual([1600, 76 + 26 + 10 * 24 + 14]);
+    expect([png.width, png.height]).toEqual([1600, 62 + 26 + 10 * 24 + 14]);
     expect(png.texts['Software']).toBe('Drawn by MARPLE');
     expect(notes).toEqual([]);
-    expect((await draw(tasks(10), { track: 'cpu' })).png.height).toBe(76 + 26 + 24 + 14);
+    expect((await draw(tasks(10), { track: 'cpu' })).png.height).toBe(62 + 26 + 24 + 14);
   });
 
   it('shows the tracks where most goes on, and counts the others', async () => {
     const { png, notes } = await draw(tasks(50), { tracks: 5 });
-    expect(png.height).toBe(76 + 26 + 5 * 24 + 14);
+    expect(png.height).toBe(62 + 26 + 5 * 24 + 14);
     expect(notes).toEqual(['45 tracks not shown, where less goes on: [plot] tracks in config.txt, or --height']);
     const fixed = await draw(tasks(50), {}, { width: 900, height: 400 });
     expect([fixed.png.width, fixed.png.height]).toEqual([900, 400]);
-    expect(fixed.notes[0]).toMatch(/^39 tracks not shown/);
+    expect(fixed.notes[0]).toMatch(/^38 tracks not shown/);
   });
 
   it('refuses what has no room for a track', async () => {
@@ -59,7 +59,7 @@ describe('the timeline as PNG', () => {
   });
 
   it('is drawn of nothing, of hostile names and of one event', async () => {
-    expect((await draw(cpusched([]))).png.height).toBe(76 + 26 + 24 + 14);
+    expect((await draw(cpusched([]))).png.height).toBe(62 + 26 + 24 + 14);
     const header = headerOf('event', { interface: 'x\x1b[2J', fields: ['pid', 'comm'] });
     await draw({ header, records: [at(5, '\u202e</script>', '7', '\x00'.repeat(300))] });
   });
@@ -69,5 +69,51 @@ describe('the timeline as PNG', () => {
     await expect(draw({ header, records: [] }, { track: 'cpu' })).rejects.toThrow(/by cpu: they have no such field/);
     expect(TimelineView.description.fits(headerOf('event', { fields: ['addr'] }))).toBe(false);
     expect(TimelineView.description.fits(headerOf('stack'))).toBe(false);
+  });
+});
+
+describe('the timeline as text', () => {
+  const text = async (section: TestSection, more: Parameters<typeof draw>[2] = {}): Promise<string[]> => {
+    const job = await jobOf(TimelineView.description, [section], {}, { format: 'txt', ...more });
+    return Buffer.from((await new TimelineView(job).render()) as Uint8Array)
+      .toString()
+      .split('\n');
+  };
+  /** a runs for the first half of 100 ms, b waits meanwhile and runs in the second. */
+  const HALVES = cpusched([
+    at(0, 'switch', '0', '0', 'swapper/0', '1', 'a', 'R'),
+    at(1, 'wakeup', '0', '1', 'a', '2', 'b', '>0'),
+    at(50e6, 'switch', '0', '1', 'a', '2', 'b', 'S'),
+    at(100e6, 'switch', '0', '2', 'b', '0', 'swapper/0', 'S'),
+  ]);
+  const SCREEN = { columns: 100, rows: 30, hasColours: false };
+
+  it('shows by blocks who ran, and who waited for a CPU', async () => {
+    const lines = await text(HALVES, { filter: { from: 0, to: 0.1 }, screen: SCREEN });
+    expect(lines).toContain(`a(1)${' '.repeat(22)}${'█'.repeat(32)}${' '.repeat(38)}50 %`);
+    expect(lines).toContain(`b(2)${' '.repeat(22)}${'░'.repeat(32)}${'█'.repeat(32)}${' '.repeat(6)}50 %`);
+    expect(lines.find((line) => line.includes('╷0 ms'))).toContain('╷50 ms');
+  });
+
+  it('of other events how many there were', async () => {
+    const header = headerOf('event', { interface: 'x', end: '2026-03-01T09:30:01.000Z', fields: ['pid', 'comm'] });
+    const records = [at(0, 'a', '7', 'p'), ...Array.from({ length: 50 }, (_, i) => at(500e6 + i, 'b', '7', 'p'))];
+    const lines = await text({ header, records }, { filter: { from: 0, to: 1 }, screen: SCREEN });
+    expect(lines).toContain(`p(7)${' '.repeat(22)}▂${' '.repeat(31)}█${' '.repeat(31)}${' '.repeat(8)}51`);
+  });
+
+  it('has room for some tracks only, and says so; no line is too long', async () => {
+    const screen = { columns: 60, rows: 20, hasColours: true };
+    const lines = await text(tasks(50), { screen });
+    expect(lines.some((line) => /^\d+ more tracks, where less goes on$/.test(line))).toBe(true);
+    expect(lines.length).toBeLessThanOrEqual(20);
+    for (const line of lines) expect(line.replace(/\x1b\[[\d;]*m/g, '').length).toBeLessThanOrEqual(60);
+  });
+
+  it('lets no control character of a name reach the terminal', async () => {
+    const header = headerOf('event', { interface: 'x\x1b[2J', fields: ['pid', 'comm'] });
+    const lines = await text({ header, records: [at(5, '\x1b', '7', '\x1b[31m\u202e')] });
+    expect(lines.join('')).not.toMatch(/[\x00-\x1f\u202e]/);
+    expect(lines.join('')).toContain('\\x1b[31m');
   });
 });

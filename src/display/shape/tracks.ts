@@ -248,14 +248,19 @@ function findLinks(table: EventTable, header: SectionHeader, tracks: readonly Tr
   return { rows: Int32Array.from(rows), from: Int32Array.from(from), to: Int32Array.from(to) };
 }
 
-/** How much goes on in a track: the time that it runs, and some for each event. */
-export function activityOf({ spans, rows }: Track, from: number, to: number): number {
+/** How long a task ran between two times, or a CPU was busy. */
+export function runningTime({ spans }: Track, from: number, to: number): number {
   let ran = 0;
   for (let i = 0; i < spans.length; i++) {
-    if (spans.kind[i] === SPAN_RUNNING)
-      ran += Math.max(0, Math.min(to, spans.end[i]!) - Math.max(from, spans.start[i]!));
+    if (spans.kind[i] !== SPAN_RUNNING) continue;
+    ran += Math.max(0, Math.min(to, spans.end[i]!) - Math.max(from, spans.start[i]!));
   }
-  return ran + EVENT_ACTIVITY * rows.length;
+  return ran;
+}
+
+/** How much goes on in a track: the time that it runs, and some for each event. */
+export function activityOf(track: Track, from: number, to: number): number {
+  return runningTime(track, from, to) + EVENT_ACTIVITY * track.rows.length;
 }
 
 /** As if each event took a microsecond. */
