@@ -16,6 +16,8 @@ export const findingOptions = z.object({
   runqueue_p99: z.coerce.number().positive().default(10),
   /** Share of its time that a program waits for a disk, percent of the run. */
   disk_wait: z.coerce.number().positive().max(100).default(20),
+  /** Time that tasks wait for locks, percent of the run. */
+  lock_wait: z.coerce.number().positive().default(20),
   /** 99th percentile of the latency of disk I/Os, ms. */
   disk_p99: z.coerce.number().positive().default(20),
   /** How many times the median the slowest percent of the I/Os is. */
@@ -36,6 +38,7 @@ export function findings(all: readonly SectionStats[], options: FindingOptions):
     ...schedulingFindings(stats, options),
     ...diskFindings(stats, options),
     ...memoryFindings(stats, options),
+    ...lockFindings(stats, options),
     ...stackFindings(stats, options),
   ]);
   return [...found, ...all.flatMap(lossFindings)];
@@ -158,6 +161,27 @@ function memoryFindings(stats: SectionStats, options: FindingOptions): Finding[]
         only(task.comm),
       ),
     );
+}
+
+/** Functions in which one waits for a lock that another holds: of glibc, and of the kernel. */
+const LOCKS =
+  /(^|_)(lll_lock_wait|pthread_(mutex_(timed|clock)?lock|rwlock_(rd|wr)lock)|mutex_lock|rwsem_down_(read|write)_slowpath)(\.\S+)?$/;
+
+function lockFindings(stats: SectionStats, options: FindingOptions): Finding[] {
+  const { stacks, seconds } = stats;
+  if (stacks === undefined || stacks.unit !== 'ns' || seconds === null) return [];
+  // Functions that call each other count the same time; the one with the most has all of it.
+  const lock = stacks.by_total.find(({ name }) => LOCKS.test(name));
+  const waited = (lock?.total ?? 0) / 1e9;
+  if (lock === undefined || (100 * waited) / seconds < options.lock_wait) return [];
+  return [
+    finding(
+      stats,
+      'note',
+      `Tasks waited ${formatValue(waited)} s in ${formatValue(seconds)} s for locks (${visible(lock.name)})`,
+      waited,
+    ),
+  ];
 }
 
 function stackFindings(stats: SectionStats, options: FindingOptions): Finding[] {

@@ -110,3 +110,29 @@ test('what was lost comes last, and names are shown harmlessly', () => {
     '1 line of the tool behind ipc could not be read',
   ]);
 });
+
+test('waits for locks, but not those that nobody holds up', () => {
+  const waits = (name: string, total: number) => ({
+    stacks: {
+      label: 'time off the CPU',
+      unit: 'ns',
+      total: 60e9,
+      idle: 0,
+      unique: 2,
+      broken: { unique: 0, weight: 0 },
+      by_self: [],
+      by_total: [
+        { name: 'schedule', self: 0, total: 60e9 },
+        { name, self: 0, total },
+      ],
+      processes: [],
+      reasons: [],
+    },
+  });
+  for (const name of ['__GI___lll_lock_wait', '___pthread_mutex_lock', '__mutex_lock', 'rwsem_down_write_slowpath']) {
+    expect(sentences(stats('offcpu', waits(name, 5e9)))).toEqual([`Tasks waited 5 s in 10 s for locks (${name})`]);
+  }
+  expect(sentences(stats('offcpu', waits('__mutex_lock', 1e9)))).toEqual([]);
+  expect(sentences(stats('offcpu', waits('pthread_mutex_trylocked_by', 5e9)))).toEqual([]);
+  expect(sentences(stats('offcpu', waits('clock_nanosleep', 5e9)))).toEqual([]);
+});
