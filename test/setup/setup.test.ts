@@ -101,7 +101,7 @@ function giveCloneTo(uid: number): void {
 /** What the distribution has; the names are those of Debian 12. */
 function distribution(options: { readonly node?: string; readonly without?: readonly string[] } = {}): void {
   const names =
-    'linux-perf perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem perl libdevel-nytprof-perl gcc libc6-dev fio ' +
+    'linux-perf perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem binutils perl libdevel-nytprof-perl gcc libc6-dev fio ' +
     'stress-ng chromium curl ca-certificates xz-utils npm linux-headers-amd64 libcairo2-dev libpango1.0-dev libjpeg-dev ' +
     'libgif-dev librsvg2-dev pkg-config g++ make python3';
   const packages = names.split(' ').filter((name) => !options.without?.includes(name));
@@ -224,7 +224,7 @@ describe('on a bare machine', () => {
     state('prebuilt', undefined);
     const ran = setup();
     expect(ran).toMatchObject({ code: 0, stderr: '' });
-    expect(installs(ran)).toContainEqual(expect.arrayContaining(['libcairo2-dev', 'g++']));
+    expect(installs(ran)).toContainEqual(expect.arrayContaining(['libcairo2-dev', 'make']));
     expect(callsOf(ran, 'npm').filter((call) => call.startsWith('npm rebuild canvas'))).toHaveLength(2);
   });
 
