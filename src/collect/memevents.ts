@@ -4,7 +4,7 @@ import type { Batch, SectionSpec } from '../common/section.ts';
 import type { PerfStacksDetails } from '../formats/perf-stacks.ts';
 import { Collecter, type CollecterDescription, type Probe, type ProbeRequest } from './collecter.ts';
 import { collectPerf } from './perf/collect.ts';
-import { planOptions } from './perf/plans.ts';
+import { ownPlanOptions } from './perf/plans.ts';
 import { probePerf } from './perf/probe.ts';
 import { pagesOf, type RecordPlan } from './perf/record-args.ts';
 import { endAtSize } from './perf/size-limit.ts';
@@ -13,7 +13,7 @@ const options = z.strictObject({
   /** Samples per second and CPU of loads and stores. */
   frequency: z.coerce.number().int().min(1).max(1_000_000).default(99),
   /** The recording ends when perf has written so much, MB. */
-  max_mb: z.coerce.number().positive().max(1_000_000).default(1000),
+  max_mb: z.coerce.number().positive().max(1_000_000).default(500),
   /** Buffer of each CPU, KiB. */
   buffer_kb: z.coerce.number().int().min(64).max(1_048_576).default(8192),
 });
@@ -86,7 +86,7 @@ export class MemEvents extends Collecter<MemEventsOptions> {
     return collectPerf(run, {
       interface: 'memevents',
       format: 'perf-stacks',
-      plans: planOptions(run.scope, plan),
+      plans: ownPlanOptions(run.scope, plan),
       options: { ...settings, max_mb: maxMb, buffer_kb: bufferKb },
       details,
       mmapPages: pagesOf(bufferKb),

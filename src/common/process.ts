@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { execa } from 'execa';
 import { findExecutable, TOOL_PATH } from './executables.ts';
 
@@ -34,8 +34,8 @@ export interface ToolOptions {
   /** Number of extra two-way pipes (fd 3, 4, ...). */
   readonly pipes?: number;
   /**
-   * Whether it has files to complete should MARPLE be killed. Its stderr is then no pipe: what it says at the end would end
-   * it by SIGPIPE before it is done.
+   * Whether it has files to complete should MARPLE be killed. Its stdout and stderr are then no pipes: what it says at the
+   * end would end it by SIGPIPE before it is done. Both are in `stderr()`, and `stdout` is empty.
    */
   readonly completesFiles?: boolean;
   /** Added to the fixed environment of tools. */
@@ -80,9 +80,9 @@ export function startTool(argv: readonly string[], options: ToolOptions = {}): T
   const extra = Array.from({ length: pipeCount }, () => 'pipe' as const);
   const words = options.completesFiles === true ? new NamelessFile() : undefined;
   // Any number is a descriptor that is passed on; execa's types know them up to 9.
-  const errors = words === undefined ? 'pipe' : (words.fd as 9);
+  const output = words === undefined ? 'pipe' : (words.fd as 9);
   const child = execa(command[0] as string, command.slice(1), {
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', errors, ...extra],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', output, output, ...extra],
     buffer: false,
     reject: false,
     detached: true,
@@ -103,7 +103,7 @@ export function startTool(argv: readonly string[], options: ToolOptions = {}): T
   return {
     pid: pid ?? -1,
     argv,
-    stdout: child.stdout as Readable,
+    stdout: words === undefined ? (child.stdout as Readable) : Readable.from([]),
     pipes: (child.stdio as unknown[]).slice(3) as (Readable & Writable)[],
     stderr,
     exit,

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EXIT, MarpleError } from '../../common/errors.ts';
+import { EXIT, errorMessage, MarpleError } from '../../common/errors.ts';
+import { log } from '../../common/log.ts';
 import { describeExit, type ProcessExit, runTool, startTool, type ToolProcess } from '../../common/process.ts';
 
 export interface BpftraceProgram {
@@ -29,16 +30,32 @@ export interface BpftraceRun {
 const GRACE_MS = 60_000;
 const POLL_MS = 20;
 
+/** A probe in a program can fail while one of the processes that run it is just beginning or ending (seen on kernel 6.18). */
+const ATTEMPTS = 3;
+
 /**
  * Runs a program until it is stopped. Resolves when its probes are in place; undefined where `stop` aborted first.
  * @throws UnavailableError where it is not installed; MarpleError where it does not run.
  */
 export async function startBpftrace(program: BpftraceProgram, stop: AbortSignal): Promise<BpftraceRun | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attach(program, stop);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !errorMessage(error).includes('Error attaching probe')) throw error;
+      log('warn', 'bpftrace is tried again', { error: errorMessage(error) });
+    }
+  }
+}
+
+async function attach(program: BpftraceProgram, stop: AbortSignal): Promise<BpftraceRun | undefined> {
   const { output, mapKeys, userSymbols, bufferPages } = program;
+  rmSync(output, { force: true });
   // A file, and not a pipe: bpftrace loses what it prints while nobody reads, and the maps are there after a kill too.
   const tool = startTool(['bpftrace', '-o', output, '-e', marked(program)], {
     stopSignal: 'SIGINT',
     graceMs: GRACE_MS,
+    completesFiles: true,
     env: {
       ...(userSymbols ? {} : { BPFTRACE_NO_USER_SYMBOLS: '1' }),
       ...(bufferPages === undefined ? {} : { BPFTRACE_PERF_RB_PAGES: `${bufferPages}` }),
@@ -47,7 +64,6 @@ export async function startBpftrace(program: BpftraceProgram, stop: AbortSignal)
       BPFTRACE_MAX_MAP_KEYS: `${mapKeys}`,
     },
   });
-  tool.stdout.resume();
   let ended: ProcessExit | undefined;
   void tool.exit.then((exit) => (ended = exit));
   while (!isMarked(output)) {

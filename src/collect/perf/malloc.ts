@@ -6,7 +6,7 @@ import type { CollectRun, Probe, ProbeRequest } from '../collecter.ts';
 import { reportMallocCost } from '../malloc-cost.ts';
 import { findAllocators } from '../proc/allocators.ts';
 import { collectPerf } from './collect.ts';
-import { planOptions } from './plans.ts';
+import { ownPlanOptions } from './plans.ts';
 import { probePerf } from './probe.ts';
 import { pagesOf, type RecordPlan } from './record-args.ts';
 import { endAtSize } from './size-limit.ts';
@@ -15,7 +15,7 @@ import { Uprobes } from './uprobes.ts';
 /** Settings of what records calls of malloc with perf. */
 export const mallocProbeOptions = z.strictObject({
   /** The recording ends when perf has written so much, MB. */
-  max_mb: z.coerce.number().positive().max(1_000_000).default(1000),
+  max_mb: z.coerce.number().positive().max(1_000_000).default(500),
   /** Buffer of each CPU, KiB. */
   buffer_kb: z.coerce.number().int().min(64).max(1_048_576).default(8192),
 });
@@ -38,7 +38,7 @@ export async function* collectMallocCalls(
   const { max_mb: maxMb, buffer_kb: bufferKb } = run.options;
   const probes = await probeMalloc(what.interface, run.scope.pids);
   try {
-    reportMallocCost(run);
+    if (run.scope.root === undefined) reportMallocCost(run);
     const details: PerfStacksDetails = {
       weights: [...what.weights],
       eventFrame: false,
@@ -47,7 +47,7 @@ export async function* collectMallocCalls(
     yield* collectPerf(run, {
       interface: what.interface,
       format: 'perf-stacks',
-      plans: planOptions(run.scope, plan(probes)),
+      plans: ownPlanOptions(run.scope, plan(probes)),
       options: { max_mb: maxMb, buffer_kb: bufferKb },
       details,
       mmapPages: pagesOf(bufferKb),

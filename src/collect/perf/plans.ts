@@ -26,6 +26,15 @@ export function planOptions(scope: Scope, what: Omit<RecordPlan, 'target'>): Pla
   ];
 }
 
+/**
+ * The same for what a task does itself, and nothing does for it: of a command no more than MARPLE and what it starts, as
+ * perf follows children. The rest of the machine is neither recorded nor slowed down.
+ */
+export function ownPlanOptions(scope: Scope, what: Omit<RecordPlan, 'target'>): PlanOption[] {
+  if (scope.root === undefined || scope.pids !== undefined) return planOptions(scope, what);
+  return [{ plan: () => ({ ...what, target: { pids: [scope.own] } }) }];
+}
+
 /** The processes that this user may look into, MARPLE left out. */
 function ownProcesses(own: number): number[] {
   const uid = process.geteuid?.();
