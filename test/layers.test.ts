@@ -135,6 +135,7 @@ describe('rules for the code', () => {
   test('no third-party code is committed: vendor/ holds a README for each tool', () => {
     const options = { cwd: ROOT, encoding: 'utf8' } as const;
     const committed = execFileSync('git', ['-c', 'safe.directory=*', 'ls-files', 'vendor'], options).trim().split('\n');
-    expect(committed).toEqual(['FlameGraph', 'bcc-tools', 'perf-tools'].map((name) => `vendor/${name}/README.md`));
+    const tools = ['FlameGraph', 'bcc-tools', 'perf-tools', 'pprof'];
+    expect(committed).toEqual(tools.map((name) => `vendor/${name}/README.md`));
   });
 });

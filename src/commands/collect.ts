@@ -22,7 +22,6 @@ import { stateDir } from '../common/paths.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { giveToUser } from '../common/user.ts';
 import type { Context, ProgramCommand } from './context.ts';
-import { displayCommand } from './display.ts';
 import { AREA_KINDS, collectersNamed } from './interfaces.ts';
 import { loadSettings } from './settings.ts';
 import { parseCount, parseList, parsePattern, parseSeconds } from './values.ts';
@@ -129,6 +128,7 @@ async function runCollect(
   const worst = codes.find((code) => code !== EXIT.ok) ?? EXIT.ok;
   const last = results.at(-1)?.file;
   if (flags.display && last !== undefined && worst !== EXIT.allFailed) {
+    const { displayCommand } = await import('./display.ts');
     const shown = await displayCommand.run([], { input: [last] }, { output, command: undefined });
     return worst === EXIT.ok ? shown : worst;
   }
