@@ -3,7 +3,16 @@ import { typeNames } from './event-table.ts';
 import { hashText } from './frame-colour.ts';
 import { LAYER_COLOURS } from './palette.ts';
 import { Pixels, pixelOf } from './pixels.ts';
-import { firstRowAtLeast, layoutMarks, layoutSpans, SPAN_READY, SPAN_RUNNING, SPAN_UNKNOWN, SpanRow } from './spans.ts';
+import {
+  firstRowAtLeast,
+  layoutMarks,
+  layoutSpans,
+  type MarkRow,
+  SPAN_READY,
+  SPAN_RUNNING,
+  SPAN_UNKNOWN,
+  SpanRow,
+} from './spans.ts';
 import { formatDuration, timeScale } from './time-scale.ts';
 import type { Timeline, Track } from './tracks.ts';
 
@@ -109,7 +118,7 @@ export interface Drawn {
 
 /** Used again from one drawing to the next. */
 const spanRow = new SpanRow();
-let barPixels = new Pixels(1, 1);
+let rowPixels = new Pixels(1, 1);
 
 export function drawTimeline(pen: Pen, scene: Scene, putImage: PutImage): Drawn {
   const { shown, scroll, height, width, labels, ink } = scene;
@@ -120,18 +129,27 @@ export function drawTimeline(pen: Pen, scene: Scene, putImage: PutImage): Drawn 
   const topOf = (place: number): number => RULER_HEIGHT + place * ROW_HEIGHT - scroll;
   const lastRow = Math.min(shown.length, Math.ceil((scroll + height - RULER_HEIGHT) / ROW_HEIGHT));
   pen.textBaseline = 'middle';
-  const names = drawBars(scene, topOf, firstRow, lastRow, putImage);
+  const rows = Array.from({ length: Math.max(0, lastRow - firstRow) }, (_, i): Row => {
+    const place = shown[firstRow + i]!;
+    const track = scene.timeline.tracks[place]!;
+    const events = scene.rows.get(place) ?? track.rows;
+    const marks = layoutMarks(scene.timeline.table.time, events, scene.from, scene.to, plot);
+    return { place, track, events, marks, top: topOf(firstRow + i) };
+  });
+  const areSmooth = rows.reduce((sum, { marks }) => sum + marks.x.length, 0) <= MOST_SMOOTH_MARKS;
+  const names = fillRows(scene, rows, areSmooth, putImage);
   pen.save();
   clipTo(pen, 0, RULER_HEIGHT, width, height - RULER_HEIGHT);
   drawGrid(pen, scene, plot);
-  for (let place = firstRow; place < lastRow; place++) drawLabel(pen, scene, shown[place]!, topOf(place));
+  for (const { place, top } of rows) drawLabel(pen, scene, place, top);
   pen.restore();
   pen.save();
   clipTo(pen, labels, RULER_HEIGHT, plot, height - RULER_HEIGHT);
   for (const name of names) drawName(pen, name, scene.font);
   const drawn = drawLinks(pen, scene, topOf, plot);
-  for (let place = firstRow; place < lastRow; place++) {
-    drawMarks(pen, scene, shown[place]!, topOf(place), plot);
+  for (const row of rows) {
+    if (areSmooth) drawMarks(pen, scene, row);
+    ringEvent(pen, scene, row, plot);
   }
   drawPoints(pen, scene, plot);
   pen.restore();
@@ -139,29 +157,37 @@ export function drawTimeline(pen: Pen, scene: Scene, putImage: PutImage): Drawn 
   return drawn;
 }
 
-/** The bars of all rows, as one image of the plot. */
-function drawBars(
-  scene: Scene,
-  topOf: (place: number) => number,
-  firstRow: number,
-  lastRow: number,
-  putImage: PutImage,
-): BarName[] {
-  const { timeline, shown, width, height, labels, ratio, ink, selected } = scene;
+/** One row that is seen. */
+interface Row {
+  readonly place: number;
+  readonly track: Track;
+  /** Of the track, those that pass the filter. */
+  readonly events: Int32Array;
+  readonly marks: MarkRow;
+  /** Pixels. */
+  readonly top: number;
+}
+
+/** More marks than these are filled pixel by pixel, with sharp edges: a canvas takes too long for so many. */
+const MOST_SMOOTH_MARKS = 1500;
+
+/** What is filled pixel by pixel in all rows, as one image of the plot: bars, and marks where they are many. */
+function fillRows(scene: Scene, rows: readonly Row[], areSmooth: boolean, putImage: PutImage): BarName[] {
+  const { width, height, labels, ratio, ink, selected } = scene;
   const names: BarName[] = [];
   const size = [Math.round((width - labels) * ratio), Math.round((height - RULER_HEIGHT) * ratio)] as const;
-  if (!timeline.hasSpans || size[0] <= 0 || size[1] <= 0) return names;
-  if (barPixels.width !== size[0] || barPixels.height !== size[1]) barPixels = new Pixels(...size);
-  barPixels.clear(pixelOf(ink.back));
-  for (let place = firstRow; place < lastRow; place++) {
-    const top = topOf(place);
-    if (shown[place] === selected) {
-      const from = Math.round((top - RULER_HEIGHT) * ratio);
-      barPixels.fill(0, from, size[0], from + Math.round(ROW_HEIGHT * ratio), pixelOf(ink.panel));
+  if (size[0] <= 0 || size[1] <= 0) return names;
+  if (rowPixels.width !== size[0] || rowPixels.height !== size[1]) rowPixels = new Pixels(...size);
+  rowPixels.clear(pixelOf(ink.back));
+  for (const row of rows) {
+    if (row.place === selected) {
+      const from = Math.round((row.top - RULER_HEIGHT) * ratio);
+      rowPixels.fill(0, from, size[0], from + Math.round(ROW_HEIGHT * ratio), pixelOf(ink.panel));
     }
-    fillSpans(barPixels, scene, timeline.tracks[shown[place]!]!, top, names);
+    fillSpans(rowPixels, scene, row, names);
+    if (!areSmooth) fillMarks(rowPixels, scene, row);
   }
-  putImage(barPixels, Math.round(labels * ratio), Math.round(RULER_HEIGHT * ratio));
+  putImage(rowPixels, Math.round(labels * ratio), Math.round(RULER_HEIGHT * ratio));
   return names;
 }
 
@@ -224,8 +250,8 @@ function drawLabel(pen: Pen, scene: Scene, place: number, top: number): void {
   const { label, comm, key } = timeline.tracks[place]!;
   if (place === selected) {
     pen.fillStyle = ink.panel;
-    // The bars are there already, with the ground of their row.
-    pen.fillRect(0, top, timeline.hasSpans ? labels - 1 : width, ROW_HEIGHT);
+    // What is in the plot is there already, with the ground of its row.
+    pen.fillRect(0, top, labels - 1, ROW_HEIGHT);
     pen.fillStyle = ink.accent;
     pen.fillRect(0, top, 4, ROW_HEIGHT);
   }
@@ -267,7 +293,7 @@ interface BarName {
 /** Narrower bars have no text. */
 const NAMED = 46;
 
-function fillSpans(pixels: Pixels, scene: Scene, track: Track, top: number, names: BarName[]): void {
+function fillSpans(pixels: Pixels, scene: Scene, { track, top }: Row, names: BarName[]): void {
   const { timeline, from, to, labels, width, ratio } = scene;
   const { spans } = track;
   if (spans.length === 0) return;
@@ -275,6 +301,8 @@ function fillSpans(pixels: Pixels, scene: Scene, track: Track, top: number, name
   const bottom = top + BAR_TOP + BAR_HEIGHT;
   const base = Math.round((bottom - RULER_HEIGHT) * ratio);
   const readyPixel = pixelOf(READY_COLOUR);
+  // Of a task all bars have one colour.
+  const only = timeline.kind === 'pid' || scene.colourBy === 'type' ? pixelOf(spanColour(scene, track, 0)) : undefined;
   for (let i = 0; i < spanRow.length; i++) {
     const span = spanRow.span[i]!;
     const kind = spans.kind[span]!;
@@ -289,11 +317,11 @@ function fillSpans(pixels: Pixels, scene: Scene, track: Track, top: number, name
     }
     const ran = barHeight(spanRow.ran[i]!, BAR_HEIGHT * ratio);
     const ready = barHeight(spanRow.ready[i]!, READY_HEIGHT * ratio);
-    const colour = spanColour(scene, track, span);
-    if (ran > 0) pixels.fill(left, base - ran, right, base, pixelOf(colour));
+    if (ran > 0) pixels.fill(left, base - ran, right, base, only ?? pixelOf(spanColour(scene, track, span)));
     if (ready > 0) pixels.fill(left, base - ran - ready, right, base - ran, readyPixel);
     if (isOne && kind === SPAN_RUNNING && right - left > NAMED * ratio) {
       const [x, end] = [labels + Math.max(0, left / ratio), Math.min(width, labels + right / ratio)];
+      const colour = spanColour(scene, track, span);
       names.push({ text: nameOfSpan(timeline, spans.who[span]!), colour, left: x, right: end, bottom });
     }
   }
@@ -344,33 +372,83 @@ function isDark(colour: string): boolean {
   return 0.299 * (value >> 16) + 0.587 * ((value >> 8) & 0xff) + 0.114 * (value & 0xff) < 140;
 }
 
-function drawMarks(pen: Pen, scene: Scene, place: number, top: number, plot: number): void {
-  const { timeline, rows, from, to, labels, ink, event, colourBy } = scene;
-  const { table, tracks } = timeline;
-  const track = tracks[place]!;
-  const own = rows.get(place) ?? track.rows;
-  const marks = layoutMarks(table.time, own, from, to, plot);
-  const styles = typeStyles(timeline);
+/** Where the marks of a row are, how large they are, and what colours they have by their type. */
+function markLook({ timeline, colourBy }: Scene, { track, top }: Row) {
   const hasBars = track.spans.length > 0;
-  const middle = top + (hasBars ? BAR_TOP / 2 + 0.5 : ROW_HEIGHT / 2 - 1);
-  const processInk = processColour(track.comm);
+  const styles = typeStyles(timeline);
+  const process = colourBy === 'process' && timeline.kind === 'pid' ? processColour(track.comm) : undefined;
+  return {
+    middle: top + (hasBars ? BAR_TOP / 2 + 0.5 : ROW_HEIGHT / 2 - 1),
+    size: hasBars ? SMALL_MARK : MARK,
+    /** Of a mark that stands for several. */
+    height: (count: number) => (hasBars ? 2 * SMALL_MARK + 1 : Math.min(ROW_HEIGHT - 6, 6 + 2 * Math.log2(count))),
+    shape: (event: number): number => styles[timeline.table.type.values[event]!]!.shape,
+    colour: (event: number): string => process ?? styles[timeline.table.type.values[event]!]!.colour,
+  };
+}
+
+function drawMarks(pen: Pen, scene: Scene, row: Row): void {
+  const { middle, size, height, shape, colour } = markLook(scene, row);
+  const { marks } = row;
   for (let i = 0; i < marks.x.length; i++) {
-    const style = styles[table.type.values[marks.row[i]!]!]!;
-    pen.fillStyle = colourBy === 'process' && timeline.kind === 'pid' ? processInk : style.colour;
-    const x = labels + marks.x[i]!;
-    if (marks.count[i]! > 1) {
-      const height = hasBars ? 2 * SMALL_MARK + 1 : Math.min(ROW_HEIGHT - 6, 6 + 2 * Math.log2(marks.count[i]!));
-      pen.fillRect(x - 1, middle - height / 2, 2, height);
-    } else drawMark(pen, style.shape, x, middle, hasBars ? SMALL_MARK : MARK);
+    const event = marks.row[i]!;
+    const x = scene.labels + marks.x[i]!;
+    const high = height(marks.count[i]!);
+    pen.fillStyle = colour(event);
+    if (marks.count[i]! > 1) pen.fillRect(x - 1, middle - high / 2, 2, high);
+    else drawMark(pen, shape(event), x, middle, size);
   }
-  if (event === undefined) return;
-  const at = placeOfEvent(own, event);
-  if (at < 0) return;
-  const x = labels + ((table.time[event]! - from) / (to - from)) * plot;
+}
+
+/** The same, pixel by pixel. */
+function fillMarks(pixels: Pixels, scene: Scene, row: Row): void {
+  const { ratio } = scene;
+  const { middle, size, height, shape, colour } = markLook(scene, row);
+  const { marks } = row;
+  const y = (middle - RULER_HEIGHT) * ratio;
+  for (let i = 0; i < marks.x.length; i++) {
+    const event = marks.row[i]!;
+    const x = marks.x[i]! * ratio;
+    const word = pixelOf(colour(event));
+    if (marks.count[i]! > 1) {
+      const high = height(marks.count[i]!) * ratio;
+      const left = Math.round(x - ratio);
+      pixels.fill(left, Math.round(y - high / 2), left + Math.round(2 * ratio), Math.round(y + high / 2), word);
+    } else fillShape(pixels, shape(event), x, y, size * ratio, word);
+  }
+}
+
+/** One of SHAPES, line by line. */
+function fillShape(pixels: Pixels, shape: number, x: number, y: number, size: number, colour: number): void {
+  const [from, to] = [Math.round(y - size), Math.round(y + size)];
+  for (let line = from; line < to; line++) {
+    const share = (line + 0.5 - y) / size;
+    const half =
+      size *
+      (shape === 0
+        ? (1 - share) / 2
+        : shape === 1
+          ? Math.sqrt(Math.max(0, 1 - share * share))
+          : shape === 2
+            ? 1 - Math.abs(share)
+            : shape === 3
+              ? 0.9
+              : (1 + share) / 2);
+    const left = Math.round(x - half);
+    pixels.fill(left, line, Math.max(left + 1, Math.round(x + half)), line + 1, colour);
+  }
+}
+
+/** Sets the event off that was chosen. */
+function ringEvent(pen: Pen, scene: Scene, row: Row, plot: number): void {
+  const { timeline, event, from, to, labels, ink } = scene;
+  if (event === undefined || placeOfEvent(row.events, event) < 0) return;
+  const { middle, size } = markLook(scene, row);
+  const x = labels + ((timeline.table.time[event]! - from) / (to - from)) * plot;
   pen.strokeStyle = ink.mark;
   pen.lineWidth = 2;
   pen.beginPath();
-  pen.arc(x, middle, hasBars ? 5 : 7, 0, 2 * Math.PI);
+  pen.arc(x, middle, size + 2.5, 0, 2 * Math.PI);
   pen.stroke();
 }
 

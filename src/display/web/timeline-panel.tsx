@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ConnectionCounter, isConnections } from '../../analysis/stats/connections.ts';
-import { formatCount, formatShare, visible } from '../../common/text.ts';
+import { formatCount, formatShare, plural, visible } from '../../common/text.ts';
 import { eventColumns, sliceTable } from '../shape/event-table.ts';
 import { formatDuration } from '../shape/time-scale.ts';
 import { type ColourBy, READY_COLOUR, RUNNING_COLOUR, SHAPES, shapeOf, typeColour } from '../shape/timeline-draw.ts';
@@ -38,9 +38,10 @@ export function TimelinePanel({ section, timeline, place, range, choose, close, 
         <button
           type="button"
           disabled={track.key < 0}
+          title="Narrows all views to it"
           onClick={() => select({ kind: 'field', field, values: [String(track.key)], not: false })}
         >
-          Only this one
+          Only it
         </button>
         {track.comm !== '' && (
           <button
@@ -116,7 +117,7 @@ function TaskTimes({ timeline, track, from, to, choose }: TimesProps & Pick<Pane
           ))}
         <dt>Left a CPU</dt>
         <dd>
-          {formatCount(switches)} times, {formatCount(preempted)} of them able to go on
+          {plural(switches, 'time')}, {formatCount(preempted)} of them able to go on
         </dd>
       </dl>
       {latency.count > 0 && (

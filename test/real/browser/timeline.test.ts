@@ -207,7 +207,7 @@ describe('the timeline of the scheduler', () => {
     // From the waker one gets on to it.
     await panel.getByRole('button', { name: 'worker(100)' }).click();
     expect(await panel.locator('h2').textContent()).toBe('worker(100)');
-    await panel.getByRole('button', { name: 'Only this one' }).click();
+    await panel.getByRole('button', { name: 'Only it' }).click();
     await view.waitForStatus(/· 1 track of 3/);
   });
 
