@@ -255,10 +255,9 @@ class ElfFile {
 
   #buildId(sections: readonly Section[]): string | undefined {
     for (const { type, offset, size } of sections) {
-      const note = type === SHT_NOTE && size >= 16 ? this.#bytes(offset, size) : undefined;
-      if (note === undefined || note.readUInt32LE(8) !== NT_GNU_BUILD_ID) continue;
-      const start = 12 + Math.ceil(note.readUInt32LE(0) / 4) * 4;
-      return note.toString('hex', start, start + note.readUInt32LE(4));
+      const note = type === SHT_NOTE ? this.#bytes(offset, size) : undefined;
+      const buildId = note === undefined ? undefined : buildIdOf(note);
+      if (buildId !== undefined) return buildId;
     }
     return undefined;
   }
@@ -295,4 +294,11 @@ function toNumber(bytes: Buffer, at: number): number {
 function textAt(bytes: Buffer, start: number): string {
   const end = bytes.indexOf(0, start);
   return start < bytes.length ? bytes.toString('latin1', start, end < 0 ? bytes.length : end) : '';
+}
+
+/** The build id that the first note of a section, or of /sys/kernel/notes, tells, in hexadecimal. */
+export function buildIdOf(notes: Buffer): string | undefined {
+  if (notes.length < 16 || notes.readUInt32LE(8) !== NT_GNU_BUILD_ID) return undefined;
+  const start = 12 + Math.ceil(notes.readUInt32LE(0) / 4) * 4;
+  return notes.toString('hex', start, start + notes.readUInt32LE(4));
 }

@@ -6,11 +6,13 @@ import type { Importer } from './importer.ts';
 import { iosnoopImporter } from './iosnoop.ts';
 import { marplePyImporter } from './marple-py.ts';
 import { partialImporter } from './partial-import.ts';
+import { perfDataImporter } from './perf-data-import.ts';
 import { perfScriptImporter } from './perf-script-import.ts';
 import { rawImporter } from './raw-import.ts';
 
 /** Every format that is read, in the order in which they are tried where none is named. */
 export const IMPORTERS: readonly Importer[] = [
+  perfDataImporter,
   cpelImporter,
   marplePyImporter,
   iosnoopImporter,

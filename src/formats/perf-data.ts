@@ -1,4 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DamagedFileError, errorCode } from '../common/errors.ts';
 import { describeExit, runTool, startTool } from '../common/process.ts';
@@ -22,15 +24,19 @@ const COMPLETION_MS = 60_000;
 const SCRIPT_OPTIONS = ['--ns', '--no-inline', '--show-task-events', '--show-lost-events'];
 
 /**
- * The text of a perf.data as lines in groups (form `recorded` of perf-script.ts), with task and lost events. Ends when
- * perf does; `onEnd` is told how. Symbols are those of this machine, so it must be the one that recorded.
+ * The text of a perf.data as lines in groups (form `recorded` of perf-script.ts, where no other `fields` are asked for),
+ * with task and lost events. Ends when perf does; `onEnd` is told how. Symbols are those of this machine, so it must be
+ * the one that recorded.
  */
 export async function* scriptLines(
   perf: Perf,
   path: string,
   onEnd: (end: ScriptEnd) => void,
+  fields: string = RECORDED_FIELDS,
 ): AsyncGenerator<readonly string[]> {
-  const argv = [perf.path, 'script', '-i', path, '-F', RECORDED_FIELDS, ...SCRIPT_OPTIONS, ...ownership(path)];
+  // What perf keeps of files that may be gone by now is in the home folder of whoever recorded.
+  const cache = ['--buildid-dir', join(homedir(), '.debug')];
+  const argv = [perf.path, ...cache, 'script', '-i', path, '-F', fields, ...SCRIPT_OPTIONS, ...ownership(path)];
   const tool = startTool(argv, { stopSignal: 'SIGTERM', graceMs: 2_000 });
   try {
     yield* linesOf(tool.stdout as AsyncIterable<Buffer>);

@@ -17,6 +17,8 @@ export interface PerfEvent {
   readonly type: number;
   readonly config: number;
   readonly sampleType: number;
+  /** After so many events one was sampled; undefined where that changed, so as to keep a frequency. */
+  readonly fixedPeriod: number | undefined;
 }
 
 /** Times are nanoseconds since the origin that the reader was given. Addresses are as in symbols.ts. */
@@ -50,6 +52,8 @@ export interface FileMapping {
   readonly path: string;
   /** 0 where it is not recorded. */
   readonly inode: number;
+  /** Of the file, in hexadecimal, where it is recorded in place of the inode. */
+  readonly buildId?: string;
 }
 
 /** A task has a new name; `isExec`: its process runs another program. */
@@ -112,6 +116,9 @@ const SAMPLE = {
   period: 1 << 8,
   streamId: 1 << 9,
   raw: 1 << 10,
+  branchStack: 1 << 11,
+  regsUser: 1 << 12,
+  stackUser: 1 << 13,
   identifier: 1 << 16,
 } as const;
 
@@ -177,10 +184,23 @@ const CONTEXT_MAX = -4095;
 const CONTEXT = { kernel: -128, user: -512 } as const;
 
 /** Bits of perf_event_attr behind read_format. */
-const FLAG = { excludeKernel: 1 << 5, sampleIdAll: 1 << 18 } as const;
+const FLAG = { excludeKernel: 1 << 5, freq: 1 << 10, sampleIdAll: 1 << 18 } as const;
 
 const HEADER_BYTES = 104;
-const FEATURE = { eventDesc: 12 } as const;
+/** Features that a file may have behind its data (HEADER_* in tools/perf/util/header.h). */
+export const FEATURE = {
+  buildId: 2,
+  hostname: 3,
+  osRelease: 4,
+  version: 5,
+  cpuCount: 7,
+  commandLine: 11,
+  eventDesc: 12,
+  compressed: 27,
+  clockData: 29,
+} as const;
+/** Larger ones are not believed. */
+const MOST_FEATURE_BYTES = 1 << 26;
 const ATTR_BYTES_MIN = 64;
 const BLOCK = 1 << 20;
 const RECORD_HEADER = 8;
@@ -211,6 +231,7 @@ export class PerfFile {
   readonly #byId = new Map<string, Attribute>();
   readonly #trailerPlaces: TrailerPlaces;
   readonly #data: { readonly start: number; readonly end: number };
+  readonly #header: Buffer;
   #viewed: { readonly bytes: Buffer; readonly view: DataView } | undefined;
   #pending: Pending[] = [];
   #order = 0;
@@ -229,10 +250,11 @@ export class PerfFile {
     try {
       const header = this.#read(0, HEADER_BYTES);
       if (header?.toString('latin1', 0, 8) !== 'PERFILE2') throw new DamagedFileError(path, 'this is no perf.data');
+      this.#header = header;
       const attrs = section(header, 24);
       const data = section(header, 40);
       this.#data = { start: data.offset, end: Math.min(this.#size, data.offset + data.size) };
-      this.#attributes = this.#readAttributes(attrs, toNumber(header, 16), this.#names(header, data));
+      this.#attributes = this.#readAttributes(attrs, toNumber(header, 16), this.#names());
       this.events = this.#attributes;
       const [first] = this.#attributes;
       if (first === undefined) throw new DamagedFileError(path, 'the file describes no events');
@@ -245,6 +267,23 @@ export class PerfFile {
 
   close(): void {
     closeSync(this.#fd);
+  }
+
+  /** The bytes of one of FEATURE; undefined where the file does not have it. */
+  feature(wanted: number): Buffer | undefined {
+    const place = this.#featurePlace(wanted);
+    return place === undefined || place.size > MOST_FEATURE_BYTES ? undefined : this.#read(place.offset, place.size);
+  }
+
+  /** Whether stacks are not yet found, but the memory that they are to be found in, or records that are not read here. */
+  get needsPerf(): boolean {
+    const copies = SAMPLE.branchStack | SAMPLE.regsUser | SAMPLE.stackUser;
+    return this.#declares(FEATURE.compressed) || this.events.some(({ sampleType }) => (sampleType & copies) !== 0);
+  }
+
+  /** Whether all samples tell it. */
+  tells(part: 'time' | 'cpu' | 'period'): boolean {
+    return this.events.every(({ sampleType }) => (sampleType & SAMPLE[part]) !== 0);
   }
 
   /** All records, in the order of their times; those without a time come as they stand. May be called again. */
@@ -438,7 +477,8 @@ export class PerfFile {
     // Mappings of data are recorded on request only; a kernel's name of them is no code.
     if (!isTwo && (misc & MISC.mmapData) !== 0) return undefined;
     if (size <= head) return this.#bad();
-    const hasInode = isTwo && (misc & MISC.mmapBuildId) === 0;
+    const hasBuildId = isTwo && (misc & MISC.mmapBuildId) !== 0;
+    const hasInode = isTwo && !hasBuildId;
     return {
       kind: 'mapping',
       pid: bytes.readInt32LE(at + 8),
@@ -447,6 +487,7 @@ export class PerfFile {
       offset: toNumber(bytes, at + 32),
       path: textAt(bytes, at + head, at + size),
       inode: hasInode ? toNumber(bytes, at + 48) : 0,
+      ...(hasBuildId ? { buildId: bytes.toString('hex', at + 44, at + 44 + Math.min(bytes[at + 40]!, 20)) } : {}),
     };
   }
 
@@ -530,6 +571,7 @@ export class PerfFile {
         type,
         config,
         sampleType: table.readUInt32LE(at + 24),
+        fixedPeriod: (flags & FLAG.freq) === 0 ? toNumber(table, at + 16) : undefined,
         readFormat: table.readUInt32LE(at + 32),
         sampleIdAll: (flags & FLAG.sampleIdAll) !== 0,
       };
@@ -540,10 +582,9 @@ export class PerfFile {
   }
 
   /** Names of the events by each of their ids, from the feature EVENT_DESC; none where the file has no features. */
-  #names(header: Buffer, data: { offset: number; size: number }): Map<string, string> {
+  #names(): Map<string, string> {
     const names = new Map<string, string>();
-    const place = this.#feature(header, data, FEATURE.eventDesc);
-    const bytes = place === undefined || place.size > 1 << 26 ? undefined : this.#read(place.offset, place.size);
+    const bytes = this.feature(FEATURE.eventDesc);
     if (bytes === undefined || bytes.length < 8) return names;
     const [count, attrSize] = [bytes.readUInt32LE(0), bytes.readUInt32LE(4)];
     let at = 8;
@@ -562,17 +603,17 @@ export class PerfFile {
   }
 
   /** Behind the data is a table with a place for each feature that the header's bits declare, in their order. */
-  #feature(
-    header: Buffer,
-    data: { offset: number; size: number },
-    wanted: number,
-  ): { offset: number; size: number } | undefined {
-    const isSet = (bit: number): boolean => ((header[72 + (bit >> 3)]! >> (bit & 7)) & 1) === 1;
-    if (!isSet(wanted)) return undefined;
+  #featurePlace(wanted: number): { offset: number; size: number } | undefined {
+    if (!this.#declares(wanted)) return undefined;
     let index = 0;
-    for (let bit = 0; bit < wanted; bit++) if (isSet(bit)) index++;
+    for (let bit = 0; bit < wanted; bit++) if (this.#declares(bit)) index++;
+    const data = section(this.#header, 40);
     const entry = this.#read(data.offset + data.size + 16 * index, 16);
     return entry === undefined ? undefined : section(entry, 0);
+  }
+
+  #declares(feature: number): boolean {
+    return ((this.#header[72 + (feature >> 3)]! >> (feature & 7)) & 1) === 1;
   }
 
   #read(offset: number, length: number): Buffer | undefined {

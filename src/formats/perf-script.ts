@@ -55,7 +55,7 @@ export type PerfRecord = PerfSample | PerfFork | PerfLost;
  */
 export type HeaderForm = 'any' | 'recorded';
 
-/** The fields that the form `recorded` reads. */
+/** The fields that the form `recorded` reads; it also reads `period`, and does without `cpu`. */
 export const RECORDED_FIELDS = 'comm,pid,tid,cpu,time,event,ip,sym,dso';
 
 /** The first line of a sample without its frames. */
@@ -187,8 +187,8 @@ export function parseFrame(line: string): PerfFrame | undefined {
 const DELETED = ' (deleted)';
 
 // `names 17917/17920 [000]  7585.141866090: cpu-clock:ppp: `
-// No command of 15 bytes looks like this, nine decimals and all.
-const RECORDED_HEADER = /\s(-?\d+)\/(-?\d+)\s+\[(\d+)\]\s+(\d+)\.(\d{9}):\s/;
+// No command of 15 bytes looks like this, nine decimals and all. Not all recordings know the CPU.
+const RECORDED_HEADER = /\s(-?\d+)\/(-?\d+)\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d{9}):\s/;
 // `         swapper     0 [000]  7613.369687: cpu-clock:ppp: `
 const TIMED_HEADER = /\s(-?\d+)(?:\/(-?\d+))?\s+(?:\[(\d+)\]\s+)?(\d+)\.(\d+):\s/;
 

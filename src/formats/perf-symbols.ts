@@ -118,14 +118,14 @@ export class PerfSymbols {
     else this.#spaces.set(pid, { ...space });
   }
 
-  mapping({ pid, start, length, offset, path, inode }: FileMapping): void {
+  mapping({ pid, start, length, offset, path, inode, buildId }: FileMapping): void {
     // The kernel's own are in its symbols.
     if (start < 0 || length <= 0) return;
     const mapping: Mapping = {
       start,
       end: start + length,
       offset,
-      module: this.#module(path, inode, pid),
+      module: this.#module(path, inode, pid, buildId),
       frames: new Map(),
     };
     const space = this.#spaces.get(pid);
@@ -185,12 +185,12 @@ export class PerfSymbols {
     return known ?? symbol;
   }
 
-  #module(path: string, inode: number, pid: number): Module {
+  #module(path: string, inode: number, pid: number, buildId?: string): Module {
     const isJit = JIT_MEMORY.test(path);
-    const key = isJit ? `jit:${pid}` : `${path}\0${inode}`;
+    const key = isJit ? `jit:${pid}` : `${path}\0${buildId ?? inode}`;
     let module = this.#modules.get(key);
     if (module === undefined) {
-      module = isJit ? jitModule(pid) : path === '[vdso]' ? vdsoModule() : fileModule(path, inode);
+      module = isJit ? jitModule(pid) : path === '[vdso]' ? vdsoModule() : fileModule(path, inode, buildId);
       this.#modules.set(key, module);
     }
     return module;
@@ -242,12 +242,13 @@ function readKallsyms(): SymbolTable | undefined {
 }
 
 /** A program or library. Its symbols are read when the first address in it is met. */
-function fileModule(path: string, inode: number): Module {
+function fileModule(path: string, inode: number, buildId: string | undefined): Module {
   let symbols: ElfSymbols | null | undefined;
   const load = (): ElfSymbols | undefined => {
     try {
       if (inode !== 0 && wasReplaced(path, inode)) return undefined;
       const own = readElf(path);
+      if (buildId !== undefined && own?.buildId !== buildId) return undefined;
       const table = own === undefined ? undefined : debugFile(own)?.table;
       // What is loaded from where only the file itself tells: the other one has none of its contents.
       return own === undefined || table === undefined ? own : { ...own, table };

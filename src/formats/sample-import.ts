@@ -1,4 +1,5 @@
 import { UsageError } from '../common/errors.ts';
+import type { SectionHeader } from '../common/header.ts';
 import { foldSample, sampleWeight } from './folding.ts';
 import type { ImportOptions, ImportSection, ImportSink } from './importer.ts';
 import { InOrder } from './in-order.ts';
@@ -148,6 +149,14 @@ export class SampleImport {
     ];
     for (const [count, sentence] of sentences) if (count > 0) sink.warn(`${count} ${sentence}`);
     this.#quality.report(sink);
+  }
+
+  /** Adds to the headers of all its sections. */
+  describe(header: Partial<SectionHeader>): void {
+    for (const { stacks, events } of this.#profiles.values()) {
+      Object.assign(stacks.header, header);
+      if (events !== undefined) Object.assign(events.header, header);
+    }
   }
 
   #isWanted(event: string): boolean {
