@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<ProgramCommand>>> = {
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   import: async () => (await import('./commands/import.ts')).importCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
+  diff: async () => (await import('./commands/diff.ts')).diffCommand,
   config: async () => (await import('./commands/config.ts')).configCommand,
 };
 

@@ -151,7 +151,7 @@ async function* scheduling(section: SectionReader, filter: Filter, out: TraceWri
     yield;
     if (!goesOn) break;
   }
-  follower.end(Math.min(to, follower.last));
+  follower.end();
   yield;
 }
 

@@ -84,7 +84,7 @@ describe('a selection as a data file', () => {
       records: 2,
       selection: { file: 'x.marple', from: 1, to: 3, pids: [10, 20] },
       notes: ['a part of x.marple: --from 1 --to 3 --pid 10,20'],
-      clock: { realtime: '2026-03-01T09:30:00.000Z' },
+      clock: { name: 'CLOCK_MONOTONIC', origin: '12', realtime: '2026-03-01T09:30:00.000Z' },
     });
   });
 

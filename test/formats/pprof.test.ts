@@ -21,7 +21,7 @@ function pprof(profile: Buffer, ...args: readonly string[]): string {
 }
 
 /** `flat sum name` of each line of -top. */
-function topOf(text: string): Record<string, [flat: string, cumulated: string]> {
+function topOf(text: string): Record<string, readonly [flat: string, cumulated: string]> {
   const rows = text.split('\n').flatMap((line) => {
     const [, flat = '', cumulated = '', name = ''] = /^ *(\S+) +\S+% +\S+% +(\S+) +\S+% {2}(.+)$/.exec(line) ?? [];
     return name === '' ? [] : [[name, [flat, cumulated]] as const];

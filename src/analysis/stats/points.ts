@@ -20,23 +20,25 @@ const TELLING = ['dev', 'op'];
 /** Gathers PointStats, chunk by chunk. */
 export class PointCounter {
   readonly want: readonly ColumnRequest[];
-  readonly #all = new Summariser('all');
+  readonly #all: Summariser;
   readonly #processes: ProcessGroups<Summariser>;
   readonly #by: readonly { readonly field: string; readonly groups: Groups<string, NamedSummariser> }[];
 
   constructor(
     readonly header: SectionHeader,
     by: ByProcess,
+    sampled = 0,
   ) {
+    this.#all = new Summariser('all', sampled);
     const fields = header.fields ?? [];
-    this.#processes = new ProcessGroups(fields, by, () => new Summariser('group'));
+    this.#processes = new ProcessGroups(fields, by, () => new Summariser('group', sampled));
     const telling = TELLING.filter((field) => fields.includes(field));
     const shown = telling.length > 0 || this.#processes.possible ? telling : fields.slice(0, 1);
     this.#by = shown.map((field) => ({
       field,
       groups: new Groups(
-        (name: string) => new NamedSummariser(name),
-        () => new NamedSummariser(OTHERS),
+        (name: string) => new NamedSummariser(name, sampled),
+        () => new NamedSummariser(OTHERS, sampled),
       ),
     }));
     this.want = [...this.#processes.want, ...shown.map((field) => ({ field, as: 'text' }) as const)];
@@ -81,8 +83,11 @@ export class PointCounter {
 }
 
 class NamedSummariser extends Summariser {
-  constructor(readonly name: string) {
-    super('group');
+  constructor(
+    readonly name: string,
+    sampled: number,
+  ) {
+    super('group', sampled);
   }
 }
 

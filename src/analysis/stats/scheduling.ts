@@ -51,8 +51,12 @@ class Times {
   cpu = 0;
   switches = 0;
   preempted = 0;
-  readonly latency = new Summariser('group');
+  readonly latency: Summariser;
   readonly waits = new Map<string, number>();
+
+  constructor(sampled: number) {
+    this.latency = new Summariser('group', sampled);
+  }
 }
 
 class CpuTimes {
@@ -83,7 +87,7 @@ export class SchedulingCounter implements SpanSink {
   readonly #tasks = new Map<number, TaskGroup>();
   readonly #cpus = new Map<number, CpuTimes>();
   readonly #groups: Groups<string, ProcessGroup<Times>>;
-  readonly #latency = new Summariser('all');
+  readonly #latency: Summariser;
   readonly #waits = new Map<string, number>();
   #comm = '';
 
@@ -91,15 +95,17 @@ export class SchedulingCounter implements SpanSink {
     header: SectionHeader,
     readonly by: ByProcess,
     { from, to, pids, comm }: Filter,
+    sampled = 0,
   ) {
+    this.#latency = new Summariser('all', sampled);
     this.#from = from === undefined ? Number.NEGATIVE_INFINITY : from * 1e9;
     this.#to = to === undefined ? Number.POSITIVE_INFINITY : to * 1e9;
     this.#pids = pids === undefined ? undefined : new Set(pids);
     this.#matches = comm === undefined ? undefined : remember(comm);
     this.#follower = new TaskFollower(header, this);
     this.#groups = new Groups(
-      () => new ProcessGroup(this.#comm, new Times()),
-      () => new ProcessGroup(OTHERS, new Times()),
+      () => new ProcessGroup(this.#comm, new Times(sampled)),
+      () => new ProcessGroup(OTHERS, new Times(sampled)),
     );
   }
 
