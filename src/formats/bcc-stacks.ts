@@ -99,5 +99,5 @@ function frameOf(text: string): PerfFrame {
  */
 export function stacksWithoutSlot(taken: number, slots: number): number {
   if (taken >= slots) return Number.POSITIVE_INFINITY;
-  return Math.round(-slots * Math.log(1 - taken / slots)) - taken;
+  return Math.max(0, Math.round(-slots * Math.log(1 - taken / slots)) - taken);
 }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseElf, readElf } from '../../src/formats/elf.ts';
+import { functionOffsets, parseElf, readElf } from '../../src/formats/elf.ts';
 import { testFolder } from '../support/folder.ts';
 import { compileProgram } from '../support/programs.ts';
 
@@ -39,6 +39,14 @@ describe('a program', () => {
     expect(found?.addressOf(1e12)).toBeUndefined();
     const notes = execFileSync('readelf', ['-n', program], { encoding: 'utf8' });
     expect(found?.buildId).toBe(/Build ID: (\S+)/.exec(notes)?.[1]);
+  });
+
+  test('where in the file a function begins', () => {
+    const found = functionOffsets(program, ['two_thirds', 'main', 'printf', 'nothing']);
+    expect([...found.keys()].sort()).toEqual(['main', 'two_thirds']);
+    const symbols = readElf(program);
+    for (const [name, offset] of found) expect(symbols?.addressOf(offset)).toBe(symbolsByNm(program).get(name));
+    expect(functionOffsets('/proc/self/status', ['main']).size).toBe(0);
   });
 
   test('without its symbol table what it exports and imports is left', () => {

@@ -172,6 +172,29 @@ describe('perf_malloc', () => {
     expect(calls?.map(({ stack }) => stack)).toEqual(bytes?.map(({ stack }) => stack));
   });
 
+  test('a program that brings its own malloc', async () => {
+    const one = await startAllocations(compileProgram('allocations', '-static', '-pthread'), 'static');
+    const { sections } = await collect('perf_malloc', 'perf', { pids: [one.pid] }, () => one.tell('request 30 100'));
+    expect(weightOf(sections[0], 'static', 'request_known')).toBe(30);
+  });
+
+  test('a recording that has become too large ends, and says so', async () => {
+    const one = await startAllocations(program, 'too-much');
+    const { sections, report } = await collect(
+      'perf_malloc',
+      'perf',
+      { pids: [one.pid] },
+      async () => {
+        for (let i = 0; i < 20; i++) await one.tell('request 5000 100');
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      },
+      { max_mb: 1 },
+    );
+    const calls = weightOf(sections[0], 'too-much', 'request_known');
+    expect(calls).toBeGreaterThan(1000);
+    expect(report.warnings.join()).toMatch(/the recording was ended after [\d.]+ s, when it had 1 MB/);
+  });
+
   test('a request for more than there can be counts as a call', async () => {
     const one = await startAllocations(program, 'greedy');
     const { sections, report } = await collect('perf_malloc', 'perf', { pids: [one.pid] }, () =>

@@ -49,7 +49,7 @@ export function findAllocators(pids: readonly number[] | undefined, names: reado
 }
 
 interface MappedFile {
-  /** `start-end`, as /proc/PID/map_files has it. */
+  /** `start-end`, as /proc/PID/map_files has it: without leading zeros. */
   readonly range: string;
   readonly device: string;
   readonly inode: number;
@@ -58,7 +58,7 @@ interface MappedFile {
 }
 
 // 7f62c3c26000-7f62c3d7b000 r-xp 00026000 fe:00 23423                      /usr/lib/x86_64-linux-gnu/libc.so.6
-const LINE = /^([\da-f]+-[\da-f]+) r-xp [\da-f]+ ([\da-f]+:[\da-f]+) (\d+) +(\/.*)$/gm;
+const LINE = /^0*([\da-f]+)-0*([\da-f]+) r-xp [\da-f]+ ([\da-f]+:[\da-f]+) (\d+) +(\/.*)$/gm;
 
 /** The files that a process runs code of, each once (proc_pid_maps(5)); none where it is gone, or may not be looked into. */
 function mappedFiles(pid: number): MappedFile[] {
@@ -69,8 +69,8 @@ function mappedFiles(pid: number): MappedFile[] {
     return [];
   }
   const files = new Map<string, MappedFile>();
-  for (const [, range = '', device = '', inode, path = ''] of text.matchAll(LINE)) {
-    files.set(`${device}:${inode}`, { range, device, inode: Number(inode), path });
+  for (const [, start, end, device = '', inode, path = ''] of text.matchAll(LINE)) {
+    files.set(`${device}:${inode}`, { range: `${start}-${end}`, device, inode: Number(inode), path });
   }
   return [...files.values()];
 }
