@@ -31,9 +31,10 @@ const MEMORY: TestSection = {
   header: headerOf('datapoint', { interface: 'memtime', end: END, x: SECONDS, fields: ['comm', 'pid'] }),
   records: [{ x: 1, y: 2, info: ['fio', '7'] }],
 };
+/** Events of no process and no CPU: no view shows them. */
 const CONNECTIONS: TestSection = {
-  header: headerOf('event', { interface: 'ipc', end: END, fields: ['pid'] }),
-  records: [{ time: 1e9, type: 'connect', datum: ['7'] }],
+  header: headerOf('event', { interface: 'ipc', end: END, fields: ['addr'] }),
+  records: [{ time: 1e9, type: 'connect', datum: ['127.0.0.1'] }],
 };
 const ALL = [STACKS, SAMPLES, DISK, MEMORY];
 
