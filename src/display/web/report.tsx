@@ -8,6 +8,7 @@ import { Lanes, timeRangeOf } from './lanes.tsx';
 import type { PageData } from './model.ts';
 import { Processes } from './processes.tsx';
 import { type Tab, type TabGroup, tabGroups } from './report-tabs.ts';
+import { Save } from './save.tsx';
 import { readState, writeState } from './url-state.ts';
 
 /** Tabs that are of no section. */
@@ -24,6 +25,7 @@ export function Report({ data }: { readonly data: PageData }) {
   const ids = useMemo(() => [OVERVIEW, ...tabs.map(({ id }) => id), ABOUT], [tabs]);
   const [open, setOpen] = useState(ids.includes(saved.tab) ? saved.tab : OVERVIEW);
   const [help, setHelp] = useState(false);
+  const [saving, setSaving] = useState(false);
   const range = useMemo(() => timeRangeOf(data), [data]);
   const tab = tabs.find(({ id }) => id === open);
   useFilterKeys(setHistory);
@@ -61,10 +63,14 @@ export function Report({ data }: { readonly data: PageData }) {
       <Lanes data={data} filters={history.filters} range={range} onTime={onTime} />
       <FilterBar history={history} onChange={setHistory} />
       <Tabs groups={groups} tab={tab} open={open} onOpen={setOpen}>
+        <button type="button" aria-pressed={saving} onClick={() => setSaving(!saving)} title="What is shown, as a file">
+          Save
+        </button>
         <button type="button" aria-pressed={help} onClick={() => setHelp(!help)} title="?">
           Keys
         </button>
       </Tabs>
+      {saving && <Save name={`marple-${open}`} data={data} filters={history.filters} />}
       {help && <Keys />}
       {View !== undefined && tab !== undefined ? (
         <View key={tab.id} data={data} section={tab.section} filters={history.filters} select={select} />

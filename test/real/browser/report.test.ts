@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -373,6 +374,48 @@ describe('by keyboard', () => {
       'network throughput',
       'Heat map',
     ]);
+  });
+});
+
+describe('save', () => {
+  test('the table as CSV, the picture as PNG', async () => {
+    const page = await openPage(await report());
+    await page.getByRole('button', { name: 'Save' }).click();
+    const saved = async (button: string): Promise<[name: string, bytes: Buffer]> => {
+      const [file] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('button', { name: button, exact: true }).click(),
+      ]);
+      return [file.suggestedFilename(), readFileSync(await file.path())];
+    };
+    const [name, csv] = await saved('CSV');
+    expect(name).toBe('marple-overview.csv');
+    const lines = csv.toString().split('\r\n');
+    expect(lines[0]).toContain('On CPU (s),Ready (s),');
+    expect(lines[1]).toMatch(/,500,.*,db 10$/);
+    expect(lines.find((line) => line.includes('owned'))).toContain('"""></script>');
+    await open(page, 'callstack');
+    const [picture, png] = await saved('PNG');
+    expect(picture).toBe('marple-2-flamegraph.png');
+    expect(png.subarray(0, 8).toString('latin1')).toBe('\x89PNG\r\n\x1a\n');
+    expect(png.readUInt32BE(16)).toBe(1280);
+  });
+
+  test('the command that it offers makes a data file of just the selection', async () => {
+    const page = await openPage(await report());
+    await dragTime(page, 4, 7);
+    await only(page, 'db');
+    await page.getByRole('button', { name: 'Save' }).click();
+    const command = await page.getByRole('textbox', { name: 'as a data file' }).inputValue();
+    expect(command).toContain(' -e 1,2,3,4,5');
+    const words = command.replaceAll("'", '').split(' ').slice(1);
+    const [from, to] = await theTime(page);
+    expect(await place.marple(words.map((word) => (word === 'FILE' ? 'x.marple' : word)))).toMatchObject({ code: 0 });
+    const part = statsOf(await statsIn('part.marple'), 'disklat', 'points').points!.all;
+    expect(part).toEqual(
+      statsOf(await stats('--from', from, '--to', to, '--comm', '^db$'), 'disklat', 'points').points!.all,
+    );
+    expect(part.count).toBe(27);
   });
 });
 
