@@ -24,9 +24,27 @@ export function frameColour(name: string, theme: Theme): string {
   return `hsl(${hue.toFixed(0)},78%,${lightness}%)`;
 }
 
+/** Of what weighs more than before red, less blue, and as much grey; `shift` is out of everything, -1 to 1. */
+export function shiftColour(shift: number): string {
+  if (shift === 0) return 'hsl(0,0%,88%)';
+  // Even a small shift is seen to be one.
+  const strength = Math.min(1, Math.sqrt(Math.abs(shift)));
+  return `hsl(${shift > 0 ? 4 : 215},${(60 + 30 * strength).toFixed(0)}%,${(90 - 34 * strength).toFixed(0)}%)`;
+}
+
 /** C++ is yellow, Java and JavaScript (names with a path) green, the system red. */
 function languageTheme(name: string): 'yellow' | 'green' | 'red' {
   return name.includes('::') ? 'yellow' : name.includes('/') ? 'green' : 'red';
+}
+
+/** A difference of so much of the whole has the full colour. */
+const FULL_DIFFERENCE = 0.1;
+
+/** Colour of a difference of shares: orange is more, blue is less, and grey the same; told apart with any colour vision. */
+export function differenceColour(difference: number): string {
+  const strength = Math.min(1, Math.abs(difference) / FULL_DIFFERENCE);
+  if (strength < 0.02) return 'hsl(0,0%,85%)';
+  return `hsl(${difference > 0 ? 30 : 210},${(90 * strength).toFixed(0)}%,${(85 - 20 * strength).toFixed(0)}%)`;
 }
 
 /** FNV-1a, 32 bits. */

@@ -1,5 +1,5 @@
 import { useEffect } from 'preact/hooks';
-import { clearFilters, describeFilter, type FilterHistory, redo, undo, withoutFilter } from './filters.ts';
+import { clearFilters, describeFilter, type Filter, type FilterHistory, redo, undo, withoutFilter } from './filters.ts';
 
 type Change = (change: (history: FilterHistory) => FilterHistory) => void;
 
@@ -21,12 +21,15 @@ export function useFilterKeys(onChange: Change): void {
 interface FilterBarProps {
   readonly history: FilterHistory;
   readonly onChange: Change;
+  /** What is compared with; `onPin` sets it, and is not there where nothing can be compared. */
+  readonly base?: readonly Filter[] | undefined;
+  readonly onPin?: (base: readonly Filter[] | undefined) => void;
 }
 
 /** The conditions, each with a button that takes it away. Nothing where there are and were none. */
-export function FilterBar({ history, onChange }: FilterBarProps) {
+export function FilterBar({ history, onChange, base, onPin }: FilterBarProps) {
   const { past, filters, future } = history;
-  if (filters.length === 0 && past.length === 0 && future.length === 0) return null;
+  if (filters.length === 0 && past.length === 0 && future.length === 0 && base === undefined) return null;
   return (
     <section class="bar filters" aria-label="Filters">
       <span class="faint">only</span>
@@ -41,7 +44,22 @@ export function FilterBar({ history, onChange }: FilterBarProps) {
         </button>
       ))}
       {filters.length === 0 && <span>everything</span>}
+      {base !== undefined && (
+        <span class="faint">
+          compared with {base.length === 0 ? 'everything' : base.map(describeFilter).join(', ')}
+        </span>
+      )}
       <span class="space" />
+      {onPin !== undefined && (
+        <button
+          type="button"
+          aria-pressed={base !== undefined}
+          onClick={() => onPin(base === undefined ? filters : undefined)}
+          title="Compare what is selected from now on with this selection"
+        >
+          {base === undefined ? 'Pin as base' : 'Unpin'}
+        </button>
+      )}
       <button type="button" disabled={past.length === 0} onClick={() => onChange(undo)} title="Ctrl+Z">
         Undo
       </button>

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, formatShare, visible } from '../../common/text.ts';
 import { ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
-import { frameColour } from '../shape/frame-colour.ts';
+import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import type { Stacks } from './model.ts';
 import { clipped, matchedWeight, useSearch, useStackWeights } from './stack-weights.ts';
@@ -11,7 +11,7 @@ const ROW = 18;
 const MIN_WIDTH = 0.4;
 
 /** Stacks, widths proportional to weight. Zoom by click, search by regular expression, all of it by keyboard too. */
-export function FlameView({ data, section, filters }: ViewProps) {
+export function FlameView({ data, section, filters, base }: ViewProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const [showIdle, setShowIdle] = useState(data.manifest.showIdle);
@@ -26,6 +26,7 @@ export function FlameView({ data, section, filters }: ViewProps) {
   const stacks = useMemo(() => (callers ? reversed(section.stacks!) : section.stacks!), [section, callers]);
   const children = useMemo(() => new ChildLists(stacks), [stacks]);
   const { total, self, idle } = useStackWeights(data, section, stacks, filters, showIdle);
+  const before = useStackWeights(data, section, stacks, base ?? filters, showIdle).total;
   useEffect(() => {
     setZoom(0);
     setFocus(0);
@@ -83,9 +84,16 @@ export function FlameView({ data, section, filters }: ViewProps) {
     event.preventDefault();
   };
 
+  const shareOf = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
+  const colourOf = (node: number, name: string): string =>
+    base === undefined
+      ? frameColour(name, 'hot')
+      : differenceColour(shareOf(total[node]!, all) - shareOf(before[node]!, before[0]!));
+  const compared = (node: number): string =>
+    base === undefined ? '' : `, ${formatShare(before[node]!, before[0]!)} in the base`;
   const shown = hover?.node ?? focus;
   const describe = (node: number): string =>
-    `${nameOf(node)}: ${formatCount(total[node]!)} ${unit}, ${formatShare(total[node]!, all)} of all` +
+    `${nameOf(node)}: ${formatCount(total[node]!)} ${unit}, ${formatShare(total[node]!, all)} of all${compared(node)}` +
     (self[node]! > 0 ? `, ${formatCount(self[node]!)} in itself` : '');
   return (
     <>
@@ -146,7 +154,7 @@ export function FlameView({ data, section, filters }: ViewProps) {
               setHover(box === undefined ? undefined : { node: box.node, at: { x: event.clientX, y: event.clientY } });
             }}
             onMouseLeave={() => setHover(undefined)}
-            depends={[boxes, theme.isDark, matches, focus, icicle, total]}
+            depends={[boxes, theme.isDark, matches, focus, icicle, total, base, before]}
             draw={(context) => {
               context.font = `12px ${FONT}`;
               context.textBaseline = 'middle';
@@ -154,7 +162,7 @@ export function FlameView({ data, section, filters }: ViewProps) {
                 const name = nameOf(box.node);
                 const top = topOf(box.depth);
                 const isMatch = matches !== undefined && box.node !== 0 && matches[stacks.frames[box.node]!] === true;
-                context.fillStyle = isMatch ? theme.mark : box.node === 0 ? theme.panel : frameColour(name, 'hot');
+                context.fillStyle = isMatch ? theme.mark : box.node === 0 ? theme.panel : colourOf(box.node, name);
                 context.fillRect(box.x, top, Math.max(box.width - 0.5, MIN_WIDTH), ROW - 1);
                 if (box.node === focus && focus !== 0) {
                   context.strokeStyle = theme.ink;
@@ -179,6 +187,7 @@ export function FlameView({ data, section, filters }: ViewProps) {
           <b>{nameOf(hover.node)}</b>
           <div>
             {formatCount(total[hover.node]!)} {unit} · {formatShare(total[hover.node]!, all)} of all
+            {compared(hover.node)}
             {zoom !== 0 && ` · ${formatShare(total[hover.node]!, total[zoom]!)} of what is zoomed`}
           </div>
           <div class="faint">

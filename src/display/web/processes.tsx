@@ -7,13 +7,19 @@ import { type ColumnKey, type ProcessColumn, type ProcessRow, processTable } fro
 interface ProcessesProps {
   readonly data: PageData;
   readonly filters: readonly Filter[];
+  /** What the selection is compared with: its numbers stand in brackets. */
+  readonly base?: readonly Filter[] | undefined;
   readonly select: (...filters: readonly Filter[]) => void;
 }
 
 /** What each program did in all the sections, with the filters applied. A click on a name filters by it, in or out. */
-export function Processes({ data, filters, select }: ProcessesProps) {
+export function Processes({ data, filters, base, select }: ProcessesProps) {
   const [asked, setSort] = useState<ColumnKey | 'comm' | undefined>();
   const { columns, rows } = useMemo(() => processTable(data, filters), [data, filters]);
+  const before = useMemo(
+    () => base && new Map(processTable(data, base).rows.map((row) => [row.comm, row])),
+    [data, base],
+  );
   const sort = columns.some(({ key }) => key === asked) || asked === 'comm' ? asked! : (columns[0]?.key ?? 'comm');
   const sorted = useMemo(() => sortedRows(rows, sort), [rows, sort]);
   const only = (comm: string, not: boolean): void => select({ kind: 'field', field: 'comm', values: [comm], not });
@@ -37,7 +43,10 @@ export function Processes({ data, filters, select }: ProcessesProps) {
         {sorted.map((row) => (
           <tr key={row.comm}>
             {columns.map((column) => (
-              <td key={column.key}>{cellText(row, column)}</td>
+              <td key={column.key}>
+                {cellText(row, column)}
+                {before !== undefined && <span class="faint"> ({cellText(before.get(row.comm), column) || '0'})</span>}
+              </td>
             ))}
             <td>
               <button type="button" class="plain" title="Only this one" onClick={() => only(row.comm, false)}>
@@ -60,8 +69,8 @@ function sortedRows(rows: readonly ProcessRow[], sort: ColumnKey | 'comm'): Proc
   return rows.toSorted((a, b) => (b.numbers.get(sort) ?? -1) - (a.numbers.get(sort) ?? -1));
 }
 
-function cellText({ numbers }: ProcessRow, { key, unit }: ProcessColumn): string {
-  const number = numbers.get(key);
+function cellText(row: ProcessRow | undefined, { key, unit }: ProcessColumn): string {
+  const number = row?.numbers.get(key);
   if (number === undefined) return '';
   return unit === '' ? formatCount(number) : formatValue(number);
 }

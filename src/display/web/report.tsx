@@ -24,14 +24,16 @@ export function Report({ data }: { readonly data: PageData }) {
   const tabs = useMemo(() => groups.flatMap(({ parts }) => parts.flatMap((part) => part.tabs)), [groups]);
   const ids = useMemo(() => [OVERVIEW, ...tabs.map(({ id }) => id), ABOUT], [tabs]);
   const [open, setOpen] = useState(ids.includes(saved.tab) ? saved.tab : OVERVIEW);
+  const [base, setBase] = useState(saved.base);
   const [help, setHelp] = useState(false);
   const [saving, setSaving] = useState(false);
   const range = useMemo(() => timeRangeOf(data), [data]);
   const tab = tabs.find(({ id }) => id === open);
+  const compared = base === undefined ? {} : { base };
   useFilterKeys(setHistory);
   useLayoutEffect(() => {
-    window.history.replaceState(null, '', writeState({ tab: open, filters: history.filters }));
-  }, [open, history.filters]);
+    window.history.replaceState(null, '', writeState({ tab: open, filters: history.filters, ...compared }));
+  }, [open, history.filters, base]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.target instanceof HTMLInputElement) return;
@@ -61,7 +63,7 @@ export function Report({ data }: { readonly data: PageData }) {
         <div class="origin">{manifest.origin}</div>
       </header>
       <Lanes data={data} filters={history.filters} range={range} onTime={onTime} />
-      <FilterBar history={history} onChange={setHistory} />
+      <FilterBar history={history} onChange={setHistory} base={base} onPin={setBase} />
       <Tabs groups={groups} tab={tab} open={open} onOpen={setOpen}>
         <button type="button" aria-pressed={saving} onClick={() => setSaving(!saving)} title="What is shown, as a file">
           Save
@@ -73,7 +75,7 @@ export function Report({ data }: { readonly data: PageData }) {
       {saving && <Save name={`marple-${open}`} data={data} filters={history.filters} />}
       {help && <Keys />}
       {View !== undefined && tab !== undefined ? (
-        <View key={tab.id} data={data} section={tab.section} filters={history.filters} select={select} />
+        <View key={tab.id} data={data} section={tab.section} filters={history.filters} {...compared} select={select} />
       ) : open === ABOUT ? (
         <About data={data} />
       ) : (
@@ -87,7 +89,7 @@ export function Report({ data }: { readonly data: PageData }) {
                 if (of !== undefined) setOpen(of.id);
               }}
             />
-            <Processes data={data} filters={history.filters} select={select} />
+            <Processes data={data} filters={history.filters} {...compared} select={select} />
           </div>
         </div>
       )}

@@ -4,6 +4,8 @@ import type { Filter } from './filters.ts';
 export interface UrlState {
   readonly tab: string;
   readonly filters: readonly Filter[];
+  /** What they are compared with. */
+  readonly base?: readonly Filter[];
 }
 
 export function writeState(state: UrlState): string {
@@ -15,10 +17,11 @@ export function readState(hash: string): UrlState {
   try {
     const value: unknown = JSON.parse(decodeURIComponent(hash.slice(1)));
     if (typeof value !== 'object' || value === null) return NOTHING;
-    const { tab, filters } = value as Partial<Record<keyof UrlState, unknown>>;
+    const { tab, filters, base } = value as Partial<Record<keyof UrlState, unknown>>;
     return {
       tab: typeof tab === 'string' ? tab : '',
       filters: Array.isArray(filters) ? filters.filter(isFilter) : [],
+      ...(Array.isArray(base) ? { base: base.filter(isFilter) } : {}),
     };
   } catch {
     return NOTHING;

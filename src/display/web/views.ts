@@ -15,6 +15,8 @@ export interface ViewProps {
   readonly data: PageData;
   readonly section: Section;
   readonly filters: readonly Filter[];
+  /** What the selection is compared with, where there is something. */
+  readonly base?: readonly Filter[];
   /** Adds conditions that all views then obey. */
   readonly select: (...filters: readonly Filter[]) => void;
 }

@@ -377,6 +377,24 @@ describe('by keyboard', () => {
   });
 });
 
+test('a pinned selection is what the next one is compared with, until it is unpinned', async () => {
+  const page = await openPage(await report());
+  await dragTime(page, 0, 2);
+  const before = await programs(page);
+  await page.getByRole('button', { name: 'Pin as base' }).click();
+  await filters(page).getByRole('button', { name: ' s ✕' }).click();
+  const all = await programs(page);
+  expect(all['db']?.['CPU samples']).toBe(`500 (${before['db']?.['CPU samples']})`);
+  expect(all['web']?.['Memory (MiB)']).toBe(`230 (${before['web']?.['Memory (MiB)']})`);
+  await open(page, 'callstack');
+  expect(await page.locator('.status').textContent()).toBe('all: 900 samples, 100 % of all, 100 % in the base');
+  await page.reload();
+  await page.waitForSelector('#app[data-ready="true"]');
+  expect(await filters(page).textContent()).toContain('compared with ');
+  await page.getByRole('button', { name: 'Unpin' }).click();
+  expect(await page.locator('.status').textContent()).toBe('all: 900 samples, 100 % of all');
+});
+
 describe('save', () => {
   test('the table as CSV, the picture as PNG', async () => {
     const page = await openPage(await report());
