@@ -1,7 +1,8 @@
+import type { StackData } from '../common/datatypes.ts';
 import { StackTrie } from '../common/stack-trie.ts';
 import { type Exporter, type ExportSource, firstOf, hasStacks, textBytes } from './exporter.ts';
-import type { Importer, ImportInput, ImportOptions, ImportSink } from './importer.ts';
-import { linesOf } from './lines.ts';
+import type { Importer, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
+import { plainLines } from './lines.ts';
 
 /*
  * Folded stacks: a line per stack, its frames from the root on joined by `;`, a blank, its weight. What flame graph tools
@@ -30,15 +31,19 @@ export const foldedImporter: Importer = {
 const BATCH = 8192;
 
 async function importFolded(input: ImportInput, sink: ImportSink, _: ImportOptions): Promise<void> {
-  const section = sink.section({
-    interface: 'callstack',
-    datatype: 'stack',
-    weight: { label: 'samples', unit: 'samples' },
-  });
-  let records: { weight: number; stack: string[] }[] = [];
-  for await (const lines of linesOf(input.chunks())) {
-    for (const text of lines) {
-      const line = text.endsWith('\r') ? text.slice(0, -1) : text;
+  let section: ImportSection | undefined;
+  const write = async (records: readonly StackData[]): Promise<void> => {
+    if (records.length === 0) return;
+    section ??= sink.section({
+      interface: 'callstack',
+      datatype: 'stack',
+      weight: { label: 'samples', unit: 'samples' },
+    });
+    await section.write(records);
+  };
+  let records: StackData[] = [];
+  for await (const lines of plainLines(input.chunks())) {
+    for (const line of lines) {
       if (line === '' || line.startsWith('#')) continue;
       const [, stack = '', weight = ''] = LINE.exec(line) ?? [];
       if (!isFolded(line)) {
@@ -51,10 +56,10 @@ async function importFolded(input: ImportInput, sink: ImportSink, _: ImportOptio
       records.push({ weight: Number(weight), stack: frames });
     }
     if (records.length < BATCH) continue;
-    await section.write(records);
+    await write(records);
     records = [];
   }
-  await section.write(records);
+  await write(records);
 }
 
 export const foldedExporter: Exporter = {

@@ -41,6 +41,16 @@ const CHUNK = 1 << 20;
  * @throws UsageError (2), DamagedFileError (65); nothing is left under the output's name then.
  */
 export async function importFile(request: ImportRequest): Promise<ImportResult> {
+  try {
+    return await importInto(request);
+  } catch (error) {
+    if (!(error instanceof DamagedFileError) || error.hint !== undefined) throw error;
+    const hint = 'take an unchanged copy of the file, or say what it is: marple import FILE --format FORMAT';
+    throw new DamagedFileError(error.where, error.problem, hint, { cause: error });
+  }
+}
+
+async function importInto(request: ImportRequest): Promise<ImportResult> {
   const input = await openInput(request);
   const head = await headOf(await input.file());
   const importer = request.format === undefined ? detectImporter(head, input.name) : findImporter(request.format);
