@@ -45,7 +45,7 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
             {columns.map((column) => (
               <td key={column.key}>
                 {cellText(row, column)}
-                {before !== undefined && <span class="faint"> ({cellText(before.get(row.comm), column) || '0'})</span>}
+                {before !== undefined && <Before row={row} before={before.get(row.comm)} column={column} />}
               </td>
             ))}
             <td>
@@ -62,6 +62,18 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
       </tbody>
     </table>
   );
+}
+
+interface BeforeProps {
+  readonly row: ProcessRow;
+  readonly before: ProcessRow | undefined;
+  readonly column: ProcessColumn;
+}
+
+/** The number of the base; 0 where only the selection has one. */
+function Before({ row, before, column }: BeforeProps) {
+  const text = cellText(before, column) || (row.numbers.has(column.key) ? '0' : '');
+  return text === '' ? null : <span class="base faint"> ({text})</span>;
 }
 
 function sortedRows(rows: readonly ProcessRow[], sort: ColumnKey | 'comm'): ProcessRow[] {
