@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { beginsBlock, OffCpuTimes, reasonOf } from '../../src/formats/off-cpu.ts';
 import type { FileRecord, FileSample, FileSwitch } from '../../src/formats/perf-file.ts';
 
-const EVENT = { name: 'sched:sched_switch', type: 2, config: 1, sampleType: 0 };
+const EVENT = { name: 'sched:sched_switch', type: 2, config: 1, sampleType: 0, fixedPeriod: undefined };
 
 function sample(time: number, tid: number, cpu = 0): FileSample {
   const empty = { period: 1, kernel: [], user: [], isCut: false, raw: undefined };
