@@ -31,48 +31,63 @@ function sideText(files: readonly string[]): string {
   return files.length === 1 ? files[0]! : `${plural(files.length, 'run')}, ${files.join(', ')}`;
 }
 
-function methodText({ over, confidence, resamples, seed }: Method): string {
+export function methodText({ over, confidence, resamples, seed }: Method): string {
   const what =
     over === 'runs'
       ? 'over the runs, widened as few runs need it'
       : 'over the records of each run: how much runs differ from each other is not in it (3 runs or more on each side tell that)';
-  return `${confidence} % intervals by bootstrap ${what}; ${plural(resamples, 'resample')}, seed ${seed}. A shift whose interval includes none is called noise.`;
+  return `${confidence} % intervals by bootstrap ${what}; ${plural(resamples, 'resample')}, seed ${seed}. A shift is called noise where its interval includes 0.`;
 }
 
-function sectionText({ key, datatype, all, groups, by_self, by_total }: SectionDiff, method: Method): string {
+function sectionText(section: SectionDiff, method: Method): string {
+  return sectionTables(section, method)
+    .map(({ titles, rows }) => {
+      const columns = titles.map((title, i): TableColumn => ({ title, ...COLUMNS[i] }));
+      const [first = '', ...rest] = table(columns, rows, { indent: INDENT });
+      return [first.slice(INDENT.length), ...rest].join('\n');
+    })
+    .join('\n\n');
+}
+
+const COLUMNS: readonly Partial<TableColumn>[] = [
+  { shrinks: true },
+  { align: 'right' },
+  { align: 'right' },
+  {},
+  { align: 'right' },
+  { align: 'right' },
+  {},
+];
+
+export interface DiffTable {
+  readonly titles: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** What is told of a section to a person: of it as a whole, of its processes and its functions. */
+export function sectionTables(section: SectionDiff, method: Method): DiffTable[] {
+  const { key, datatype, all, groups } = section;
   const shown = all.filter(({ name }) => !UNTOLD.test(nameIn(key, name)));
   const ofProcesses = groups.filter(({ name }) => !/^\[[^\]]*=/.test(nameIn(key, name)));
   const told = (ofProcesses.length > 0 ? ofProcesses : groups).filter(({ name }) => TOLD_OF_GROUPS.test(name));
-  const blocks = [
-    block(`${key} (${datatype})`, key, shown, method),
-    block(ofProcesses.length > 0 ? 'by process' : 'by what else is told', key, told, method),
-    block('functions by self, changed most', key, by_self, method),
-    block('functions by total, changed most', key, by_total, method),
+  const of = (title: string, comparisons: readonly Comparison[]): DiffTable[] => {
+    const rows = comparisons.filter(({ before, after }) => !isNothing(before) || !isNothing(after));
+    if (rows.length === 0) return [];
+    const titles = [title, 'before', 'after', 'unit', 'shift', `${method.confidence} %`, ''];
+    return [{ titles, rows: rows.map((row) => [nameIn(key, row.name), ...cells(row)]) }];
+  };
+  return [
+    ...of(`${key} (${datatype})`, shown),
+    ...of(ofProcesses.length > 0 ? `${key} by process` : `${key} by what else is told`, told),
+    ...of(`${key}: functions by self, changed most`, section.by_self),
+    ...of(`${key}: functions by total, changed most`, section.by_total),
   ];
-  return blocks.filter((text) => text !== '').join('\n\n');
 }
 
 /** What --json has and a person can do without. */
 const UNTOLD = /(^|\.)(min|sum)$|^(?!runqueue).+\.(count|weight|bytes)$/;
 /** What is told of each process; of its scheduling events CPU time and delays, not their number. */
 const TOLD_OF_GROUPS = /\.(total|cpu|switches|p50|p99|mean|max|last|slope|bytes)$/;
-
-function block(title: string, key: string, comparisons: readonly Comparison[], { confidence }: Method): string {
-  const rows = comparisons.filter(({ before, after }) => !isNothing(before) || !isNothing(after));
-  if (rows.length === 0) return '';
-  const columns: TableColumn[] = [
-    { title, shrinks: true },
-    { title: 'before', align: 'right' },
-    { title: 'after', align: 'right' },
-    { title: 'unit' },
-    { title: 'shift', align: 'right' },
-    { title: `${confidence} %`, align: 'right' },
-    { title: '' },
-  ];
-  const lines = rows.map((row) => [nameIn(key, row.name), ...cells(row)]);
-  const [first = '', ...rest] = table(columns, lines, { indent: INDENT });
-  return [first.slice(INDENT.length), ...rest].join('\n');
-}
 
 function isNothing(value: number | null): boolean {
   return value === null || value === 0;

@@ -1,16 +1,26 @@
+import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { type Condition, evaluate, type Outcome, parseFailIf } from '../analysis/diff/fail-if.ts';
-import { sectionMetrics } from '../analysis/diff/metrics.ts';
-import { Comparer, type Run } from '../analysis/diff.ts';
-import { answerable, checkAnyFilter, type Filter, groupSections, makeFilter } from '../analysis/select.ts';
+import { type SectionMetrics, sectionMetrics } from '../analysis/diff/metrics.ts';
+import { Comparer, type Diff, type Run } from '../analysis/diff.ts';
+import {
+  answerable,
+  checkAnyFilter,
+  type Filter,
+  groupSections,
+  makeFilter,
+  type SectionGroup,
+} from '../analysis/select.ts';
 import { sectionStats } from '../analysis/stats.ts';
 import { EXIT, UsageError } from '../common/errors.ts';
+import type { DataFile } from '../common/reader.ts';
+import { checkFree, saveFile, writeToStdout } from '../common/save.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { joinWords } from '../common/text.ts';
 import { openData } from '../formats/open.ts';
 import type { Context, ProgramCommand } from './context.ts';
-import { diffText } from './diff-text.ts';
+import { diffText, methodText, sectionTables } from './diff-text.ts';
 import { declareFilter, parseSelection, selectionFlags } from './selection.ts';
 import { parseCount } from './values.ts';
 
@@ -77,40 +87,88 @@ async function runDiff(
     if (!warnings.has(sentence)) output.warn(sentence);
     warnings.add(sentence);
   };
+  const path = flags.output;
+  if (path !== undefined) await checkPage(path, flags.force === true, flags.json);
   const tempDir = makeTempDir();
-  const [before, after] = [
-    await readRuns(sides.before, filter, tempDir, warn),
-    await readRuns(sides.after, filter, tempDir, warn),
-  ];
-  const comparer = new Comparer(before, after, settings);
-  const outcomes =
-    flags.failIf === undefined ? [] : conditions.map((condition) => judge(condition, comparer, flags.failIf!));
-  const diff = comparer.diff();
-  if (diff.sections.length === 0) {
-    throw new UsageError(
-      'the files have no section in common',
-      `marple display -l -i ${sides.before[0]}, and the same of the other, list what they hold`,
-    );
+  const opened: DataFile[] = [];
+  try {
+    const [before, after] = [
+      await readRuns(sides.before, filter, tempDir, opened, warn),
+      await readRuns(sides.after, filter, tempDir, opened, warn),
+    ];
+    const comparer = new Comparer(before, after, settings);
+    const outcomes = conditions.map((condition) => judge(condition, comparer, flags.failIf ?? ''));
+    const diff = comparer.diff();
+    if (diff.sections.length === 0) {
+      throw new UsageError(
+        'the files have no section in common',
+        `marple display -l -i ${sides.before[0]}, and the same of the other, list what they hold`,
+      );
+    }
+    for (const section of diff.leftOut) warn(`left out: ${section} is not in all files`);
+    const holds = outcomes.some((outcome) => outcome.holds);
+    if (path !== undefined) await savePage(path, flags.force === true, diff, before, after, filter);
+    if (flags.json !== undefined) {
+      output.json(
+        {
+          version: 1,
+          before: sides.before,
+          after: sides.after,
+          method: diff.method,
+          normalised: settings.normalised,
+          sections: diff.sections,
+          left_out: diff.leftOut,
+          fail_if: flags.failIf === undefined ? null : { expression: flags.failIf, holds, conditions: outcomes },
+          page: path ?? null,
+          warnings: [...warnings],
+        },
+        flags.json,
+      );
+    } else if (path !== '-') {
+      output.result(diffText(diff, sides, outcomes));
+      if (path !== undefined) output.result(path);
+    }
+    return holds ? EXIT.failIf : EXIT.ok;
+  } finally {
+    for (const file of opened) await file.close();
   }
-  for (const section of diff.leftOut) warn(`left out: ${section} is not in all files`);
-  const holds = outcomes.some((outcome) => outcome.holds);
-  if (flags.json !== undefined) {
-    output.json(
-      {
-        version: 1,
-        before: sides.before,
-        after: sides.after,
-        method: diff.method,
-        normalised: settings.normalised,
-        sections: diff.sections,
-        left_out: diff.leftOut,
-        fail_if: flags.failIf === undefined ? null : { expression: flags.failIf, holds, conditions: outcomes },
-        warnings: [...warnings],
-      },
-      flags.json,
-    );
-  } else output.result(diffText(diff, sides, outcomes));
-  return holds ? EXIT.failIf : EXIT.ok;
+}
+
+/** @throws UsageError (2) where the page cannot be written as asked. */
+async function checkPage(path: string, force: boolean, json: string | undefined): Promise<void> {
+  if (path === '-') {
+    if (json === '-') throw new UsageError('--json needs a file here, since stdout is taken', 'write --json=FILE');
+    return;
+  }
+  if (!/\.html?$/i.test(path))
+    throw new UsageError(`a comparison is drawn as HTML, and not as ${path}`, '-o diff.html');
+  await checkFree(path, force);
+}
+
+async function savePage(
+  path: string,
+  force: boolean,
+  diff: Diff,
+  before: readonly MeasuredRun[],
+  after: readonly MeasuredRun[],
+  filter: Filter,
+): Promise<void> {
+  // Only a page needs what draws.
+  const { renderDiff } = await import('../display/diff-page.ts');
+  const names = (runs: readonly Run[]): string => runs.map(({ file }) => file).join(', ');
+  const several = before.length > 1 || after.length > 1;
+  const page = await renderDiff({
+    title: 'Before and after',
+    origin: `${names(before)} → ${names(after)}${several ? ' · stacks: mean of the runs; heat maps: the first run' : ''}`,
+    method: methodText(diff.method),
+    tables: diff.sections.flatMap((section) => sectionTables(section, diff.method)),
+    before: before.map(({ groups }) => groups),
+    after: after.map(({ groups }) => groups),
+    filter,
+  });
+  const bytes = Readable.from([page], { objectMode: false });
+  if (path === '-') await writeToStdout(bytes);
+  else await saveFile(bytes, path, force);
 }
 
 interface Sides {
@@ -133,39 +191,53 @@ function sidesOf(files: readonly string[], { before = [], after = [] }: z.infer<
   return { before: [first], after: [second] };
 }
 
-/** The files of one side in metrics. A section is measured over the part of the filter that it can answer. */
+interface MeasuredRun extends Run {
+  /** The sections that were measured, as the page shows them. */
+  readonly groups: readonly SectionGroup[];
+}
+
+/** The files of one side in metrics. They stay open: `opened` has them. */
 async function readRuns(
   paths: readonly string[],
   filter: Filter,
   tempDir: string,
+  opened: DataFile[],
   warn: (sentence: string) => void,
-): Promise<Run[]> {
-  const runs: Run[] = [];
+): Promise<MeasuredRun[]> {
+  const runs: MeasuredRun[] = [];
   for (const path of paths) {
     const file = await openData(path, tempDir);
-    try {
-      for (const warning of file.warnings) warn(warning);
-      const groups = groupSections(file.sections);
-      checkAnyFilter(groups, filter);
-      const sections = [];
-      for (const group of groups) {
-        for (const section of group.shown) {
-          const own = answerable(group, section, filter);
-          if (Object.keys(own).length < Object.keys(filter).length) {
-            const { interface: name, datatype } = section.header;
-            warn(`${path}: ${name} (${datatype}) cannot answer all of the filter, and is left out`);
-            continue;
-          }
-          const options = { filter: own, by: 'comm', top: Number.POSITIVE_INFINITY, sampled: SAMPLED } as const;
-          sections.push(sectionMetrics(await sectionStats(group, section, options)));
-        }
-      }
-      runs.push({ file: path, sections });
-    } finally {
-      await file.close();
-    }
+    opened.push(file);
+    for (const warning of file.warnings) warn(warning);
+    const groups = groupSections(file.sections);
+    checkAnyFilter(groups, filter);
+    runs.push({ file: path, ...(await measure(groups, filter, (sentence) => warn(`${path}: ${sentence}`))) });
   }
   return runs;
+}
+
+/** The sections in metrics; those that cannot answer the filter are left out, and that is said. */
+async function measure(
+  groups: readonly SectionGroup[],
+  filter: Filter,
+  warn: (sentence: string) => void,
+): Promise<Omit<MeasuredRun, 'file'>> {
+  const sections: SectionMetrics[] = [];
+  const measured: SectionGroup[] = [];
+  for (const group of groups) {
+    const shown = group.shown.filter((section) => {
+      const isWhole = Object.keys(answerable(group, section, filter)).length === Object.keys(filter).length;
+      const { interface: name, datatype } = section.header;
+      if (!isWhole) warn(`${name} (${datatype}) cannot answer all of the filter, and is left out`);
+      return isWhole;
+    });
+    for (const section of shown) {
+      const options = { filter, by: 'comm', top: Number.POSITIVE_INFINITY, sampled: SAMPLED } as const;
+      sections.push(sectionMetrics(await sectionStats(group, section, options)));
+    }
+    measured.push({ ...group, shown });
+  }
+  return { sections, groups: measured };
 }
 
 /** @throws UsageError (2) where there is no such metric. */

@@ -35,11 +35,18 @@ export async function renderPage(
       sections.push(await packSection(group, section, answerable(group, section, filter), packer));
     }
   }
-  const { from, to } = filter;
+  return packedPage({ ...about, sections }, filter, packer);
+}
+
+/** A page of sections that are packed already. */
+export async function packedPage(
+  about: Omit<PageManifest, 'version' | 'filter'>,
+  { from, to }: Filter,
+  packer: Packer,
+): Promise<Buffer> {
   const manifest: PageManifest = {
     version: 1,
     ...about,
-    sections,
     filter: { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) },
   };
   return pageOf(manifest, packer.bytes(), await loadApp());
@@ -61,7 +68,7 @@ export async function renderView(view: string, job: DisplayJob<unknown>, title: 
   });
 }
 
-async function packSection(
+export async function packSection(
   group: SectionGroup,
   section: SectionReader,
   filter: Filter,

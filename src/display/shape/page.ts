@@ -25,6 +25,8 @@ export interface PageStacks {
   readonly frames: PackedColumn;
   readonly ends: PackedColumn;
   readonly weights: PackedColumn;
+  /** On a page that compares: what each stack weighed before. */
+  readonly baseline?: PackedColumn;
 }
 
 export interface PageSection {
@@ -38,6 +40,17 @@ export interface PageSection {
   readonly before?: SchedulingState;
   /** One sentence each: what a reader must know. */
   readonly notes: readonly string[];
+}
+
+/** What a page shows that compares runs before and after. */
+export interface PageDiff {
+  /** How it is told what is noise. */
+  readonly method: string;
+  /** A table for each section, each row a metric and its cells. */
+  readonly tables: readonly { readonly titles: readonly string[]; readonly rows: readonly (readonly string[])[] }[];
+  /** Sections with stacks before and after in one, and pairs of sections with points, by their numbers. */
+  readonly stacks: readonly number[];
+  readonly points: readonly { readonly before: number; readonly after: number }[];
 }
 
 export interface PageManifest {
@@ -58,6 +71,8 @@ export interface PageManifest {
   readonly showIdle: boolean;
   /** What was selected when the page was made. */
   readonly filter: { readonly from?: number; readonly to?: number };
+  /** On a page that compares, whose view is `diff`. */
+  readonly diff?: PageDiff;
   /** Size in pixels, where it was asked for; else the window's. */
   readonly width?: number;
   readonly height?: number;

@@ -1,12 +1,14 @@
 import { useMemo, useState } from 'preact/hooks';
+import { DiffPage } from './diff.tsx';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type FilterHistory, NO_FILTERS, withFilter } from './filters.ts';
 import type { PageData } from './model.ts';
 import { Report } from './report.tsx';
 import { VIEWS } from './views.ts';
 
-/** The report of everything, or one view of one section. */
+/** The report of everything, a comparison, or one view of one section. */
 export function App({ data }: { readonly data: PageData }) {
+  if (data.manifest.diff !== undefined) return <DiffPage data={data} diff={data.manifest.diff} />;
   return data.manifest.view === 'report' ? <Report data={data} /> : <SingleView data={data} />;
 }
 

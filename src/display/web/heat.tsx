@@ -58,8 +58,11 @@ interface Zoom {
 /** What is selected: a box of points, or a run of samples. */
 type Selection = { readonly box: Box } | { readonly run: Range };
 
-/** Points in bins: hover reads a bin, the wheel zooms, a drag selects, and what is selected is shown beside. */
-export function HeatView({ data, section, filters, select }: ViewProps) {
+/**
+ * Points in bins: hover reads a bin, the wheel zooms, a drag selects, and what is selected is shown beside. The axes have room
+ * for the points of another section, `alike`, too.
+ */
+export function HeatView({ data, section, filters, select, alike }: ViewProps & { readonly alike?: Section }) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const settings = useMemo(() => settingsOf(data), [data]);
@@ -68,7 +71,8 @@ export function HeatView({ data, section, filters, select }: ViewProps) {
   const [bins, setBins] = useState<readonly [number, number]>(settings.bins);
   const [showIdle, setShowIdle] = useState(data.manifest.showIdle);
   const [isMoving, setMoving] = useState(false);
-  const [hasDetails, setDetails] = useState(true);
+  // Beside another there is little room.
+  const [hasDetails, setDetails] = useState(alike === undefined);
   const [zoom, setZoom] = useState<Zoom | undefined>();
   const [selection, setSelection] = useState<Selection | undefined>();
   const [hover, setHover] = useState<{ readonly bin: Bin; readonly at: Place } | undefined>();
@@ -87,11 +91,19 @@ export function HeatView({ data, section, filters, select }: ViewProps) {
     for (let row = 0; row < points.x.length; row++) if (mask?.[row] !== 0) all.add(points.x[row]!, points.y[row]!);
     return all;
   }, [points, mask]);
+  const reach = useMemo(() => {
+    if (alike === undefined) return summary;
+    const both = new PointSummary();
+    for (const { x, y } of [points, pointsOf(alike)]) {
+      for (let row = 0; row < x.length; row++) both.add(x[row]!, y[row]!);
+    }
+    return both;
+  }, [points, alike, summary]);
   const home = useMemo(
-    () => homeGrid(header, shownTime(data, filters), summary, { columns: bins[0], rows: bins[1], scale }),
-    [data, header, filters, summary, bins, scale],
+    () => homeGrid(header, shownTime(data, filters), reach, { columns: bins[0], rows: bins[1], scale }),
+    [data, header, filters, reach, bins, scale],
   );
-  const axis = useMemo(() => new ValueAxis(home.viewport, summary), [home, summary]);
+  const axis = useMemo(() => new ValueAxis(home.viewport, reach), [home, reach]);
   const view: Zoom = zoom ?? { x: home.xRange, y: axis.home };
   const grid = useMemo(() => {
     const empty = gridOf(view, zoom === undefined ? home : undefined, axis, bins, isSamples);

@@ -18,6 +18,7 @@ export interface Stacks {
   readonly frames: Int32Array;
   readonly ends: Int32Array;
   readonly weights: Float64Array;
+  readonly baseline?: Float64Array;
 }
 
 /** One section of the page. */
@@ -64,7 +65,7 @@ export class Section {
   }
 }
 
-function unpackStacks({ names, parents, frames, ends, weights }: PageStacks, bytes: Uint8Array): Stacks {
+function unpackStacks({ names, parents, frames, ends, weights, baseline }: PageStacks, bytes: Uint8Array): Stacks {
   const integers = (column: PackedColumn): Int32Array => Int32Array.from(unpack(bytes, column));
   return {
     names,
@@ -72,6 +73,7 @@ function unpackStacks({ names, parents, frames, ends, weights }: PageStacks, byt
     frames: integers(frames),
     ends: integers(ends),
     weights: unpack(bytes, weights),
+    ...(baseline === undefined ? {} : { baseline: unpack(bytes, baseline) }),
   };
 }
 

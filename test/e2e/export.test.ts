@@ -1,0 +1,117 @@
+import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EXPORTERS } from '../../src/formats/exporters.ts';
+import { writeFile } from '../support/data-files.ts';
+import { SOME } from '../support/exports.ts';
+import { makePlace } from './marple.ts';
+
+const place = makePlace();
+afterAll(() => place.remove());
+
+beforeAll(async () => {
+  await writeFile(place.path('some.marple'), SOME);
+});
+
+describe('every format', () => {
+  test.each(EXPORTERS.map(({ format }) => format))(
+    '%s: a file for its owner, and the same on stdout',
+    async (format) => {
+      const args = ['export', '-i', 'some.marple', '--format', format, ...(format === 'csv' ? ['-e', '4'] : [])];
+      const { code, stdout } = await place.marple([...args, '-o', `x.${format}`]);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: `x.${format}\n` });
+      const path = place.path(`x.${format}`);
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+      const piped = await place.marple([...args, '-o', '-']);
+      expect(piped.code).toBe(0);
+      expect(piped.stdout).toBe(readFileSync(path).toString());
+      const again = await place.marple([...args, '-o', `x.${format}`]);
+      expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('exists already') });
+    },
+  );
+
+  test.each(['speedscope', 'pprof', 'folded'])('%s of a file without stacks is refused', async (format) => {
+    const { code, stderr } = await place.marple([
+      'export',
+      '-i',
+      'some.marple',
+      '-e',
+      '6',
+      '--format',
+      format,
+      '-o',
+      'no',
+    ]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('none of the sections has stacks');
+    expect(() => statSync(place.path('no'))).toThrow();
+  });
+});
+
+test('--json tells what was written', async () => {
+  const { code, stdout } = await place.marple([
+    'export',
+    '-i',
+    'some.marple',
+    '--format',
+    'folded',
+    '-o',
+    'y',
+    '--json',
+  ]);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual({
+    file: 'y',
+    format: 'folded',
+    warnings: [expect.stringContaining('section 2 (callstack) alone is written')],
+  });
+});
+
+test('a selection is a data file that reads as the part of the file does', async () => {
+  const part = ['--from', '0.4', '--to', '2', '-e', '2,3,4,5'];
+  await place.marple(['export', '-i', 'some.marple', ...part, '--format', 'marple', '-o', 'part.marple']);
+  const numbers = async (...args: string[]): Promise<unknown> =>
+    JSON.parse((await place.marple(['stats', ...args, '--json'])).stdout, (key, value) =>
+      ['section', 'start', 'notes', 'seconds', 'rate', 'tool'].includes(key) ? undefined : value,
+    ).sections;
+  expect(await numbers('-i', 'part.marple')).toEqual(await numbers('-i', 'some.marple', ...part));
+  // Times stay those of the whole file.
+  expect(await numbers('-i', 'part.marple', '--from', '0.4', '--to', '2')).toEqual(await numbers('-i', 'part.marple'));
+});
+
+describe('files larger than the memory that there is for them', () => {
+  /** Some 45 MB, which as records are several hundred, and 96 MB of heap. */
+  const RECORDS = 1_000_000;
+
+  beforeAll(() => {
+    const file = openSync(place.path('large.marple'), 'w');
+    const header = (more: Record<string, unknown>): string =>
+      `${JSON.stringify({ marple: 1, interface: 'disklat', start: '2026-03-01T09:30:00.000Z', end: '2026-03-01T09:31:00.000Z', ...more })}\n`;
+    writeSync(
+      file,
+      header({
+        datatype: 'datapoint',
+        x: { label: 'time', unit: 's' },
+        y: { label: 'latency', unit: 'ms' },
+        fields: ['comm', 'pid', 'tid', 'op', 'dev', 'sector', 'bytes', 'stack'],
+      }),
+    );
+    for (let i = 0; i < RECORDS; i += 1000) {
+      const lines = Array.from(
+        { length: 1000 },
+        (_, j) => `${(i + j) / 1e5},0.${100 + j},fio,7,7,R,vda,${8 * (i + j)},4096,${j % 5}`,
+      );
+      writeSync(file, `${lines.join('\n')}\n`);
+    }
+    writeSync(file, header({ datatype: 'stack', weight: { label: 'I/Os', unit: 'I/Os' } }));
+    writeSync(file, Array.from({ length: 5 }, (_, i) => `${RECORDS / 5}#fio;main;read_${i}\n`).join(''));
+    closeSync(file);
+  });
+
+  test.each(['csv', 'trace-event', 'marple'])('%s', async (format) => {
+    const only = format === 'csv' ? ['-e', '1'] : [];
+    const args = ['export', '-i', 'large.marple', '--format', format, '-o', `of-large.${format}`, ...only];
+    const { code, stderr } = await place.marple(args, { env: { NODE_OPTIONS: '--max-old-space-size=96' } });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(statSync(place.path(`of-large.${format}`)).size).toBeGreaterThan(42e6);
+  });
+});
