@@ -79,8 +79,8 @@ export function sectionTables(section: SectionDiff, method: Method): DiffTable[]
   return [
     ...of(`${key} (${datatype})`, shown),
     ...of(ofProcesses.length > 0 ? `${key} by process` : `${key} by what else is told`, told),
-    ...of(`${key}: functions by self, changed most`, section.by_self),
-    ...of(`${key}: functions by total, changed most`, section.by_total),
+    ...of(`${key}: functions by self`, section.by_self),
+    ...of(`${key}: functions by total`, section.by_total),
   ];
 }
 
