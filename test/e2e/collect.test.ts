@@ -34,6 +34,7 @@ describe('collect', () => {
       'callstack stack',
       'callstack event',
       'disklat datapoint',
+      'disklat stack',
       'memtime datapoint',
     ]);
     for (const { header, lines } of found) {
@@ -150,10 +151,10 @@ describe('stopping early', () => {
     running.kill(signal);
     expect((await running.ended).code).toBe(code);
     const found = sections(place.path('x.marple'));
-    expect(found).toHaveLength(4);
+    expect(found).toHaveLength(5);
     for (const { header, lines } of found) expect(header['records']).toBe(lines);
     expect(found[0]!.lines).toBeGreaterThan(0);
-    expect(found[3]!.lines).toBeGreaterThan(0);
+    expect(found[4]!.lines).toBeGreaterThan(0);
   });
 
   test('killed at any moment, the file reads, no tool runs on, and the next run clears what was left', async () => {
