@@ -1,12 +1,13 @@
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, MarpleError } from '../../common/errors.ts';
-import type { ToolProcess } from '../../common/process.ts';
 import type { Batch } from '../../common/section.ts';
 import { isMallocstacksTitle, parseMallocstacks, stacksWithoutSlot } from '../../formats/bcc-stacks.ts';
 import { stackBatches } from '../../formats/stack-table.ts';
 import type { CollectRun, Probe, ProbeRequest } from '../collecter.ts';
+import { readStat } from '../proc/stat.ts';
 import { namedPids, refusedScope, Targets } from './target.ts';
-import { bccFailure, bccVersion, startBcc } from './tool.ts';
+import { type BccRun, bccFailure, bccVersion, startBcc, startForEach } from './tool.ts';
 
 const NAME = 'mallocstacks';
 /** Its other table, of bytes by stack, is of this size: more places for stacks than these are only to keep them apart. */
@@ -18,13 +19,12 @@ export async function* collectMallocstacks(run: CollectRun<unknown>, most: numbe
   const { report, stop } = run;
   const targets = new Targets(namedPids(run.scope.pids));
   const slots = Math.min(most, MOST_SLOTS);
-  const tools = targets.pids.map((pid) => startMallocstacks(pid, slots));
+  const tools = await startForEach(targets.pids, (pid) => startMallocstacks(pid, slots));
   try {
     const [first] = tools;
     report.tool({ name: 'bcc mallocstacks', version: run.toolVersion, command: first?.tool.argv ?? [] });
     if (tools.length > 1) report.note(`it ran ${tools.length} times, once for each process`);
     report.option('max_stacks', slots);
-    await Promise.all(tools.map(({ attached }) => attached));
     run.started();
     await Promise.race([aborted(stop), ...tools.map(({ tool }) => tool.exit)]);
     const gone = targets.look();
@@ -56,10 +56,7 @@ export async function* collectMallocstacks(run: CollectRun<unknown>, most: numbe
   }
 }
 
-interface Mallocstacks {
-  readonly tool: ToolProcess;
-  /** Resolves when its probe is in place. @throws UnavailableError where it ended before. */
-  readonly attached: Promise<void>;
+interface Mallocstacks extends BccRun {
   /** All that it printed, when it has ended. */
   readonly lines: Promise<readonly string[]>;
 }
@@ -67,7 +64,7 @@ interface Mallocstacks {
 function startMallocstacks(pid: number, most: number): Mallocstacks {
   const tool = startBcc(NAME, [`${pid}`, `${most}`]);
   let attached: () => void = () => undefined;
-  const isAttached = new Promise<void>((resolve) => (attached = resolve));
+  const isAttached = new Promise<void>((resolve) => (attached = resolve)).then(() => untilAsleep(tool.pid));
   const read = async (): Promise<readonly string[]> => {
     const lines: string[] = [];
     for await (const line of createInterface({ input: tool.stdout })) {
@@ -84,14 +81,28 @@ function startMallocstacks(pid: number, most: number): Mallocstacks {
   return { tool, attached: race, lines: read() };
 }
 
+const LOOK_MS = 10;
+const LOOKS = 3;
+
+/** Until it sleeps, the signal that is to end it would end it without a word. */
+async function untilAsleep(pid: number): Promise<void> {
+  for (let looks = 0; looks < LOOKS; ) {
+    const state = readStat(pid)?.state;
+    if (state === undefined) return;
+    looks = state === 'S' ? looks + 1 : 0;
+    await sleep(LOOK_MS);
+  }
+}
+
 /** Runs it on this process for a moment, in which this process asks malloc for memory. */
 export async function probeMallocstacks(request: ProbeRequest): Promise<Probe> {
   const refused = refusedScope(request);
   if (refused !== undefined) return refused;
   try {
-    const { tool, attached, lines } = startMallocstacks(process.pid, 1024);
+    const [{ tool, lines }] = (await startForEach([process.pid], (pid) => startMallocstacks(pid, 1024))) as [
+      Mallocstacks,
+    ];
     try {
-      await attached;
       allocate();
       await tool.stop();
       const stacks = parseMallocstacks(await lines, () => undefined);

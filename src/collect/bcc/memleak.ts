@@ -7,7 +7,7 @@ import { stackBatches } from '../../formats/stack-table.ts';
 import type { CollectRun, Probe, ProbeRequest } from '../collecter.ts';
 import { allocate, unusable } from './mallocstacks.ts';
 import { namedPids, refusedScope, Targets } from './target.ts';
-import { bccFailure, bccVersion, startBcc } from './tool.ts';
+import { type BccRun, bccFailure, bccVersion, startBcc, startForEach } from './tool.ts';
 
 const NAME = 'memleak';
 /** All stacks, young blocks too, a report each second. */
@@ -26,13 +26,11 @@ const PATIENCE_MS = 30_000;
 export async function* collectMemleak(run: CollectRun<unknown>): AsyncIterable<Batch> {
   const { report } = run;
   const targets = new Targets(namedPids(run.scope.pids));
-  const tools = targets.pids.map((pid) => new Memleak(pid, report));
+  const tools = await startForEach(targets.pids, (pid) => new Memleak(pid, report));
   try {
     const [first] = tools;
     report.tool({ name: 'bcc memleak', version: run.toolVersion, command: first?.tool.argv ?? [] });
     if (tools.length > 1) report.note(`it ran ${tools.length} times, once for each process`);
-    // It says that it attaches before it does; by its first report it has.
-    await Promise.all(tools.map((tool) => tool.hasBegun(1)));
     run.started();
     while (!run.stop.aborted && tools.every((tool) => !tool.ended)) await sleep(POLL_MS);
     targets.look();
@@ -57,8 +55,9 @@ export async function* collectMemleak(run: CollectRun<unknown>): AsyncIterable<B
   }
 }
 
-class Memleak {
+class Memleak implements BccRun {
   readonly tool: ToolProcess;
+  readonly attached: Promise<void>;
   ended = false;
   readonly #parser: MemleakParser;
 
@@ -66,23 +65,23 @@ class Memleak {
     this.tool = startBcc(NAME, ['-p', `${pid}`, ...OPTIONS]);
     this.#parser = new MemleakParser((line) => report.skipped(line));
     void this.#read();
+    // It says that it attaches before it does; by its first report it has.
+    this.attached = this.#hasBegun(1);
     void this.tool.exit.then(() => (this.ended = true));
   }
 
-  /** Waits for the beginning of the report of that number; false where it does not come in time. */
-  async hasBegun(number: number): Promise<boolean> {
+  /** Waits for the beginning of the report of that number, but not for ever. */
+  async #hasBegun(number: number): Promise<void> {
     const deadline = performance.now() + PATIENCE_MS;
-    while (this.#parser.begun < number) {
+    while (this.#parser.begun < number && performance.now() < deadline) {
       if (this.ended) throw bccFailure(NAME, await this.tool.exit, this.tool.stderr());
-      if (performance.now() > deadline) return false;
       await sleep(POLL_MS);
     }
-    return true;
   }
 
   /** The next report, which is complete when the one behind it begins; else the last one that is complete. */
   async lastReport(): Promise<LeakReport | undefined> {
-    await this.hasBegun(this.#parser.begun + 2);
+    await this.#hasBegun(this.#parser.begun + 2);
     await this.tool.stop();
     return this.#parser.complete;
   }
@@ -109,9 +108,10 @@ export async function probeMemleak(request: ProbeRequest): Promise<Probe> {
   const refused = refusedScope(request);
   if (refused !== undefined) return refused;
   try {
-    const memleak = new Memleak(process.pid, { skipped: () => undefined });
+    const [memleak] = (await startForEach([process.pid], (pid) => new Memleak(pid, { skipped: () => undefined }))) as [
+      Memleak,
+    ];
     try {
-      await memleak.hasBegun(1);
       allocate();
       const report = await memleak.lastReport();
       if (report === undefined || report.stacks.length === 0)

@@ -5,6 +5,7 @@ import { UnavailableError } from '../../common/errors.ts';
 import { findExecutable } from '../../common/executables.ts';
 import { installRoot } from '../../common/paths.ts';
 import { describeExit, type ProcessExit, runTool, startTool, type ToolProcess } from '../../common/process.ts';
+import { removeBccProbes } from '../perf/uprobes.ts';
 
 /** BCC's tools are for the system's own Python. */
 const PYTHON = '/usr/bin/python3';
@@ -19,10 +20,52 @@ export function bccTool(name: string): string {
   throw new UnavailableError(`BCC's ${name} is not installed`, './setup.sh');
 }
 
-/** Starts a BCC tool of Python. @throws UnavailableError where it is missing. */
+/**
+ * Starts a BCC tool of Python. When it has ended, what it may have left of its probes is removed: where the kernel refuses
+ * one at first, BCC makes it another way, and then forgets it.
+ * @throws UnavailableError where it is missing.
+ */
 export function startBcc(name: string, args: readonly string[]): ToolProcess {
   // Some begin with the name of a Python that is not there.
-  return startTool([PYTHON, bccTool(name), ...args], { env: bccEnvironment(), graceMs: 30_000 });
+  const tool = startTool([PYTHON, bccTool(name), ...args], { env: bccEnvironment(), graceMs: 30_000 });
+  const exit = tool.exit.then((how) => {
+    removeBccProbes(tool.pid);
+    return how;
+  });
+  return { ...tool, exit, stop: () => tool.stop().then(() => exit) };
+}
+
+/** A BCC tool that looks at one process. */
+export interface BccRun {
+  readonly tool: ToolProcess;
+  /** Resolves when its probes are in place. @throws UnavailableError where it ended before. */
+  readonly attached: Promise<void>;
+}
+
+/** The kernel can refuse a probe that another tool is just putting or removing. */
+const ATTEMPTS = 3;
+
+/** Starts a tool for each process, all or none. @throws UnavailableError where one does not run. */
+export async function startForEach<T extends BccRun>(pids: readonly number[], start: (pid: number) => T): Promise<T[]> {
+  const settled = await Promise.allSettled(pids.map((pid) => startAttached(() => start(pid))));
+  const runs = settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+  const failed = settled.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return runs;
+  await Promise.all(runs.map(({ tool }) => tool.stop()));
+  throw failed.reason;
+}
+
+async function startAttached<T extends BccRun>(start: () => T): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const run = start();
+    try {
+      await run.attached;
+      return run;
+    } catch (error) {
+      await run.tool.stop();
+      if (attempt === ATTEMPTS || !run.tool.stderr().includes('Failed to attach')) throw error;
+    }
+  }
 }
 
 /** Why a BCC tool ended, in words. */

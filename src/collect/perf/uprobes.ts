@@ -101,7 +101,7 @@ export function clearStaleProbes(): number {
     const { pid, startTime } = GROUP.exec(group)?.groups ?? {};
     if (pid === undefined || isAlive({ pid: Number(pid), startTime: Number(startTime) })) continue;
     for (const file of FILES) {
-      for (const event of eventsOf(join(root, file), group)) {
+      for (const event of eventsIn(join(root, file)).filter((name) => name.startsWith(`${group}/`))) {
         if (removeEvent(root, file, event, RETRIES) === undefined) removed++;
       }
     }
@@ -109,16 +109,27 @@ export function clearStaleProbes(): number {
   return removed;
 }
 
+// p:uprobes/p__usr_lib_x86_64_linux_gnu_libc_so_6_99130_1_bcc_14032 /usr/lib/x86_64-linux-gnu/libc.so.6:0x0000000000099130
+/** Removes the probes that a BCC of ours, which has ended, has left: their names end with its pid. */
+export function removeBccProbes(pid: number): void {
+  const root = mountedTracefs();
+  if (root === undefined) return;
+  for (const file of FILES) {
+    const left = eventsIn(join(root, file)).filter((name) => name.endsWith(`_bcc_${pid}`));
+    for (const event of left) {
+      const error = removeEvent(root, file, event, RETRIES);
+      if (error !== undefined) log('warn', "BCC's probe not removed", { event, error: errorMessage(error) });
+    }
+  }
+}
+
 // p:marple_5201_417/perf_malloc_0 /usr/lib/x86_64-linux-gnu/libc.so.6:0x0000000000098930 size=%di:u64
-/** `GROUP/NAME` of a group's events in the list of all. */
-function eventsOf(path: string, group: string): string[] {
+/** `GROUP/NAME` of all events in a list; none where this kernel has no such events. */
+function eventsIn(path: string): string[] {
   try {
     const lines = readFileSync(path, 'latin1').split('\n');
-    return lines
-      .flatMap((line) => /^[pr]\d*:(\S+)/.exec(line)?.[1] ?? [])
-      .filter((name) => name.startsWith(`${group}/`));
+    return lines.flatMap((line) => /^[pr]\d*:(\S+)/.exec(line)?.[1] ?? []);
   } catch {
-    // This kernel has none of these.
     return [];
   }
 }
