@@ -123,10 +123,13 @@ describe('comparing', () => {
     expect(changed / trials).toBeLessThan(0.1);
   });
 
-  it('tells a shift of records', () => {
+  test.each([10_000, 300])('tells a shift of records, of %i at most', (sampled) => {
     const random = new Random(3);
     const some = (scale: number) =>
-      latencies(Array.from({ length: 1000 }, () => -scale * Math.log(1 - random.uniform())));
+      latencies(
+        Array.from({ length: 1000 }, () => -scale * Math.log(1 - random.uniform())),
+        sampled,
+      );
     const [before, after] = [some(1), some(1.5)];
     for (const stat of ['mean', 'p50', 'p90', 'p99']) {
       const found = compare(stat, [before.get(`disklat.${stat}`)], [after.get(`disklat.${stat}`)], RECORDS);

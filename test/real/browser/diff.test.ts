@@ -5,6 +5,15 @@ import { openPage } from '../../support/browser.ts';
 import { type TestSection, writeFile } from '../../support/data-files.ts';
 import { SECTION, SOME } from '../../support/exports.ts';
 
+/** What of a canvas is asked for; these tests are compiled without the types of a browser. */
+interface Drawing {
+  readonly width: number;
+  readonly height: number;
+  getContext(kind: '2d'): {
+    getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
+  };
+}
+
 const place = makePlace();
 afterAll(() => place.remove());
 
@@ -76,9 +85,11 @@ test('more is red and less is blue', async () => {
   const pixel = (share: number, depth: number): Promise<number[]> =>
     page.locator('.view canvas').evaluate(
       (canvas, [x, row]) => {
-        const { width, height } = canvas as HTMLCanvasElement;
-        const context = (canvas as HTMLCanvasElement).getContext('2d')!;
-        return [...context.getImageData(Math.floor(x! * width) - 3, height - 18 * row! - 4, 1, 1).data];
+        const drawing = canvas as unknown as Drawing;
+        const { width, height } = drawing;
+        return [
+          ...drawing.getContext('2d').getImageData(Math.floor(x! * width) - 3, height - 18 * row! - 4, 1, 1).data,
+        ];
       },
       [share, depth],
     );
@@ -99,8 +110,8 @@ test('both heat maps have the same axes', async () => {
       .locator('canvas')
       .first()
       .evaluate((canvas) => {
-        const { height } = canvas as HTMLCanvasElement;
-        const { data } = (canvas as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, 77, height);
+        const drawing = canvas as unknown as Drawing;
+        const { data } = drawing.getContext('2d').getImageData(0, 0, 77, drawing.height);
         return data.join();
       });
   const [before, after] = [await axisOf(0), await axisOf(1)];
