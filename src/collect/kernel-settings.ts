@@ -207,7 +207,7 @@ const KPROBES: DynamicProbe = {
   file: 'kprobe_events',
   place: 'kernel_clone',
   option: 'CONFIG_KPROBE_EVENTS',
-  tools: /\/(bcc|biosnoop|tcptracer|libbpf)/,
+  tools: /^(?!mallocstacks|memleak).*\/(bcc|biosnoop|tcptracer|libbpf)/,
   without: 'tools that hook kernel functions do not work; those on trace events do',
 };
 const UPROBES: DynamicProbe = {

@@ -131,7 +131,7 @@ class StacksDecoder {
     if (size !== undefined && size > MOST_BYTES) this.#absurd++;
     this.#quality.judge(sample.frames);
     const stack = foldSample(sample);
-    if (details.eventFrame) stack.splice(1, 0, withoutModifiers(sample.event ?? ''));
+    if (details.eventFrame) stack.splice(1, 0, `[${eventLabel(sample.event ?? '')}]`);
     for (const [section, weight] of details.weights.entries()) {
       this.tables[section]?.add(stack, weightOf(weight, size));
     }
@@ -150,6 +150,11 @@ class StacksDecoder {
     }
     this.#quality.report(report, FRAME_POINTERS);
   }
+}
+
+/** `minor-faults:u` as `minor-faults`, `cpu/mem-loads/P` as `mem-loads`. */
+function eventLabel(event: string): string {
+  return /^\w+\/([\w-]+)/.exec(event)?.[1] ?? withoutModifiers(event);
 }
 
 function weightOf(weight: StackWeight, size: number | undefined): number {

@@ -56,11 +56,11 @@ describe('page faults', () => {
       counted = minorFaults(one) - before;
       await other.tell('touch 1000');
     });
-    expect(weight(stacks, 'two_words', 'minor-faults', 'touch_known')).toBe(1000);
+    expect(weight(stacks, 'two_words', '[minor-faults]', 'touch_known')).toBe(1000);
     expect(
-      stacks.every(({ stack }) => stack[0] === 'two_words' && /^(minor|major)-faults$/.test(stack[1] as string)),
+      stacks.every(({ stack }) => stack[0] === 'two_words' && /^\[(minor|major)-faults\]$/.test(stack[1] as string)),
     ).toBe(true);
-    expect(weight(stacks, 'minor-faults')).toBe(counted);
+    expect(weight(stacks, '[minor-faults]')).toBe(counted);
     expect(header.substitute).toMatchObject({ for: 'memory loads and stores' });
     expect(header.lost).toBeUndefined();
   });
@@ -69,7 +69,7 @@ describe('page faults', () => {
     const one = await startAllocations(program, 'asks-kernel');
     await one.tell('fill 1');
     const { stacks } = await faults({ pids: [one.pid] }, () => one.tell('fill 300'));
-    expect(weight(stacks, 'asks-kernel', 'minor-faults', 'touch_by_kernel', 'vfs_read')).toBe(300);
+    expect(weight(stacks, 'asks-kernel', '[minor-faults]', 'touch_by_kernel', 'vfs_read')).toBe(300);
   });
 
   test('the whole machine, with processes that came while it ran', async () => {
@@ -78,7 +78,7 @@ describe('page faults', () => {
       await one.tell('touch 500');
       await one.end();
     });
-    expect(weight(stacks, 'came-late', 'minor-faults', 'touch_known')).toBe(500);
+    expect(weight(stacks, 'came-late', '[minor-faults]', 'touch_known')).toBe(500);
   });
 });
 
