@@ -155,7 +155,10 @@ function gatherMemory(section: Section, filters: readonly Filter[], rowOf: RowOf
     if (mask?.[row] === 0) continue;
     const comm = section.textAt('comm', row);
     const before = latest.get(comm);
-    latest.set(comm, { time: times[row]!, sum: y[row]! + (before?.time === times[row] ? before.sum : 0) });
+    latest.set(comm, {
+      time: times[row]!,
+      sum: y[row]! + (before !== undefined && before.time === times[row] ? before.sum : 0),
+    });
     see(section, row, rowOf(comm));
   }
   for (const [comm, { sum }] of latest) rowOf(comm).numbers.set('memory', sum);

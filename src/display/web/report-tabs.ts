@@ -25,7 +25,11 @@ export interface TabPart {
 
 /** The views of all sections that have records, by interface. */
 export function tabGroups({ sections }: PageData): TabGroup[] {
-  return [...Map.groupBy(sections, (section) => section.interface)].flatMap(([name, own]): TabGroup[] => {
+  const byInterface = new Map<string, Section[]>();
+  for (const section of sections) {
+    byInterface.set(section.interface, [...(byInterface.get(section.interface) ?? []), section]);
+  }
+  return [...byInterface].flatMap(([name, own]): TabGroup[] => {
     const bySection = own.map((section) => tabsOf(section)).filter((tabs) => tabs.length > 0);
     const tabs = bySection.flat();
     if (tabs.length === 0) return [];
