@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname, release } from 'node:os';
@@ -191,6 +192,8 @@ class Run {
       const choice = choices[index] as Choice;
       return choice.tool === undefined ? [] : [this.#job(collecter, choice, choice.tool, index)];
     });
+    // Every collecter and tool waits for it.
+    setMaxListeners(0, this.#stop.signal);
     for (const signal of Object.keys(SIGNAL_EXIT)) process.on(signal, this.#onSignal);
     if (options.cgroup !== undefined) this.#members = new Members(options.cgroup, scope.members ?? []);
   }
