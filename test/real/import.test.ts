@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -116,7 +116,8 @@ describe.skipIf(!ROOT)('perf.data', () => {
     const whole = await importPath(path);
     const cut = join(testFolder(), 'cut.data');
     copyFileSync(path, cut);
-    truncateSync(cut, 6000);
+    // In the middle of the samples: what perf knows of the machine stands behind them.
+    truncateSync(cut, Math.floor(statSync(path).size / 2));
     const bytes = readFileSync(cut);
     const { result, sections } = await importPath(cut);
     expect(readFileSync(cut)).toEqual(bytes);
