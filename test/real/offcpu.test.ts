@@ -196,7 +196,9 @@ describe('perf', () => {
     const without = all.stacks.filter(
       ({ stack }) => stack[0]?.startsWith('stress-ng') && stack[2] === '[stack not recorded]',
     );
-    expect(without.length).toBeGreaterThan(0);
+    // Where even the switches alone are too many there may have been no time without stacks.
+    const wasEnded = run.report.warnings.join().includes('the recording was ended at');
+    if (!wasEnded) expect(without.length).toBeGreaterThan(0);
     expect(all.stacks.some(({ stack }) => stack[0]?.startsWith('stress-ng') && stack.includes('__schedule'))).toBe(
       true,
     );
