@@ -101,23 +101,23 @@ describe('the treemap', () => {
   test('a click goes down, the breadcrumb up', async () => {
     const page = await openPage(await draw('-tm'));
     const status = page.locator('.status');
-    expect(await status.textContent()).toBe('app: 1,000 samples, 95 % of all, 95 % of all');
+    await expect.poll(() => status.textContent()).toBe('app: 1,000 samples, 95 % of all, 95 % of all');
     await page.mouse.click(400, 400);
     await page.mouse.click(400, 400);
-    expect(await page.getByRole('navigation').textContent()).toBe('all › app › main');
-    expect(await status.textContent()).toMatch(/600 samples, 60 % of main, 57 % of all$/);
+    await expect.poll(() => page.getByRole('navigation').textContent()).toBe('all › app › main');
+    await expect.poll(() => status.textContent()).toMatch(/600 samples, 60 % of main, 57 % of all$/);
     await page.getByRole('button', { name: 'app', exact: true }).click();
-    expect(await page.getByRole('navigation').textContent()).toBe('all › app');
+    await expect.poll(() => page.getByRole('navigation').textContent()).toBe('all › app');
   });
 
   test('by keyboard', async () => {
     const page = await openPage(await draw('-tm'));
     const canvas = page.locator('canvas');
     await canvas.press('ArrowRight');
-    expect(await page.locator('.status').textContent()).toMatch(/^helper: 50 samples/);
+    await expect.poll(() => page.locator('.status').textContent()).toMatch(/^helper: 50 samples/);
     await canvas.press('Enter');
-    expect(await page.locator('.status').textContent()).toContain(HOSTILE);
+    await expect.poll(() => page.locator('.status').textContent()).toContain(HOSTILE);
     await canvas.press('Escape');
-    expect(await page.getByRole('navigation').textContent()).toBe('all');
+    await expect.poll(() => page.getByRole('navigation').textContent()).toBe('all');
   });
 });
