@@ -6,6 +6,7 @@ import type { PageDiff } from '../shape/page.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import { HeatView } from './heat.tsx';
 import type { PageData, Section } from './model.ts';
+import { SearchField } from './stack-bar.tsx';
 import { clipped, useSearch } from './stack-weights.ts';
 import './diff.css';
 
@@ -180,15 +181,7 @@ function DiffFlame({ section }: { readonly section: Section }) {
           Normalised
         </button>
         <span class="space" />
-        <input
-          type="search"
-          class={pattern === 'wrong' ? 'bad' : ''}
-          placeholder="Search: regular expression"
-          aria-label="Search"
-          size={30}
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
+        <SearchField text={search} onInput={setSearch} pattern={pattern} />
       </div>
       <div class="view">
         <div class="scroll" ref={ref}>

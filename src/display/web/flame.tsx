@@ -4,7 +4,8 @@ import { ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
 import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import type { Stacks } from './model.ts';
-import { clipped, matchedWeight, useSearch, useStackWeights } from './stack-weights.ts';
+import { IdleButton, SearchField } from './stack-bar.tsx';
+import { clipped, useMatches, useSearch, useStackWeights } from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
 const ROW = 18;
@@ -48,14 +49,7 @@ export function FlameView({ data, section, filters, base }: ViewProps) {
   const height = Math.max(size.height, levels * ROW + 2);
   const topOf = (depth: number): number => (icicle ? depth * ROW + 1 : height - (depth + 1) * ROW - 1);
   const pattern = useSearch(search);
-  const matches = useMemo(
-    () => (pattern instanceof RegExp ? stacks.names.map((name) => pattern.test(name)) : undefined),
-    [pattern, stacks],
-  );
-  const found = useMemo(
-    () => (matches === undefined ? 0 : matchedWeight(stacks, children, total, zoom, matches)),
-    [matches, stacks, children, total, zoom],
-  );
+  const { matches, found } = useMatches(pattern, stacks, children, total, zoom);
 
   const nameOf = (node: number): string => (node === 0 ? 'all' : visible(stacks.names[stacks.frames[node]!] ?? ''));
   const boxAt = (event: MouseEvent): FlameBox | undefined => {
@@ -112,27 +106,14 @@ export function FlameView({ data, section, filters, base }: ViewProps) {
         >
           Reversed
         </button>
-        {idle > 0 && (
-          <button type="button" aria-pressed={showIdle} onClick={() => setShowIdle(!showIdle)}>
-            Idle ({formatCount(idle)} {unit})
-          </button>
-        )}
+        <IdleButton idle={idle} unit={unit} isShown={showIdle} onChange={setShowIdle} />
         <span class="space" />
         {search !== '' && (
           <span role="status">
             {pattern instanceof RegExp ? `${formatShare(found, total[zoom]!)} matched` : 'not a regular expression'}
           </span>
         )}
-        <input
-          ref={input}
-          type="search"
-          class={pattern === 'wrong' ? 'bad' : ''}
-          placeholder="Search: regular expression ( / )"
-          aria-label="Search"
-          size={30}
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
+        <SearchField text={search} onInput={setSearch} pattern={pattern} field={input} />
       </div>
       <div class="view">
         <div class="scroll" ref={ref}>

@@ -2,6 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { formatCount, formatShare, visible } from '../../common/text.ts';
 import { ChildLists } from '../shape/flame.ts';
 import { functionWeights, neighbours } from '../shape/functions.ts';
+import { IdleButton, SearchField } from './stack-bar.tsx';
 import { useSearch, useStackWeights } from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
@@ -33,21 +34,9 @@ export function FunctionsView({ data, section, filters }: ViewProps) {
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Functions">
-        {weights.idle > 0 && (
-          <button type="button" aria-pressed={showIdle} onClick={() => setShowIdle(!showIdle)}>
-            Idle ({formatCount(weights.idle)} {unit})
-          </button>
-        )}
+        <IdleButton idle={weights.idle} unit={unit} isShown={showIdle} onChange={setShowIdle} />
         <span class="space" />
-        <input
-          type="search"
-          class={pattern === 'wrong' ? 'bad' : ''}
-          placeholder="Search: regular expression ( / )"
-          aria-label="Search"
-          size={30}
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
+        <SearchField text={search} onInput={setSearch} pattern={pattern} />
       </div>
       <div class="view columns">
         <div class="table">

@@ -31,6 +31,7 @@ import {
   wheelFactor,
 } from './plot.ts';
 import { SelectionPanel } from './selection.tsx';
+import { IdleButton } from './stack-bar.tsx';
 import type { ViewProps } from './views.ts';
 
 type Choice = 'auto' | ScaleKind;
@@ -341,11 +342,7 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
         <button type="button" aria-pressed={hasDetails} onClick={() => setDetails(!hasDetails)}>
           Details
         </button>
-        {idle > 0 && (
-          <button type="button" aria-pressed={showIdle} onClick={() => setShowIdle(!showIdle)}>
-            Idle ({formatCount(idle)} samples)
-          </button>
-        )}
+        <IdleButton idle={idle} unit="samples" isShown={showIdle} onChange={setShowIdle} />
       </div>
       <div class="view columns">
         <div class="plot" ref={ref}>

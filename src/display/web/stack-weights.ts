@@ -48,6 +48,25 @@ export function useSearch(text: string): RegExp | 'wrong' | undefined {
   }, [text]);
 }
 
+/** Which names match (undefined where nothing is searched), and the weight found at and below `from`. */
+export function useMatches(
+  pattern: ReturnType<typeof useSearch>,
+  stacks: Stacks,
+  children: { of(node: number): Int32Array },
+  total: Float64Array,
+  from: number,
+): { readonly matches: readonly boolean[] | undefined; readonly found: number } {
+  const matches = useMemo(
+    () => (pattern instanceof RegExp ? stacks.names.map((name) => pattern.test(name)) : undefined),
+    [pattern, stacks],
+  );
+  const found = useMemo(
+    () => (matches === undefined ? 0 : matchedWeight(stacks, children, total, from, matches)),
+    [matches, stacks, children, total, from],
+  );
+  return { matches, found };
+}
+
 /** Weight at and below `from` of the outermost frames that match, so that nothing counts twice. */
 export function matchedWeight(
   { frames }: Stacks,

@@ -4,7 +4,8 @@ import { ChildLists } from '../shape/flame.ts';
 import { frameColour } from '../shape/frame-colour.ts';
 import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import { clipped, matchedWeight, useSearch, useStackWeights } from './stack-weights.ts';
+import { IdleButton, SearchField } from './stack-bar.tsx';
+import { clipped, matchedWeight, useMatches, useSearch, useStackWeights } from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
 const DEEPEST = 6;
@@ -37,14 +38,7 @@ export function TreemapView({ data, section, filters }: ViewProps) {
     [children, weights, at, levels, size.width, size.height],
   );
   const pattern = useSearch(search);
-  const matches = useMemo(
-    () => (pattern instanceof RegExp ? stacks.names.map((name) => pattern.test(name)) : undefined),
-    [pattern, stacks],
-  );
-  const found = useMemo(
-    () => (matches === undefined ? 0 : matchedWeight(stacks, children, total, at, matches)),
-    [matches, stacks, children, total, at],
-  );
+  const { matches, found } = useMatches(pattern, stacks, children, total, at);
   /** Whether something that matches is in a node, or is the node. */
   const holds = (node: number): boolean =>
     matches !== undefined && matchedWeight(stacks, children, total, node, matches) > 0;
@@ -102,11 +96,7 @@ export function TreemapView({ data, section, filters }: ViewProps) {
           ))}
         </nav>
         <span class="space" />
-        {idle > 0 && (
-          <button type="button" aria-pressed={showIdle} onClick={() => setShowIdle(!showIdle)}>
-            Idle ({formatCount(idle)} {unit})
-          </button>
-        )}
+        <IdleButton idle={idle} unit={unit} isShown={showIdle} onChange={setShowIdle} />
         <label>
           Levels{' '}
           <select value={levels} onChange={(event) => setLevels(Number(event.currentTarget.value))}>
@@ -122,16 +112,7 @@ export function TreemapView({ data, section, filters }: ViewProps) {
             {pattern instanceof RegExp ? `${formatShare(found, total[at]!)} matched` : 'not a regular expression'}
           </span>
         )}
-        <input
-          ref={input}
-          type="search"
-          class={pattern === 'wrong' ? 'bad' : ''}
-          placeholder="Search: regular expression ( / )"
-          aria-label="Search"
-          size={30}
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
+        <SearchField text={search} onInput={setSearch} pattern={pattern} field={input} />
       </div>
       <div class="view" ref={ref}>
         <Canvas
