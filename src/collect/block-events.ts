@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorMessage, MarpleError, UnavailableError } from '../common/errors.ts';
+import { UnavailableError } from '../common/errors.ts';
 import type { Batch } from '../common/section.ts';
 import { type BlockDetails, diskstatsFile, TASK_EVENTS, traceEventOf } from '../formats/block-records.ts';
 import { isTooFew } from '../formats/diskstats.ts';
@@ -15,6 +15,7 @@ import { collectPerf } from './perf/collect.ts';
 import { startRecording } from './perf/record.ts';
 import { pagesOf, type RecordPlan } from './perf/record-args.ts';
 import { blockDevices, completedRequests, readDiskstats } from './proc/block-devices.ts';
+import { unusable } from './unusable.ts';
 import { aborted } from './waiting.ts';
 
 /** What an interface records of the block layer. */
@@ -123,8 +124,7 @@ async function probeCompletions(
       hint: 'use ftrace: sudo marple collect --disk --tool disklat=ftrace',
     };
   } catch (error) {
-    const hint = error instanceof MarpleError ? error.hint : undefined;
-    return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
+    return unusable(error);
   }
 }
 

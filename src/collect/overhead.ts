@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { runningTools } from '../common/process.ts';
+import { rounded } from '../common/util/rounded.ts';
 import { readProcFile } from './proc/files.ts';
 import { readStat } from './proc/stat.ts';
 
@@ -30,10 +31,10 @@ export function startOverheadMeter(): OverheadMeter {
       tools.sample();
       const { user, system } = process.cpuUsage(start);
       return {
-        cpu_seconds: rounded((user + system) / 1e6),
+        cpu_seconds: rounded((user + system) / 1e6, 3),
         // maxRSS is in KiB (getrusage(2)).
-        peak_rss_mib: rounded(process.resourceUsage().maxRSS / 1024),
-        tools: { cpu_seconds: rounded(tools.cpuSeconds()), peak_rss_mib: rounded(tools.peakKilobytes / 1024) },
+        peak_rss_mib: rounded(process.resourceUsage().maxRSS / 1024, 3),
+        tools: { cpu_seconds: rounded(tools.cpuSeconds(), 3), peak_rss_mib: rounded(tools.peakKilobytes / 1024, 3) },
       };
     },
   };
@@ -111,8 +112,4 @@ function peakResident(pid: number): number {
   } catch {
     return 0;
   }
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 1000) / 1000;
 }

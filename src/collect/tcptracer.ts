@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicNow, sinceOrigin } from '../common/clock.ts';
-import { EXIT, errorMessage, MarpleError } from '../common/errors.ts';
+import { EXIT, MarpleError } from '../common/errors.ts';
 import { describeExit, startTool, type ToolProcess } from '../common/process.ts';
 import { isSystemWide } from '../common/scope.ts';
 import type { Batch } from '../common/section.ts';
@@ -14,6 +14,7 @@ import type { CollectRun, Probe } from './collecter.ts';
 import { mountedTracefs } from './ftrace/mounts.ts';
 import { LiveTasks } from './proc/live-tasks.ts';
 import { netnsOf } from './proc/sockets.ts';
+import { unusable } from './unusable.ts';
 
 /** One of the programs called tcptracer. */
 export interface Tracer {
@@ -240,8 +241,7 @@ export async function probeTracer(tracer: Tracer): Promise<Probe> {
     const exit = await tool.exit;
     return { usable: false, why: `it ${describeExit(exit, tool.stderr())}`, hint: probeHint() };
   } catch (error) {
-    const hint = error instanceof MarpleError ? error.hint : undefined;
-    return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
+    return unusable(error);
   } finally {
     await tool?.stop();
   }

@@ -1,11 +1,12 @@
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorMessage, MarpleError } from '../../common/errors.ts';
 import type { Batch } from '../../common/section.ts';
 import { isMallocstacksTitle, parseMallocstacks, stacksWithoutSlot } from '../../formats/bcc-stacks.ts';
 import { stackBatches } from '../../formats/stack-table.ts';
 import type { CollectRun, Probe, ProbeRequest } from '../collecter.ts';
 import { readStat } from '../proc/stat.ts';
+import { unusable } from '../unusable.ts';
+import { aborted } from '../waiting.ts';
 import { namedPids, refusedScope, Targets } from './target.ts';
 import { type BccRun, bccFailure, bccVersion, startBcc, startForEach } from './tool.ts';
 
@@ -119,16 +120,4 @@ export async function probeMallocstacks(request: ProbeRequest): Promise<Probe> {
 /** What Node has outside of its own heap is malloc's. */
 export function allocate(): void {
   for (let i = 0; i < 100; i++) Buffer.allocUnsafeSlow(100_000 + i);
-}
-
-export function unusable(error: unknown): Probe {
-  const hint = error instanceof MarpleError ? error.hint : undefined;
-  return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -5,7 +5,8 @@ import type { Batch, Report } from '../../common/section.ts';
 import { type LeakReport, MemleakParser } from '../../formats/bcc-stacks.ts';
 import { stackBatches } from '../../formats/stack-table.ts';
 import type { CollectRun, Probe, ProbeRequest } from '../collecter.ts';
-import { allocate, unusable } from './mallocstacks.ts';
+import { unusable } from '../unusable.ts';
+import { allocate } from './mallocstacks.ts';
 import { namedPids, refusedScope, Targets } from './target.ts';
 import { type BccRun, bccFailure, bccVersion, startBcc, startForEach } from './tool.ts';
 

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { monotonicNow } from '../../common/clock.ts';
-import { errorMessage, MarpleError } from '../../common/errors.ts';
 import { runTool } from '../../common/process.ts';
 import type { Scope } from '../../common/scope.ts';
 import type { Batch } from '../../common/section.ts';
@@ -16,6 +15,8 @@ import { reportMallocCost } from '../malloc-cost.ts';
 import { planOptions } from '../perf/plans.ts';
 import { startRecording } from '../perf/record.ts';
 import { type Allocator, findAllocators } from '../proc/allocators.ts';
+import { unusable } from '../unusable.ts';
+import { aborted } from '../waiting.ts';
 import { bpftraceVersion, startBpftrace } from './run.ts';
 
 export interface BpftraceMallocs {
@@ -105,8 +106,7 @@ export async function probeBpftraceMallocs({ tempDir }: ProbeRequest, kind: Stac
     }
     return { usable: true, version: await bpftraceVersion() };
   } catch (error) {
-    const hint = error instanceof MarpleError ? error.hint : undefined;
-    return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
+    return unusable(error);
   }
 }
 
@@ -243,11 +243,4 @@ function following({ own, root }: Scope): string[] {
   return root === undefined
     ? []
     : [`tracepoint:task:task_newtask /pid == ${own} || @started[pid]/ { @started[args->pid] = 1; }`];
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

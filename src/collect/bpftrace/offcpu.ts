@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorMessage, MarpleError } from '../../common/errors.ts';
 import type { Batch } from '../../common/section.ts';
 import {
   type BpftraceOffCpuDetails,
@@ -14,6 +13,8 @@ import { writeRecording } from '../../formats/recording.ts';
 import type { CollectRun, Probe } from '../collecter.ts';
 import { readFormats } from '../ftrace/formats.ts';
 import { CodeWatch } from '../proc/code.ts';
+import { unusable } from '../unusable.ts';
+import { aborted } from '../waiting.ts';
 import { bpftraceVersion, startBpftrace } from './run.ts';
 
 const SWITCH = 'sched:sched_switch';
@@ -66,16 +67,8 @@ export async function probeBpftraceOffCpu(tempDir: string): Promise<Probe> {
     if (/^@since\[/m.test(readFileSync(output, 'latin1'))) return { usable: true, version };
     return { usable: false, why: 'bpftrace ran, but saw no task leave its CPU' };
   } catch (error) {
-    const hint = error instanceof MarpleError ? error.hint : undefined;
-    return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
+    return unusable(error);
   }
 }
 
 let probes = 0;
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}

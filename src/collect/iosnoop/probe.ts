@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorMessage, MarpleError } from '../../common/errors.ts';
 import { type IosnoopRow, isImplausible, parseRow } from '../../formats/iosnoop.ts';
 import type { Probe } from '../collecter.ts';
 import { writeToDisk } from '../disk-activity.ts';
+import { unusable } from '../unusable.ts';
 import { IosnoopSession } from './session.ts';
 
 const WRITES = 20;
@@ -30,8 +30,7 @@ export async function probeIosnoop(tempDir: string): Promise<Probe> {
     const why = rows.length === 0 ? 'iosnoop printed no row for disk I/O that was made to try it' : isImplausible(rows);
     return why === undefined ? { usable: true, version: 'perf-tools' } : { usable: false, why };
   } catch (error) {
-    const hint = error instanceof MarpleError ? error.hint : undefined;
-    return { usable: false, why: errorMessage(error), ...(hint === undefined ? {} : { hint }) };
+    return unusable(error);
   } finally {
     await session?.close();
   }

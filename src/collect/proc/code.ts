@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { decodeBytes } from '../../common/codec.ts';
 import type { FileMapping } from '../../formats/perf-file.ts';
-import { decodeBytes } from './bytes.ts';
 import { isDenied, isGone } from './stat.ts';
 import { numbersIn } from './tasks.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { decodeBytes } from '../../common/codec.ts';
 import { errorCode } from '../../common/errors.ts';
-import { decodeBytes } from './bytes.ts';
 import { parseMeminfo } from './meminfo.ts';
 
 /** One value of a quantity: what it is of (the section's fields), and the counter or level itself. */

@@ -1,5 +1,5 @@
+import { decodeBytes } from '../../common/codec.ts';
 import { errorCode } from '../../common/errors.ts';
-import { decodeBytes } from './bytes.ts';
 import { readProcFile } from './files.ts';
 
 /** What MARPLE needs of /proc/PID/stat and /proc/PID/task/TID/stat (proc_pid_stat(5)). */

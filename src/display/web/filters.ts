@@ -26,6 +26,12 @@ export interface FilterHistory {
   readonly future: readonly (readonly Filter[])[];
 }
 
+/** The range of time that is asked for, by the page or by a filter. */
+export function askedTime({ manifest }: PageData, filters: readonly Filter[]): { from?: number; to?: number } {
+  const time = filters.find((filter) => filter.kind === 'time');
+  return time === undefined ? manifest.filter : { from: time.from, to: time.to };
+}
+
 export const NO_FILTERS: FilterHistory = { past: [], filters: [], future: [] };
 
 /** A new range of time, or of the same values, takes the place of the old one; other conditions are added. */

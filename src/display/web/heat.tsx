@@ -16,7 +16,7 @@ import { type Bin, type Box, boxOf, rowsOfRun, runOf } from '../shape/heat-selec
 import { heatColour } from '../shape/palette.ts';
 import { moved, nextDown, type Range, zoomed } from '../shape/zoom.ts';
 import { Canvas, FONT, type Place, type Theme, Tip, useSize, useTheme } from './canvas.tsx';
-import { type Filter, maskOf } from './filters.ts';
+import { askedTime, type Filter, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
 import {
   type Area,
@@ -101,7 +101,7 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
     return both;
   }, [points, alike, summary]);
   const home = useMemo(
-    () => homeGrid(header, shownTime(data, filters), reach, { columns: bins[0], rows: bins[1], scale }),
+    () => homeGrid(header, askedTime(data, filters), reach, { columns: bins[0], rows: bins[1], scale }),
     [data, header, filters, reach, bins, scale],
   );
   const axis = useMemo(() => new ValueAxis(home.viewport, reach), [home, reach]);
@@ -481,12 +481,6 @@ function shownRows(
     if (!showIdle) busy[row] = 0;
   }
   return { mask: busy, idle };
-}
-
-/** The range of time that is asked for, by the page or by a filter. */
-function shownTime({ manifest }: PageData, filters: readonly Filter[]): { from?: number; to?: number } {
-  const time = filters.find((filter) => filter.kind === 'time');
-  return time === undefined ? manifest.filter : { from: time.from, to: time.to };
 }
 
 /** The scale of the values: positions on it, and how far it goes. */

@@ -9,7 +9,7 @@ import { shownRange } from '../shape/range.ts';
 import { SeriesBuilder, SeriesSummary } from '../shape/series.ts';
 import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
 import { Canvas, type Place, type Theme, Tip, useSize, useTheme } from './canvas.tsx';
-import { type Filter, maskOf } from './filters.ts';
+import { askedTime, type Filter, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
 import {
   type Area,
@@ -70,7 +70,7 @@ export function StackView({ data, section, filters, select }: ViewProps) {
     for (let row = 0; row < x.length; row++) if (mask?.[row] !== 0) all.add(x[row]!, y[row]!, ids[row]!);
     return all;
   }, [x, y, ids, mask]);
-  const home = useMemo(() => shownRange(header, shownTime(data, filters), summary), [header, data, filters, summary]);
+  const home = useMemo(() => shownRange(header, askedTime(data, filters), summary), [header, data, filters, summary]);
   const chosen = useMemo(() => summary.largest(top), [summary, top]);
   const view: Range = zoom ?? home;
   const series = useMemo(() => {
@@ -396,12 +396,6 @@ export function StackView({ data, section, filters, select }: ViewProps) {
 function settingsOf({ manifest }: PageData): { by: By; top: number } {
   const options = manifest.view === 'stackplot' ? manifest.options : {};
   return { by: options['by'] === 'pid' ? 'pid' : 'comm', top: Number(options['top'] ?? 12) };
-}
-
-/** The range of time that is asked for, by the page or by a filter. */
-function shownTime({ manifest }: PageData, filters: readonly Filter[]): { from?: number; to?: number } {
-  const time = filters.find((filter) => filter.kind === 'time');
-  return time === undefined ? manifest.filter : { from: time.from, to: time.to };
 }
 
 /** The number of each record's contributor. */
