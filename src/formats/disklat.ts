@@ -1,4 +1,4 @@
-import type { Datapoint, StackData } from '../common/datatypes.ts';
+import type { Datapoint } from '../common/datatypes.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report, SectionSpec } from '../common/section.ts';
 import {
@@ -15,7 +15,7 @@ import { type BlockIo, IoPairs } from './io-pairs.ts';
 import { openIssuerStacks } from './issuer-stacks.ts';
 import type { Recording, RunInfo } from './recording.ts';
 import { StackQuality } from './stack-quality.ts';
-import { StackTable } from './stack-table.ts';
+import { StackTable, stackBatches } from './stack-table.ts';
 
 /** The events that a disklat recording holds. */
 export const DISKLAT_EVENTS = [
@@ -118,14 +118,7 @@ class Latencies {
   *finish(): Generator<Batch> {
     this.pairs.finish();
     yield* this.take();
-    let records: StackData[] = [];
-    for (const stack of this.#stacks.stacks()) {
-      records.push(stack);
-      if (records.length < BATCH) continue;
-      yield { section: STACKS, records };
-      records = [];
-    }
-    if (records.length > 0) yield { section: STACKS, records };
+    yield* stackBatches(STACKS, this.#stacks.stacks());
   }
 
   #block(event: BlockEvent): void {
@@ -134,11 +127,11 @@ class Latencies {
       case 'issue': {
         const kept = this.#filter.keeps(tid, comm);
         const pid = event.pid ?? this.#tasks.pidOf(tid);
-        let stack: number | undefined;
+        let stack: string[] | undefined;
         if (kept && sample !== undefined) {
           this.quality.judge(sample.frames);
           // The name as this event has it, so that both sections have the same.
-          stack = this.#stacks.add(foldSample({ ...sample, comm }), 0);
+          stack = foldSample({ ...sample, comm });
         }
         this.pairs.issue({ issued: time, dev, sector, sectors, bytes, op, comm, tid, pid, kept, stack });
         break;
@@ -155,10 +148,9 @@ class Latencies {
 
   #datapoint(io: BlockIo): Datapoint {
     this.given++;
-    if (io.stack !== undefined) {
-      this.withStack++;
-      this.#stacks.weigh(io.stack, 1);
-    }
+    if (io.stack !== undefined) this.withStack++;
+    // Here, not at the issue: an I/O that never completes is no point, and its stack would weigh nothing.
+    const stack = io.stack === undefined ? '' : `${this.#stacks.add(io.stack, 1)}`;
     return {
       x: io.issued / 1e9,
       y: (io.completed - io.issued) / 1e6,
@@ -170,7 +162,7 @@ class Latencies {
         deviceName(io.dev, this.devices),
         `${io.sector}`,
         `${io.bytes}`,
-        `${io.stack ?? ''}`,
+        stack,
       ],
     };
   }

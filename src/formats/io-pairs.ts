@@ -13,8 +13,8 @@ export interface IssuedIo {
   readonly pid: number;
   /** Whether it is in scope; others are followed too, so that nothing is paired wrongly, but not given out. */
   readonly kept: boolean;
-  /** Number of the stack that issued it, where that is known. */
-  readonly stack?: number | undefined;
+  /** The stack that issued it, root first, where that is known. */
+  readonly stack?: readonly string[] | undefined;
 }
 
 /** A block I/O whose last sector has completed. */

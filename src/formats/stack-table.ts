@@ -31,11 +31,6 @@ export class StackTable {
     return number;
   }
 
-  /** Adds to the weight of the stack with that number. */
-  weigh(number: number, weight: number): void {
-    this.#weights[number]! += weight;
-  }
-
   /** All stacks, in the order of their numbers. */
   *stacks(): Generator<StackData> {
     for (const [number, end] of this.#ends.entries()) {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { beforeEach } from 'vitest';
 
 const CLI = join(import.meta.dirname, '../../dist/marple.cjs');
 
@@ -39,8 +40,23 @@ export interface Running {
   says(text: string): Promise<void>;
 }
 
+const places = new Set<string>();
+
+// A test that failed may be tried again: what it wrote is taken away, so that it begins as it did.
+beforeEach(({ onTestFailed }) => {
+  const before = new Map([...places].map((dir) => [dir, new Set(filesBelow(dir))]));
+  onTestFailed(() => {
+    for (const dir of places) {
+      for (const file of filesBelow(dir)) {
+        if (before.get(dir)?.has(file) !== true) rmSync(join(dir, file), { recursive: true, force: true });
+      }
+    }
+  });
+});
+
 export function makePlace(): Place {
   const dir = mkdtempSync(join(tmpdir(), 'marple-e2e-'));
+  places.add(dir);
   // Some tests run as another user.
   chmodSync(dir, 0o755);
   const temp = join(dir, 'temp');
@@ -98,8 +114,15 @@ export function makePlace(): Place {
     marple: (args, options) => start(args, options).ended,
     start,
     leftovers: () => [...readdirSync(temp), ...instancesOf(pids)],
-    remove: () => rmSync(dir, { recursive: true, force: true }),
+    remove: () => {
+      places.delete(dir);
+      rmSync(dir, { recursive: true, force: true });
+    },
   };
+}
+
+function filesBelow(dir: string): string[] {
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' });
 }
 
 export function sleep(ms: number): Promise<void> {
