@@ -1,6 +1,6 @@
 import type { EventData } from '../common/datatypes.ts';
 import { DamagedFileError, errorMessage } from '../common/errors.ts';
-import { ScopeFilter, TaskTable } from '../common/scope.ts';
+import { isSystemWide, ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Report } from '../common/section.ts';
 import { type EventFormat, numberField, parseFormat, type RawRecord, textField } from './event-format.ts';
 import { printedPart } from './print-format.ts';
@@ -62,6 +62,8 @@ export class SchedDecoder {
   readonly #handlers: (Handler | undefined)[] = [];
   readonly #tasks: TaskTable;
   readonly #filter: ScopeFilter;
+  /** Of the whole machine every switch is kept, those between two tasks of MARPLE too: else a CPU would change hands unseen. */
+  readonly #keepsSwitches: boolean;
   readonly #running: RunningTasks<EventData>;
   readonly #wakers = new Map<number, Waker>();
   /** Tasks that left their CPU to sleep and were not woken yet. */
@@ -86,6 +88,7 @@ export class SchedDecoder {
   ) {
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
+    this.#keepsSwitches = isSystemWide(run.scope);
     this.#running = new RunningTasks(
       (...missing) => this.#infer(...missing),
       (expected, tid) => {
@@ -335,7 +338,11 @@ export class SchedDecoder {
     otherComm: string,
     state: string,
   ): EventData | undefined {
-    if (!this.#keeps(tid, comm) && (otherTid === undefined || !this.#keeps(otherTid, otherComm))) return undefined;
+    const isKept =
+      (type === 'switch' && this.#keepsSwitches) ||
+      this.#keeps(tid, comm) ||
+      (otherTid !== undefined && this.#keeps(otherTid, otherComm));
+    if (!isKept) return undefined;
     return { time, type, datum: [`${cpu}`, `${tid}`, comm, `${otherTid ?? ''}`, otherComm, state] };
   }
 

@@ -213,6 +213,24 @@ describe('scope', () => {
     expect(events.length).toBeGreaterThan(5);
   });
 
+  test('of the whole machine: MARPLE’s own tasks have no part in it, but each CPU’s switches are all there', async () => {
+    const inProcess = ofEvent('sched_switch').flatMap(({ text }) => groups(text, /prev_pid=(\d+).* next_pid=(\d+) /));
+    const own = new Set(inProcess.filter((tid) => tid !== '0'));
+    const parent = 1_000_000;
+    const report = new HeaderReport();
+    const tasks = [...own].map((tid) => ({ tid: Number(tid), pid: Number(tid), parent, comm: '' }));
+    const all: EventData[] = [];
+    for await (const { records } of decode(DIR, recording, { ...runInfo({ own: parent }), tasks }, report))
+      all.push(...(records as EventData[]));
+    const { events } = await decoded();
+    const switches = (of: readonly EventData[]): string[] =>
+      of.filter(({ type }) => type === 'switch').map(({ time, datum }) => `${time} ${datum[1]} ${datum[3]}`);
+    expect(switches(all)).toEqual(switches(events));
+    const isOwn = ({ datum }: EventData): boolean => own.has(datum[1]!) && own.has(datum[3]!);
+    expect(all.filter((event) => event.type !== 'switch' && isOwn(event))).toEqual([]);
+    expect(events.filter((event) => event.type === 'wakeup' && isOwn(event)).length).toBeGreaterThan(0);
+  });
+
   test('of a command: its children too, from their first moment', async () => {
     const all = (await decoded()).events;
     const [root = ''] = groups(all.find(({ type }) => type === 'exec')?.datum.join(' ') ?? '', /^\d+ (\d+) /);
