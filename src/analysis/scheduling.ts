@@ -279,14 +279,16 @@ export class TaskFollower {
 /**
  * What is known of a part of a section before its first event: who runs there, and what for tasks wait; and whether it goes on
  * behind the part. `from` and `to` are seconds.
+ * @param known where the section is read only from some event on: the state before that.
  * @returns undefined where the section does not tell, or the part is all of it.
  */
 export async function stateBefore(
   section: { readonly header: SectionHeader; events(want: readonly ColumnRequest[]): AsyncIterable<EventColumns> },
   { from = 0, to = Number.POSITIVE_INFINITY }: { readonly from?: number; readonly to?: number },
+  known?: SchedulingState,
 ): Promise<SchedulingState | undefined> {
   if (!isScheduling(section.header) || (from <= 0 && to === Number.POSITIVE_INFINITY)) return undefined;
-  const follower = new TaskFollower(section.header, NO_SINK);
+  const follower = new TaskFollower(section.header, NO_SINK, known);
   let isBefore = true;
   for await (const events of section.events(SCHEDULING_COLUMNS)) {
     isBefore &&= follower.add(events, from * 1e9, 'before');

@@ -102,8 +102,10 @@ function withProcessNames(section: SectionReader, group: readonly SectionReader[
     number: section.number,
     header: section.header,
     batches: (datatype) => section.batches(datatype),
-    points: (want) => (needsNames(want) ? named((own) => section.points(own), want) : section.points(want)),
-    events: (want) => (needsNames(want) ? named((own) => section.events(own), want) : section.events(want)),
+    points: (want, part) =>
+      needsNames(want) ? named((own) => section.points(own, part), want) : section.points(want, part),
+    events: (want, part) =>
+      needsNames(want) ? named((own) => section.events(own, part), want) : section.events(want, part),
   };
 }
 

@@ -15,6 +15,12 @@ export interface Column {
   readonly dictionary: readonly string[];
 }
 
+/** Records that stand together: between two bytes of the file, those that `end` of chunks names. Undefined: the section's own. */
+export interface Part {
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+}
+
 /** Some datapoints, in file order; each array has `length` entries. */
 export interface PointColumns {
   readonly length: number;
@@ -22,6 +28,8 @@ export interface PointColumns {
   readonly y: Float64Array;
   /** In the order of the request. */
   readonly columns: readonly Column[];
+  /** The byte of the file behind them; undefined where records were left out. */
+  readonly end?: number;
 }
 
 /** Some events, in file order; each array has `length` entries. */
@@ -32,4 +40,6 @@ export interface EventColumns {
   readonly type: Column;
   /** In the order of the request. */
   readonly columns: readonly Column[];
+  /** The byte of the file behind them; undefined where records were left out. */
+  readonly end?: number;
 }

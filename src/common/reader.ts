@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeRecord } from './codec.ts';
-import type { ColumnRequest, EventColumns, PointColumns } from './column-data.ts';
+import type { ColumnRequest, EventColumns, Part, PointColumns } from './column-data.ts';
 import { CHUNK_ROWS, ColumnParser, RecordParser } from './columns.ts';
 import type { Datatype, RecordOf } from './datatypes.ts';
 import { DamagedFileError, errorCode, errorMessage, UsageError } from './errors.ts';
@@ -11,7 +11,7 @@ import { HEADER_START, parseHeader, type SectionHeader } from './header.ts';
 import { PARTIAL, sectionFiles } from './partial.ts';
 import { systemReason } from './system-reason.ts';
 
-export type { Column, ColumnRequest, EventColumns, PointColumns } from './column-data.ts';
+export type { Column, ColumnRequest, EventColumns, Part, PointColumns } from './column-data.ts';
 
 /** An open data file, or the partial folder of a run that was cut off. */
 export interface DataFile {
@@ -34,10 +34,10 @@ export interface SectionReader {
   readonly header: SectionHeader;
   /** The records as objects. */
   batches<D extends Datatype>(datatype: D): AsyncIterable<readonly RecordOf[D][]>;
-  /** Datapoints as typed arrays, at most 65,536 rows at a time. */
-  points(want: readonly ColumnRequest[]): AsyncIterable<PointColumns>;
-  /** Events as typed arrays, at most 65,536 rows at a time. */
-  events(want: readonly ColumnRequest[]): AsyncIterable<EventColumns>;
+  /** Datapoints as typed arrays, at most 65,536 rows at a time; only those of a part where one is named. */
+  points(want: readonly ColumnRequest[], part?: Part): AsyncIterable<PointColumns>;
+  /** Events as typed arrays, likewise. */
+  events(want: readonly ColumnRequest[], part?: Part): AsyncIterable<EventColumns>;
 }
 
 const NEWLINE = 0x0a;
@@ -247,7 +247,7 @@ class FileSection implements SectionReader {
     this.#expect(datatype);
     const parser = new RecordParser<RecordOf[D]>(this.header);
     let count = 0;
-    for await (const { bytes, at } of this.#lines()) {
+    for await (const { bytes, at } of this.#lines(this.start, this.end)) {
       for (let place = 0; place < bytes.length; ) {
         const records: RecordOf[D][] = [];
         place = parser.parse(bytes, place, BATCH, records);
@@ -259,35 +259,39 @@ class FileSection implements SectionReader {
     await this.#checkCount(count);
   }
 
-  async *points(want: readonly ColumnRequest[]): AsyncIterable<PointColumns> {
+  async *points(want: readonly ColumnRequest[], part?: Part): AsyncIterable<PointColumns> {
     this.#expect('datapoint');
-    for await (const { length, leading, columns } of this.#columns(want)) {
-      yield { length, x: leading[0]!, y: leading[1]!, columns };
+    for await (const { length, leading, columns, end } of this.#columns(want, part)) {
+      yield { length, x: leading[0]!, y: leading[1]!, columns, end };
     }
   }
 
-  async *events(want: readonly ColumnRequest[]): AsyncIterable<EventColumns> {
+  async *events(want: readonly ColumnRequest[], part?: Part): AsyncIterable<EventColumns> {
     this.#expect('event');
-    for await (const { length, leading, columns } of this.#columns(want)) {
-      yield { length, time: leading[0]!, type: columns[0]!, columns: columns.slice(1) };
+    for await (const { length, leading, columns, end } of this.#columns(want, part)) {
+      yield { length, time: leading[0]!, type: columns[0]!, columns: columns.slice(1), end };
     }
   }
 
-  async *#columns(want: readonly ColumnRequest[]): AsyncIterable<ReturnType<ColumnParser['take']>> {
-    const parser = new ColumnParser(this.header, want, this.end - this.start);
+  async *#columns(
+    want: readonly ColumnRequest[],
+    part: Part | undefined,
+  ): AsyncIterable<ReturnType<ColumnParser['take']> & { readonly end: number }> {
+    const { start = this.start, end = this.end } = part ?? {};
+    const parser = new ColumnParser(this.header, want, end - start);
     let count = 0;
-    for await (const { bytes, at } of this.#lines()) {
+    for await (const { bytes, at } of this.#lines(start, end)) {
       for (let place = 0; place < bytes.length; ) {
         place = parser.parse(bytes, place);
         if (parser.damaged) throw await this.#lineDamage(bytes, place, at);
         if (parser.length < CHUNK_ROWS) continue;
         count += parser.length;
-        yield parser.take();
+        yield { ...parser.take(), end: at + place };
       }
     }
     count += parser.length;
-    if (parser.length > 0) yield parser.take();
-    await this.#checkCount(count);
+    if (parser.length > 0) yield { ...parser.take(), end };
+    if (part === undefined) await this.#checkCount(count);
   }
 
   /** A header of one datatype cannot be read as another: that is a bug of the caller's. */
@@ -297,12 +301,12 @@ class FileSection implements SectionReader {
   }
 
   /** The record lines, some whole ones at a time. The bytes are good only until the next are asked for. */
-  async *#lines(): AsyncIterable<Block> {
+  async *#lines(start: number, end: number): AsyncIterable<Block> {
     const { file } = this;
     /** A line that began in the blocks before. */
     let begun: Buffer[] = [];
     let begunLength = 0;
-    for await (const { bytes, at } of file.blocks(this.start, this.end)) {
+    for await (const { bytes, at } of file.blocks(start, end)) {
       const cut = bytes.lastIndexOf(NEWLINE) + 1;
       const first = begunLength === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
       if (first > 0) yield await this.#checked(Buffer.concat([...begun, bytes.subarray(0, first)]), at - begunLength);
@@ -313,7 +317,7 @@ class FileSection implements SectionReader {
       if (begunLength > LONGEST_LINE)
         throw await file.damage(at + cut, `the line is longer than ${LONGEST_LINE} bytes`);
     }
-    if (begunLength > 0) throw await file.damage(this.end - 1, 'the last line does not end');
+    if (begunLength > 0) throw await file.damage(end - 1, 'the last line does not end');
   }
 
   async #checked(bytes: Buffer, at: number): Promise<Block> {

@@ -74,8 +74,8 @@ function readerOf(section: SectionReader): SectionReader {
     number: section.number,
     header: section.header,
     batches: (datatype) => section.batches(datatype),
-    points: (want) => section.points(want),
-    events: (want) => section.events(want),
+    points: (want, part) => section.points(want, part),
+    events: (want, part) => section.events(want, part),
   };
 }
 

@@ -111,8 +111,8 @@ function inPlace(number: number, header: SectionHeader, decoded: SectionReader):
     number,
     header,
     batches: (datatype) => decoded.batches(datatype),
-    points: (want) => decoded.points(want),
-    events: (want) => decoded.events(want),
+    points: (want, part) => decoded.points(want, part),
+    events: (want, part) => decoded.events(want, part),
   };
 }
 

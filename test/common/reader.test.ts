@@ -111,6 +111,32 @@ describe('round trip', () => {
     await file.close();
   });
 
+  test('a part is read by the places that chunks name, at any size of blocks', async () => {
+    const path = join(tempFolder(), 'x.marple');
+    const records = Array.from({ length: 150_000 }, (_, i) => ({ time: i, type: 'é', datum: [`${i}`] }));
+    await writeFile(path, [
+      { header: headerOf('stack'), records: [{ weight: 1, stack: ['a'] }] },
+      { header: headerOf('event', { fields: ['n'] }), records },
+    ]);
+    const file = await openDataFile(path, { blockSize: 777 });
+    const section = file.sections[1]!;
+    const ends: (number | undefined)[] = [undefined];
+    for await (const { end } of section.events([])) ends.push(end);
+    expect(ends).toHaveLength(4);
+    for (let i = 1; i < ends.length; i++) {
+      const numbers: number[] = [];
+      const part = { start: ends[i - 1], end: i === 3 ? undefined : ends[i] };
+      for await (const { columns, end } of section.events([{ field: 'n', as: 'number' }], part)) {
+        numbers.push(...columns[0]!.values);
+        expect(end).toBe(ends[i]);
+      }
+      const first = (i - 1) * 65_536;
+      expect(numbers).toEqual(records.slice(first, first + 65_536).map(({ time }) => time));
+    }
+    for await (const _ of section.events([], { start: ends[2], end: ends[2] })) expect.fail('there is nothing');
+    await file.close();
+  });
+
   test('a section may be read twice at the same time', async () => {
     const path = join(tempFolder(), 'x.marple');
     const records = Array.from({ length: 50_000 }, (_, i) => ({ weight: i, stack: ['a', `f${i}`] }));
