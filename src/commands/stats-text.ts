@@ -211,7 +211,7 @@ function schedulingBlocks(stats: SchedulingStats): string[][] {
       `times are out of ${formatValue(window)} s` +
         (missed === 0
           ? ''
-          : `; ${plural(missed, 'time')} another task left a CPU than had come there: switches between MARPLE's own tasks are not kept, others are missing`),
+          : `; ${plural(missed, 'time')} another task left a CPU than had come there: a switch between them is missing`),
       WIDTH - INDENT.length,
     ).map((line) => INDENT + line),
   ];
