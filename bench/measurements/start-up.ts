@@ -1,0 +1,19 @@
+import { program } from '../contestants.ts';
+import type { Bench, Measurement, Race } from '../measurement.ts';
+
+/** What every command costs before it does anything: against a Node that does nothing at all. */
+export const startUp: Measurement = {
+  name: 'start-up',
+  summary: 'how long marple takes to do next to nothing',
+  races,
+};
+
+async function* races({ programs }: Bench): AsyncGenerator<Race> {
+  const node = program('node -e 0', [process.execPath, '-e', '0']);
+  const commands = [['--version'], ['display', '--help'], ['collect', '--stack', '--dry-run'], ['--help']];
+  yield {
+    title: 'start-up',
+    contestants: [node, ...commands.map((args) => program(`marple ${args.join(' ')}`, programs.marple(...args)))],
+    goals: [{ of: 'marple --version', times: 1.5, against: node.name }],
+  };
+}
