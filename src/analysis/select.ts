@@ -1,6 +1,14 @@
 import type { Datapoint, Datatype, EventData, RecordOf, StackData } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
-import type { Column, ColumnRequest, DataFile, EventColumns, PointColumns, SectionReader } from '../common/reader.ts';
+import {
+  type Column,
+  type ColumnRequest,
+  type DataFile,
+  type EventColumns,
+  type PointColumns,
+  renumbered,
+  type SectionReader,
+} from '../common/reader.ts';
 import { joinWords } from '../common/text.ts';
 import { xIsTime } from './notes.ts';
 
@@ -31,15 +39,22 @@ export function makeFilter({ from, to, pids, comm }: FilterValues): Filter {
 }
 
 /**
- * The sections that were named by number; undefined where none was.
- * @throws UsageError (2) where the file has no such section.
+ * The sections that were named by number; undefined where none was. The numbers go through all files.
+ * @throws UsageError (2) where there is no such section.
  */
-export function pickedSections(file: DataFile, pick: readonly number[] | undefined): ReadonlySet<number> | undefined {
+export function pickedSections(
+  files: readonly DataFile[],
+  pick: readonly number[] | undefined,
+): ReadonlySet<number> | undefined {
   if (pick === undefined) return undefined;
-  const wrong = pick.find((number) => !file.sections.some((section) => section.number === number));
+  const last = files.reduce((count, { sections }) => count + sections.length, 0);
+  const wrong = pick.find((number) => number < 1 || number > last);
   if (wrong !== undefined) {
+    const [one, ...others] = files;
     throw new UsageError(
-      `${file.path} has no section ${wrong}: its sections are 1 to ${file.sections.length}`,
+      others.length === 0
+        ? `${one?.path} has no section ${wrong}: its sections are 1 to ${last}`
+        : `the ${files.length} files have no section ${wrong}: their sections are 1 to ${last}`,
       'marple display -l lists them',
     );
   }
@@ -99,9 +114,7 @@ function withProcessNames(section: SectionReader, group: readonly SectionReader[
   }
   const needsNames = (want: readonly ColumnRequest[]): boolean => want.some(({ field }) => field === 'comm');
   return {
-    number: section.number,
-    header: section.header,
-    batches: (datatype) => section.batches(datatype),
+    ...renumbered(section, section.number),
     points: (want, part) =>
       needsNames(want) ? named((own) => section.points(own, part), want) : section.points(want, part),
     events: (want, part) =>

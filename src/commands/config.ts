@@ -3,9 +3,9 @@ import { z } from 'zod';
 import type { ConfigEntry } from '../common/config.ts';
 import { EXIT } from '../common/errors.ts';
 import { shippedConfigFile, userConfigFile } from '../common/paths.ts';
+import { table } from '../common/table.ts';
 import type { Context, ProgramCommand } from './context.ts';
 import { loadSettings } from './settings.ts';
-import { table } from './table.ts';
 
 const optionsSchema = z.object({ json: z.string().optional() });
 

@@ -1,8 +1,8 @@
 import type { Comparison, Method } from '../analysis/diff/compare.ts';
 import type { Outcome } from '../analysis/diff/fail-if.ts';
 import type { Diff, SectionDiff } from '../analysis/diff.ts';
+import { type TableColumn, table, WIDTH } from '../common/table.ts';
 import { formatValue, plural, wrap } from '../common/text.ts';
-import { type TableColumn, table, WIDTH } from './table.ts';
 
 const INDENT = '  ';
 

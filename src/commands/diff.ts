@@ -21,7 +21,7 @@ import { joinWords } from '../common/text.ts';
 import { openData } from '../formats/open.ts';
 import type { Context, ProgramCommand } from './context.ts';
 import { diffText, methodText, sectionTables } from './diff-text.ts';
-import { declareFilter, parseSelection, selectionFlags } from './selection.ts';
+import { declareFilter, parseConditions, selectionFlags } from './selection.ts';
 import { parseCount } from './values.ts';
 
 const { from, to, pid, comm } = selectionFlags;
@@ -76,7 +76,7 @@ async function runDiff(
   const flags = optionsSchema.parse(rawFlags);
   const sides = sidesOf(files, flags);
   const conditions = flags.failIf === undefined ? [] : parseFailIf(flags.failIf);
-  const filter = makeFilter(parseSelection('diff', flags));
+  const filter = makeFilter(parseConditions(flags));
   const settings = {
     seed: parseCount('--seed', flags.seed, 0, 2 ** 32 - 1),
     top: parseCount('--top', flags.top, 1, 100_000),

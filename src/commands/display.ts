@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { EXIT, UsageError } from '../common/errors.ts';
 import type { Output } from '../common/output.ts';
+import { table } from '../common/table.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { type DisplayOptions, type DisplayResult, runDisplay, type SectionListing } from '../display/controller.ts';
 import { VIEWS } from '../display/registry.ts';
@@ -9,7 +10,6 @@ import type { TrackKind } from '../display/shape/track-choice.ts';
 import type { Context, ProgramCommand } from './context.ts';
 import { declareEntries, declareFilter, declareInput, defined, parseSelection, selectionFlags } from './selection.ts';
 import { loadSettings } from './settings.ts';
-import { table } from './table.ts';
 import { parseCount } from './values.ts';
 
 const optionsSchema = z.object({
@@ -44,7 +44,7 @@ function declare(command: Command): void {
       '-o, --output <file>',
       'where to write the picture; the extension chooses the format, .txt is text; - is stdout, as text, -.svg as SVG, and so on',
     )
-    .option('-l, --list', 'list the sections of the file');
+    .option('-l, --list', 'list the sections of the data');
   declareEntries(command);
   for (const view of VIEWS) command.option(view.long, `${view.flag}: ${view.summary}`);
   declareFilter(command)
@@ -103,15 +103,18 @@ function parseTrack(text: string): TrackKind {
 
 function say(result: DisplayResult, output: Output): void {
   if (result.listing !== undefined) output.result(sectionTable(result.listing));
+  const hasFiles = new Set(result.outputs.map(({ file }) => file)).size > 1;
   for (const drawn of result.outputs) {
-    for (const note of drawn.notes) output.info(`${drawn.interface}: ${note}`);
+    for (const note of drawn.notes) output.info(`${hasFiles ? `${drawn.file}: ` : ''}${drawn.interface}: ${note}`);
     if (drawn.path !== '-') output.result(drawn.path);
   }
 }
 
 function sectionTable(listing: readonly SectionListing[]): string {
+  const hasFiles = new Set(listing.map(({ file }) => file)).size > 1;
   const rows = listing.map((s) => [
     String(s.number),
+    ...(hasFiles ? [s.file] : []),
     s.interface,
     s.datatype,
     s.quantity ?? '-',
@@ -123,6 +126,7 @@ function sectionTable(listing: readonly SectionListing[]): string {
   return table(
     [
       { title: '#', align: 'right' },
+      ...(hasFiles ? [{ title: 'file' }] : []),
       { title: 'interface' },
       { title: 'datatype' },
       { title: 'of' },

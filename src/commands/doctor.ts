@@ -6,12 +6,12 @@ import { type Diagnosis, diagnose, type Finding } from '../collect/diagnose.ts';
 import { COLLECTERS } from '../collect/registry.ts';
 import { EXIT, type ExitCode } from '../common/errors.ts';
 import { stateDir } from '../common/paths.ts';
+import { table, WIDTH } from '../common/table.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { wrap } from '../common/text.ts';
 import type { Context, ProgramCommand } from './context.ts';
 import { collectersNamed } from './interfaces.ts';
 import { loadSettings } from './settings.ts';
-import { table, WIDTH } from './table.ts';
 
 const optionsSchema = z.object({ fresh: z.boolean().optional(), json: z.string().optional() });
 

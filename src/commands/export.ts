@@ -1,14 +1,16 @@
+import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { makeFilter } from '../analysis/select.ts';
 import { EXIT, UsageError } from '../common/errors.ts';
-import { lastDataFile } from '../common/last-file.ts';
+import { FileName } from '../common/file-names.ts';
 import { checkFree, saveFile, writeToStdout } from '../common/save.ts';
 import { makeTempDir } from '../common/temp.ts';
-import { exportSource } from '../formats/export.ts';
+import { exportSources } from '../formats/export.ts';
+import type { Exporter, ExportSource } from '../formats/exporter.ts';
 import { EXPORTERS, findExporter } from '../formats/exporters.ts';
-import { openData } from '../formats/open.ts';
+import { openAll } from '../formats/open-all.ts';
 import type { Context, ProgramCommand } from './context.ts';
 import { declareEntries, declareFilter, declareInput, parseSelection, selectionFlags } from './selection.ts';
 
@@ -50,29 +52,74 @@ async function runExport(
     throw new UsageError('--json needs a file here, since stdout is taken', 'write --json=FILE');
   const exporter = findExporter(format);
   const selection = parseSelection('export', flags);
-  const input = selection.input ?? lastDataFile();
-  if (input === undefined) {
-    throw new UsageError('no data has been collected yet', `marple export -i FILE --format ${format} -o FILE`);
-  }
   const tempDir = makeTempDir();
-  const file = await openData(input, tempDir);
+  const data = await openAll(selection.inputs, tempDir);
   try {
-    const source = exportSource(file, selection.pick, makeFilter(selection), tempDir);
-    for (const warning of file.warnings) output.warn(warning);
-    const force = flags.force === true;
-    if (path !== '-') await checkFree(path, force);
-    const warnings = [...file.warnings];
+    const sources = exportSources(data.files, selection.pick, makeFilter(selection), tempDir);
+    if (path === '-' && sources.length > 1) {
+      throw new UsageError(
+        `only one file goes to stdout, not ${sources.length}`,
+        `name one with -i, or write to files: -o FILE, which gives FILE, FILE-2 and so on`,
+      );
+    }
+    const warnings: string[] = [];
     const warn = (sentence: string): void => {
       output.warn(sentence);
       warnings.push(sentence);
     };
-    const bytes = Readable.from(exporter.run(source, warn), { objectMode: false });
-    if (path === '-') await writeToStdout(bytes);
-    else await saveFile(bytes, path, force, 0o600);
-    if (flags.json !== undefined) output.json({ file: path, format, warnings }, flags.json);
-    else if (path !== '-') output.result(path);
+    for (const warning of data.warnings) warn(warning);
+    const files = await exportAll(sources, exporter, path, flags.force === true, warn);
+    if (flags.json !== undefined) output.json({ file: path, files, format, warnings }, flags.json);
+    else if (path !== '-') for (const file of files) output.result(file);
   } finally {
-    await file.close();
+    await data.close();
   }
   return EXIT.ok;
+}
+
+/**
+ * A file for each source: the first has the name that was given, the others NAME-2 and so on. Of several those that have nothing for
+ * the format are left out.
+ * @returns their paths.
+ */
+async function exportAll(
+  sources: readonly ExportSource[],
+  exporter: Exporter,
+  path: string,
+  force: boolean,
+  warn: (sentence: string) => void,
+): Promise<string[]> {
+  const name = new FileName({ givenName: path, extension: extname(path).slice(1) });
+  const written: string[] = [];
+  let refusal: UsageError | undefined;
+  for (const source of sources) {
+    const target = written.length === 0 ? path : name.numbered(written.length + 1);
+    if (path !== '-') await checkFree(target, force);
+    let pieces: AsyncIterable<Uint8Array>;
+    try {
+      pieces = await begun(exporter.run(source, warn));
+    } catch (error) {
+      if (!(error instanceof UsageError) || sources.length === 1) throw error;
+      refusal ??= error;
+      warn(`left out: ${source.name}: ${error.message}`);
+      continue;
+    }
+    const bytes = Readable.from(pieces, { objectMode: false });
+    if (path === '-') await writeToStdout(bytes);
+    else await saveFile(bytes, target, force, 0o600);
+    written.push(target);
+  }
+  if (written.length === 0 && refusal !== undefined) throw refusal;
+  return written;
+}
+
+/** The same, with its first piece made: an exporter that has nothing to write says so then. */
+async function begun<Piece>(pieces: AsyncIterable<Piece>): Promise<AsyncIterable<Piece>> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return (async function* () {
+    if (first.done === true) return;
+    yield first.value;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  })();
 }

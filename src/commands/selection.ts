@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { UsageError } from '../common/errors.ts';
+import { lastDataFile } from '../common/last-file.ts';
 import { parseList, parsePattern, parseSeconds } from './values.ts';
 
 /** Flags of every command that reads a data file: which file, and what of it. */
@@ -17,7 +18,8 @@ type SelectionFlags = z.infer<z.ZodObject<typeof selectionFlags>>;
 
 /** What they come to. `pick` are numbers of sections, `comm` is the source of a regular expression. */
 export interface Selection {
-  readonly input?: string;
+  /** Data files, and folders of them. */
+  readonly inputs: readonly string[];
   readonly pick?: readonly number[];
   readonly from?: number;
   readonly to?: number;
@@ -26,10 +28,11 @@ export interface Selection {
 }
 
 export function declareInput(command: Command): Command {
-  return command.option('-i, --input <file>', 'the data file; - is stdin', (value, previous: string[] | undefined) => [
-    ...(previous ?? []),
-    value,
-  ]);
+  return command.option(
+    '-i, --input <file>',
+    'the data file, or a folder of them; - is stdin; may be repeated',
+    (value, previous: string[] | undefined) => [...(previous ?? []), value],
+  );
 }
 
 export function declareEntries(command: Command): Command {
@@ -44,8 +47,27 @@ export function declareFilter(command: Command): Command {
     .option('--comm <regex>', 'only processes whose name matches');
 }
 
-/** @throws UsageError (2) */
+/**
+ * What the flags of a command come to; the data file is the last one that was collected where none is named.
+ * @throws UsageError (2)
+ */
 export function parseSelection(name: string, flags: SelectionFlags): Selection {
+  const last = flags.input === undefined ? lastDataFile() : undefined;
+  const inputs = flags.input ?? (last === undefined ? [] : [last]);
+  if (inputs.length === 0) {
+    throw new UsageError(
+      'no data has been collected yet',
+      `sudo marple collect --stack -t 5, or marple ${name} -i FILE`,
+    );
+  }
+  return { inputs, ...parseConditions(flags) };
+}
+
+/**
+ * What of the data is looked at.
+ * @throws UsageError (2)
+ */
+export function parseConditions(flags: Omit<SelectionFlags, 'input'>): Omit<Selection, 'inputs'> {
   const [from, to] = [optionalSeconds('--from', flags.from), optionalSeconds('--to', flags.to)];
   if (from !== undefined && to !== undefined && from >= to) {
     throw new UsageError(
@@ -53,9 +75,7 @@ export function parseSelection(name: string, flags: SelectionFlags): Selection {
       'give a range of time, for example: --from 1 --to 2.5',
     );
   }
-  if ((flags.input?.length ?? 0) > 1) throw new UsageError('one data file at a time', `marple ${name} -i FILE`);
   return {
-    ...defined('input', flags.input?.[0]),
     ...defined('pick', flags.entries === undefined ? undefined : parseList('-e', flags.entries)),
     ...defined('from', from),
     ...defined('to', to),

@@ -5,10 +5,9 @@ import { FINDING_TOP, findingOptions, findings } from '../analysis/findings.ts';
 import { checkFilter, groupSections, makeFilter, pickedSections } from '../analysis/select.ts';
 import { type SectionStats, type StatsOptions, sectionStats, withTop } from '../analysis/stats.ts';
 import { EXIT, UsageError } from '../common/errors.ts';
-import { lastDataFile } from '../common/last-file.ts';
-import type { DataFile } from '../common/reader.ts';
 import { makeTempDir } from '../common/temp.ts';
-import { openData } from '../formats/open.ts';
+import { type FileSectionStats, statsText } from '../display/text/stats.ts';
+import { type DataFiles, openAll } from '../formats/open-all.ts';
 import type { Context, ProgramCommand } from './context.ts';
 import {
   declareEntries,
@@ -19,7 +18,6 @@ import {
   selectionFlags,
 } from './selection.ts';
 import { loadSettings } from './settings.ts';
-import { statsText } from './stats-text.ts';
 import { parseCount } from './values.ts';
 
 const optionsSchema = z.object({
@@ -55,25 +53,21 @@ async function runStats(_: readonly string[], rawFlags: Record<string, unknown>,
     by,
     top: flags.top === undefined ? DEFAULT_TOP : parseCount('--top', flags.top, 1, 1_000_000),
   };
-  const input = selection.input ?? lastDataFile();
-  if (input === undefined) {
-    throw new UsageError('no data has been collected yet', 'sudo marple collect --stack -t 5, or marple stats -i FILE');
-  }
-  const file = await openData(input, makeTempDir());
+  const data = await openAll(selection.inputs, makeTempDir());
   try {
-    const numbers = await fileStats(file, selection, options);
-    for (const warning of [...file.warnings, ...numbers.warnings]) output.warn(warning);
+    const numbers = await allStats(data, selection, options);
+    for (const warning of numbers.warnings) output.warn(warning);
     const found = findings(numbers.byName, loadSettings().get('report', findingOptions));
     if (flags.json === undefined) output.result(statsText(numbers.sections, found));
-    else output.json(jsonResult(file, selection, numbers, found), flags.json);
+    else output.json(jsonResult(data, selection, numbers, found), flags.json);
   } finally {
-    await file.close();
+    await data.close();
   }
   return EXIT.ok;
 }
 
 interface FileStats {
-  readonly sections: readonly SectionStats[];
+  readonly sections: readonly FileSectionStats[];
   /** Processes of one name together, and all of them: what findings are made of. */
   readonly byName: readonly SectionStats[];
   readonly warnings: readonly string[];
@@ -83,14 +77,18 @@ interface FileStats {
  * The sections that were named, or all: of these, those that cannot answer the filter are left out, and said.
  * @throws UsageError (2) where none can, or one that was named cannot.
  */
-async function fileStats(file: DataFile, { pick }: Selection, options: StatsOptions): Promise<FileStats> {
-  const groups = groupSections(file.sections, pickedSections(file, pick));
-  const warnings: string[] = [];
+async function allStats(data: DataFiles, { pick }: Selection, options: StatsOptions): Promise<FileStats> {
+  const { files } = data;
+  const picked = pickedSections(files, pick);
+  const warnings = [...data.warnings];
   const refusals: UsageError[] = [];
-  const sections: SectionStats[] = [];
+  const sections: FileSectionStats[] = [];
   const byName: SectionStats[] = [];
   const { filter, by, top } = options;
-  for (const group of groups) {
+  const groups = files.flatMap(({ path, sections: all }) =>
+    groupSections(all, picked).map((group) => ({ path, group })),
+  );
+  for (const { path, group } of groups) {
     for (const section of group.shown) {
       try {
         checkFilter(group, section, filter);
@@ -102,29 +100,32 @@ async function fileStats(file: DataFile, { pick }: Selection, options: StatsOpti
       }
       const whole = await sectionStats(group, section, { filter, by: 'comm', top: Math.max(top, FINDING_TOP) });
       byName.push(whole);
-      sections.push(by === 'comm' ? withTop(whole, top) : await sectionStats(group, section, options));
+      const stats = by === 'comm' ? withTop(whole, top) : await sectionStats(group, section, options);
+      sections.push({ ...stats, file: path });
     }
   }
   const [refusal] = refusals;
   if (sections.length === 0 && refusal !== undefined) throw refusal;
   if (sections.length === 0) throw new UsageError('the file has no sections', 'marple collect --stack -t 5');
-  const inOrder = (all: readonly SectionStats[]): SectionStats[] => all.toSorted((a, b) => a.section - b.section);
+  const inOrder = <Stats extends SectionStats>(all: readonly Stats[]): Stats[] =>
+    all.toSorted((a, b) => a.section - b.section);
   return { sections: inOrder(sections), byName: inOrder(byName), warnings };
 }
 
 function jsonResult(
-  file: DataFile,
+  { files }: DataFiles,
   { from, to, pids, comm }: Selection,
   { sections, warnings }: FileStats,
   found: readonly Finding[],
 ): unknown {
   return {
     version: 1,
-    file: file.path,
-    partial: file.partial,
+    file: files.length === 1 ? files[0]!.path : null,
+    files: files.map(({ path, partial }) => ({ path, partial })),
+    partial: files.some(({ partial }) => partial),
     filter: { from: from ?? null, to: to ?? null, pids: pids ?? null, comm: comm ?? null },
     findings: found,
     sections,
-    warnings: [...file.warnings, ...warnings],
+    warnings,
   };
 }

@@ -15,3 +15,8 @@ export function sectionFiles(names: readonly string[]): string[] {
     .filter((name) => /^\d+-.*\.section$/.test(name))
     .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1));
 }
+
+/** Whether a folder is that of a run, and not one of other things; `names` are those of what is in it. */
+export function isPartialFolder(path: string, names: readonly string[]): boolean {
+  return names.includes('run.json') || sectionFiles(names).length > 0 || path.replace(/\/+$/, '').endsWith(PARTIAL);
+}

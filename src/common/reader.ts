@@ -8,7 +8,7 @@ import { CHUNK_ROWS, ColumnParser, RecordParser } from './columns.ts';
 import type { Datatype, RecordOf } from './datatypes.ts';
 import { DamagedFileError, errorCode, errorMessage, UsageError } from './errors.ts';
 import { HEADER_START, parseHeader, type SectionHeader } from './header.ts';
-import { PARTIAL, sectionFiles } from './partial.ts';
+import { isPartialFolder, sectionFiles } from './partial.ts';
 import { systemReason } from './system-reason.ts';
 
 export type { Column, ColumnRequest, EventColumns, Part, PointColumns } from './column-data.ts';
@@ -38,6 +38,17 @@ export interface SectionReader {
   points(want: readonly ColumnRequest[], part?: Part): AsyncIterable<PointColumns>;
   /** Events as typed arrays, likewise. */
   events(want: readonly ColumnRequest[], part?: Part): AsyncIterable<EventColumns>;
+}
+
+/** The same records as a section of another number, and where it is given with another header. */
+export function renumbered(section: SectionReader, number: number, header = section.header): SectionReader {
+  return {
+    number,
+    header,
+    batches: (datatype) => section.batches(datatype),
+    points: (want, part) => section.points(want, part),
+    events: (want, part) => section.events(want, part),
+  };
 }
 
 const NEWLINE = 0x0a;
@@ -88,7 +99,7 @@ async function openPartial(path: string, name: string, blockSize: number): Promi
   };
   try {
     const names = await readdir(path);
-    if (!names.some((entry) => entry === 'run.json' || sectionFiles([entry]).length > 0) && !name.endsWith(PARTIAL)) {
+    if (!isPartialFolder(name, names)) {
       throw new UsageError(`${name} is a folder, and no data file`, 'name a file in it: marple display -i FILE');
     }
     for (const entry of sectionFiles(names)) {

@@ -1,6 +1,6 @@
 import { answerable, type Filter, isIdleStack, type SectionGroup, selectStacks } from '../analysis/select.ts';
 import { UsageError } from '../common/errors.ts';
-import type { SectionReader } from '../common/reader.ts';
+import { renumbered, type SectionReader } from '../common/reader.ts';
 import { StackTrie } from '../common/stack-trie.ts';
 import { packedPage, packSection } from './page.ts';
 import { Packer } from './shape/packing.ts';
@@ -42,7 +42,7 @@ export async function renderDiff(page: DiffPage): Promise<Buffer> {
       const own = (found: Found, place: number) =>
         packSection(
           found.group,
-          { ...readerOf(found.section), number: place },
+          renumbered(found.section, place),
           answerable(found.group, found.section, page.filter),
           packer,
         );
@@ -67,16 +67,6 @@ function sectionsOf(groups: readonly SectionGroup[]): Found[] {
 /** Of one interface there may be a section per quantity. */
 function isSame({ header: a }: SectionReader, { header: b }: SectionReader): boolean {
   return a.interface === b.interface && a.datatype === b.datatype && a.y?.label === b.y?.label;
-}
-
-function readerOf(section: SectionReader): SectionReader {
-  return {
-    number: section.number,
-    header: section.header,
-    batches: (datatype) => section.batches(datatype),
-    points: (want, part) => section.points(want, part),
-    events: (want, part) => section.events(want, part),
-  };
 }
 
 /** Nodes that a page can hold and a browser still draw at once. */

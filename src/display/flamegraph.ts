@@ -1,15 +1,14 @@
 import { z } from 'zod';
-import { isIdleStack, selectStacks } from '../analysis/select.ts';
 import { StackCounter } from '../analysis/stats/stacks.ts';
 import type { StackData } from '../common/datatypes.ts';
 import { UnavailableError } from '../common/errors.ts';
-import { formatCount, formatShare, visible } from '../common/text.ts';
+import { visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
-import { sectionNotes, sectionOrigin } from './notes.ts';
 import { renderView } from './page.ts';
 import { drawWithScript, findScript } from './perl-flamegraph.ts';
+import { readStacks } from './read-stacks.ts';
 import { THEMES, type Theme } from './shape/frame-colour.ts';
-import { layoutFlame, StackTree } from './shape/tree.ts';
+import { layoutFlame, type StackTree } from './shape/tree.ts';
 import { drawFlame } from './svg-flamegraph.ts';
 import { flameText } from './text/flame.ts';
 import { textPage } from './text/page.ts';
@@ -93,27 +92,15 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
   }
 
   async #picture(visit: (stack: StackData) => void = () => undefined): Promise<FlamePicture> {
-    const { section, group, filter, options } = this.job;
-    const { header } = section;
-    const tree = new StackTree();
-    let idle = 0;
-    for await (const record of selectStacks(group, section, filter)) {
-      visit(record);
-      const { stack, weight } = record;
-      if (!this.job.showIdle && isIdleStack(stack)) idle += weight;
-      else tree.add(options.reversed ? stack.toReversed() : stack, weight);
-    }
-    const unit = visible(options.countname || header.weight?.unit || 'samples');
-    const total = tree.total;
-    const hidden = `${formatCount(idle)} idle ${unit} hidden (${formatShare(idle, idle + total)})`;
-    if (idle > 0) this.notes.push(`${hidden}; --idle shows them`);
+    const { options } = this.job;
+    const { countname, reversed } = options;
+    const { tree, unit, numbers, note } = await readStacks(this.job, { countname, reversed, visit });
+    if (note !== undefined) this.notes.push(note);
     return {
       tree,
       title: this.#title(),
-      subtitle: [...sectionOrigin(header, filter), `${formatCount(total)} ${unit}`, ...(idle > 0 ? [hidden] : [])].join(
-        ' · ',
-      ),
-      footer: group.all.flatMap((other) => sectionNotes(other.header)).filter(isFirst),
+      subtitle: [...this.origin(), ...numbers].join(' · '),
+      footer: this.dataNotes(),
       countname: unit,
       colors: options.colors,
       width: this.job.width ?? options.width,
@@ -121,8 +108,4 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
       icicle: options.icicle,
     };
   }
-}
-
-function isFirst(note: string, index: number, all: readonly string[]): boolean {
-  return all.indexOf(note) === index;
 }

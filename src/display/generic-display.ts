@@ -5,6 +5,7 @@ import type { Filter, SectionGroup } from '../analysis/select.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
 import { checkFree, type MayReplace, saveFile, unwritable, writeToStdout } from '../common/save.ts';
+import { sectionNotes, sectionOrigin } from './notes.ts';
 import { openInViewer } from './opener.ts';
 import type { TrackKind } from './shape/track-choice.ts';
 import type { Screen } from './text/screen.ts';
@@ -48,8 +49,12 @@ export interface DisplayJob<Options> {
   readonly width: number | undefined;
   readonly height: number | undefined;
   readonly showIdle: boolean;
+  /** The data file, where there are several. */
+  readonly file?: string;
   /** What tracks are, where it was asked for; else as the view's options say. */
   readonly track?: TrackKind;
+  /** For the text of a view that shows everything: what shows a group by itself. */
+  readonly parts?: ReadonlyMap<SectionGroup, GenericDisplay<unknown>>;
   /** What a text is laid out for. */
   readonly screen: Screen;
 }
@@ -78,6 +83,17 @@ export abstract class GenericDisplay<Options> {
   readonly notes: string[] = [];
 
   constructor(protected readonly job: DisplayJob<Options>) {}
+
+  /** Where and when what is shown comes from, and what of it is shown. */
+  protected origin(): string[] {
+    const { section, filter, file } = this.job;
+    return sectionOrigin(section.header, filter, file);
+  }
+
+  /** What one has to know of the data, a sentence each. */
+  protected dataNotes(): string[] {
+    return [...new Set(this.job.group.all.flatMap(({ header }) => sectionNotes(header)))];
+  }
 
   /** Draws: bytes of the format that the job names. They hold SIGNATURE within the first 4 KiB. */
   abstract render(): Promise<Rendered>;

@@ -17,7 +17,6 @@ import {
   TICK_STYLE,
 } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
-import { sectionNotes, sectionOrigin } from './notes.ts';
 import { renderView } from './page.ts';
 import { colourShare, colourTicks, logTicks, roundTicks } from './shape/axes.ts';
 import { type BinGrid, PointSummary, spansDecades } from './shape/bins.ts';
@@ -160,15 +159,14 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
 
   /** What the picture shows, in words; what it does not show is noted. */
   #lines({ summary, grid, idle }: HeatLayout): string[] {
-    const { section, filter } = this.job;
-    const { header } = section;
+    const { header } = this.job.section;
     const value = valueIn(heatAxes(header).y.unit);
     const beyond = beyondTexts(grid, value);
     if (beyond.length > 0) this.notes.push(`outliers are in rows of their own: ${beyond.join(', ')}`);
     const hidden = `${plural(idle, 'idle sample')} hidden (${formatShare(idle, idle + summary.count)})`;
     if (idle > 0) this.notes.push(`${hidden}; --idle shows them`);
     return [
-      sectionOrigin(header, filter).join(' · '),
+      this.origin().join(' · '),
       [...heatNumbers(header, summary, value), ...beyond, ...(idle > 0 ? [hidden] : [])].join(' · '),
     ];
   }
@@ -181,10 +179,6 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
       y: visible(axisTitle(y, 'y')),
       colour: visible(colourLabel(header, grid)),
     };
-  }
-
-  #footer(): string[] {
-    return [...new Set(this.job.group.all.flatMap((other) => sectionNotes(other.header)))];
   }
 
   async #picture(): Promise<Buffer> {
@@ -205,7 +199,7 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
       ...parameters,
       title: this.#title(),
       subtitle: this.#lines(layout),
-      footer: this.#footer(),
+      footer: this.dataNotes(),
     };
     const unit = visible(heatAxes(section.header).y.unit);
     const chart = heatChart(frame, this.#labels(grid), grid, this.#logColours(grid), this.#xShift(grid.xRange), unit);
@@ -219,7 +213,7 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     const { y } = heatAxes(section.header);
     const layout = await this.layout(heatBins(screen, options.scale));
     const { grid } = layout;
-    return textPage(this.#title(), this.#lines(layout), this.#footer(), screen, (area) =>
+    return textPage(this.#title(), this.#lines(layout), this.dataNotes(), screen, (area) =>
       heatText(grid, area, {
         ...this.#labels(grid),
         unit: visible(y.unit),

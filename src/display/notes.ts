@@ -8,10 +8,14 @@ export { sectionNotes, sectionSeconds } from '../analysis/notes.ts';
 /** More would crowd the picture; all notes are printed as well. */
 const FOOTER_LINES = 5;
 
-/** Where and when a section comes from, and what of it is shown: the parts of a picture's subtitle. */
-export function sectionOrigin(header: SectionHeader, filter: Filter): string[] {
+/**
+ * Where and when a section comes from, and what of it is shown: the parts of a picture's subtitle.
+ * @param file the data file, where there are several.
+ */
+export function sectionOrigin(header: SectionHeader, filter: Filter, file?: string): string[] {
   const seconds = sectionSeconds(header);
   return [
+    ...(file === undefined ? [] : [visible(file)]),
     ...(header.host === undefined ? [] : [visible(header.host)]),
     `${header.start.slice(0, 19).replace('T', ' ')} UTC`,
     ...(seconds === null ? [] : [`${formatSeconds(seconds)} s`]),

@@ -54,10 +54,10 @@ export async function packedPage(
 
 /** The page of one view. `height` and `width` are the window's, unless they were asked for. */
 export async function renderView(view: string, job: DisplayJob<unknown>, title: string): Promise<Buffer> {
-  const { group, section, filter, options, width, height, showIdle } = job;
+  const { group, section, filter, options, width, height, showIdle, file } = job;
   return renderPage([group], filter, {
     title,
-    origin: sectionOrigin(section.header, filter).join(' · '),
+    origin: sectionOrigin(section.header, filter, file).join(' · '),
     view,
     section: section.number,
     findings: [],

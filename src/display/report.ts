@@ -1,11 +1,14 @@
 import { z } from 'zod';
+import type { Finding } from '../analysis/finding.ts';
 import { FINDING_TOP, findingOptions, findings } from '../analysis/findings.ts';
-import { answerable } from '../analysis/select.ts';
-import { type SectionStats, sectionStats } from '../analysis/stats.ts';
+import { answerable, type SectionGroup } from '../analysis/select.ts';
+import { type SectionStats, sectionStats, withTop } from '../analysis/stats.ts';
 import { visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionOrigin } from './notes.ts';
 import { renderPage } from './page.ts';
+import { textPage } from './text/page.ts';
+import { findingsText, numbersText } from './text/stats.ts';
 
 const optionsSchema = z.strictObject({
   /** Empty: chosen from what is shown. */
@@ -21,45 +24,68 @@ export class Report extends GenericDisplay<ReportOptions> {
     name: 'report',
     flag: '-r',
     long: '--report',
-    summary: 'everything in the file on one page (HTML)',
-    formats: ['html'],
+    summary: 'everything in the file on one page (HTML, text)',
+    formats: ['html', 'txt'],
     options: optionsSchema,
     fits: () => true,
     showsAll: true,
   };
 
   override async render(): Promise<Rendered> {
-    const { section, groups, filter, title, options, showIdle } = this.job;
+    const { section, groups, filter, title, options, showIdle, file, format, width, height } = this.job;
     const { title: ownTitle, ...thresholds } = options;
-    // Each section has a tool of its own; the page tells them one by one.
+    // Each section has a tool of its own; they are told one by one.
     const { tool: _, ...header } = section.header;
-    const stats: SectionStats[] = [];
+    const stats = new Map<SectionGroup, SectionStats[]>();
     for (const group of groups) {
+      const own: SectionStats[] = [];
       for (const each of group.all) {
-        stats.push(
-          await sectionStats(group, each, { filter: answerable(group, each, filter), by: 'comm', top: FINDING_TOP }),
-        );
+        const answered = answerable(group, each, filter);
+        own.push(await sectionStats(group, each, { filter: answered, by: 'comm', top: FINDING_TOP }));
       }
+      stats.set(group, own);
     }
+    const about = {
+      title: visible(title || ownTitle || [...new Set(groups.map((group) => group.interface))].join(', ')),
+      origin: sectionOrigin(header, filter, file).join(' · '),
+      findings: findings([...stats.values()].flat(), thresholds),
+    };
+    if (format === 'txt') return this.#text(about, stats);
     return renderPage(groups, filter, {
-      title: visible(
-        title ||
-          options.title ||
-          groups
-            .map((group) => group.interface)
-            .filter(isFirst)
-            .join(', '),
-      ),
-      origin: sectionOrigin(header, filter).join(' · '),
+      ...about,
       view: 'report',
       section: section.number,
-      findings: findings(stats, thresholds),
       options: { ...options },
       showIdle,
+      ...(width === undefined ? {} : { width }),
+      ...(height === undefined ? {} : { height }),
     });
+  }
+
+  /** What stands out, then of each interface its own view and its numbers. */
+  async #text(
+    { title, origin, findings: found }: { title: string; origin: string; findings: readonly Finding[] },
+    stats: ReadonlyMap<SectionGroup, readonly SectionStats[]>,
+  ): Promise<Buffer> {
+    const { screen, parts } = this.job;
+    const texts: Uint8Array[] = [textPage(title, [origin], [], screen, ({ columns }) => findingsText(found, columns))];
+    for (const [group, own] of stats) {
+      const part = parts?.get(group);
+      // What is to be known is said with the view.
+      if (part !== undefined) texts.push(await allBytes(await part.render()));
+      const numbers = own.map((each) => ({ ...withTop(each, LISTED), ...(part === undefined ? {} : { notes: [] }) }));
+      texts.push(Buffer.from(`${numbersText(numbers, screen.columns)}\n`));
+    }
+    return Buffer.concat(texts.flatMap((text, i) => (i === 0 ? [text] : [Buffer.from('\n'), text])));
   }
 }
 
-function isFirst(name: string, at: number, all: readonly string[]): boolean {
-  return all.indexOf(name) === at;
+/** Entries of each list of numbers. */
+const LISTED = 10;
+
+async function allBytes(rendered: Rendered): Promise<Uint8Array> {
+  if (rendered instanceof Uint8Array) return rendered;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of rendered) pieces.push(piece);
+  return Buffer.concat(pieces);
 }

@@ -16,7 +16,6 @@ import {
   TICK_STYLE,
 } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
-import { sectionNotes, sectionOrigin } from './notes.ts';
 import { renderView } from './page.ts';
 import { roundTicks } from './shape/axes.ts';
 import { hashText } from './shape/frame-colour.ts';
@@ -135,8 +134,7 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
 
   /** What the picture shows, in words. */
   #lines({ x, layers, records, contributors }: StackLayout): string[] {
-    const { section, filter } = this.job;
-    const { header } = section;
+    const { header } = this.job.section;
     const totals = x.map((_, i) => layers.reduce((sum, { values }) => sum + values[i]!, 0));
     const value = (y: number) => `${formatValue(y)} ${visible(header.y?.unit ?? '')}`.trim();
     const highest = totals.reduce((a, b) => Math.max(a, b), 0);
@@ -144,13 +142,13 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
     const known = xIsTime(header) ? `total ${value(totals.at(-1) ?? 0)} at the end, ${most}` : most;
     const ends = totals.length === 0 ? [] : [known];
     return [
-      sectionOrigin(header, filter).join(' · '),
+      this.origin().join(' · '),
       [plural(records, 'record'), plural(contributors, 'contributor'), ...ends].join(' · '),
     ];
   }
 
   #footer(): string[] {
-    return [...new Set([...this.job.group.all.flatMap((other) => sectionNotes(other.header)), ...this.notes])];
+    return [...new Set([...this.dataNotes(), ...this.notes])];
   }
 
   async #draw(layout: StackLayout): Promise<Buffer> {

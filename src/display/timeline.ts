@@ -6,7 +6,7 @@ import type { Column, ColumnRequest } from '../common/reader.ts';
 import { plural, shorten, visible } from '../common/text.ts';
 import { FAINT_INK, FONT, INK, loadCanvas, measuresText, NO_FONTS, NOTE_INK, sign } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
-import { footerLines, sectionNotes, sectionOrigin, sectionSeconds } from './notes.ts';
+import { footerLines, sectionSeconds } from './notes.ts';
 import { MAX_ROWS, renderView } from './page.ts';
 import type { EventTable, TableColumn } from './shape/event-table.ts';
 import { shownTime } from './shape/time-scale.ts';
@@ -86,7 +86,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
 
   #text(title: string, timeline: Timeline): Buffer {
     const range = this.#range(timeline);
-    return textPage(title, [this.#origin(timeline)], this.#sectionNotes(), this.job.screen, (area) => {
+    return textPage(title, [this.#subtitle(timeline)], this.dataNotes(), this.job.screen, (area) => {
       const shown = busiest(timeline, range, timelineRows(area));
       const hidden = timeline.tracks.length - shown.length;
       return [
@@ -101,14 +101,9 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     return shownTime(table.time, sectionSeconds(section.header), filter);
   }
 
-  #origin({ table, tracks }: Timeline): string {
-    const { section, filter } = this.job;
+  #subtitle({ table, tracks }: Timeline): string {
     const counted = [plural(table.length, 'event'), plural(tracks.length, 'track')];
-    return [...sectionOrigin(section.header, filter), ...counted].join(' · ');
-  }
-
-  #sectionNotes(): string[] {
-    return [...new Set(this.job.group.all.flatMap(({ header }) => sectionNotes(header)))];
+    return [...this.origin(), ...counted].join(' · ');
   }
 
   async #drawPng(title: string, timeline: Timeline): Promise<Buffer> {
@@ -116,7 +111,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     const { createCanvas, createImageData } = await loadCanvas();
     const width = this.job.width ?? options.width;
     const [from, to] = this.#range(timeline);
-    const footer = footerLines(this.#sectionNotes(), Math.floor((width - 28) / 6.2));
+    const footer = footerLines(this.dataNotes(), Math.floor((width - 28) / 6.2));
     const surround = HEAD + FOOT + footer.length * NOTE_HEIGHT;
     const room =
       this.job.height === undefined
@@ -142,7 +137,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     context.fillText(shorten(title, Math.floor(width / 11)), 14, 28);
     context.fillStyle = FAINT_INK;
     context.font = `12px ${FONT}`;
-    context.fillText(shorten(this.#origin(timeline), Math.floor(width / 6.6)), 14, 48);
+    context.fillText(shorten(this.#subtitle(timeline), Math.floor(width / 6.6)), 14, 48);
     context.save();
     context.translate(0, HEAD);
     const scene: Scene = {

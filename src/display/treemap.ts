@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { renderView } from './page.ts';
+import { readStacks } from './read-stacks.ts';
+import { textPage } from './text/page.ts';
+import { treemapText } from './text/treemap.ts';
 
 const optionsSchema = z.strictObject({
   /** Empty: chosen from what is shown. */
@@ -18,16 +21,21 @@ export class TreeMap extends GenericDisplay<TreeMapOptions> {
     name: 'treemap',
     flag: '-tm',
     long: '--treemap',
-    summary: 'treemap of stacks, level by level (HTML)',
-    formats: ['html'],
+    summary: 'treemap of stacks, level by level (HTML, text)',
+    formats: ['html', 'txt'],
     options: optionsSchema,
     fits: (header) => header.datatype === 'stack',
   };
 
   override async render(): Promise<Rendered> {
-    const { section, title, options } = this.job;
+    const { section, title, options, format, screen } = this.job;
     const { header } = section;
-    const own = title || options.title || `${header.interface}: ${header.weight?.label ?? 'stacks'}`;
-    return renderView('treemap', this.job, visible(own));
+    const own = visible(title || options.title || `${header.interface}: ${header.weight?.label ?? 'stacks'}`);
+    if (format === 'html') return renderView('treemap', this.job, own);
+    const { tree, unit, numbers, note } = await readStacks(this.job);
+    if (note !== undefined) this.notes.push(note);
+    return textPage(own, [[...this.origin(), ...numbers].join(' · ')], this.dataNotes(), screen, (area) =>
+      treemapText(tree, options.depth, unit, area),
+    );
   }
 }

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { EXIT, errorCode, errorMessage, MarpleError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import { PARTIAL, sectionFileName } from '../common/partial.ts';
-import { type DataFile, openDataFile, type SectionReader } from '../common/reader.ts';
+import { type DataFile, openDataFile, renumbered, type SectionReader } from '../common/reader.ts';
 import { HeaderReport } from '../common/report.ts';
 import type { Batch } from '../common/section.ts';
 import { systemReason } from '../common/system-reason.ts';
@@ -82,7 +82,7 @@ async function openPartial(path: string, tempDir: string): Promise<DataFile> {
       const { file, headers, problem } = await decodeSections(path, recording, own, tempDir);
       opened.push(file);
       for (const [i, { number }] of own.entries()) {
-        sections[number - 1] = inPlace(number, headers[i]!, file.sections[i]!);
+        sections[number - 1] = renumbered(file.sections[i]!, number, headers[i]);
       }
       if (problem !== undefined) warnings.push(`${name}: ${problem}`);
     }
@@ -104,16 +104,6 @@ async function recordedInterfaces(partial: string): Promise<string[]> {
     if ((await readdir(join(partial, 'recordings', name))).includes(RECORDING_FILE)) begun.push(name);
   }
   return begun;
-}
-
-function inPlace(number: number, header: SectionHeader, decoded: SectionReader): SectionReader {
-  return {
-    number,
-    header,
-    batches: (datatype) => decoded.batches(datatype),
-    points: (want, part) => decoded.points(want, part),
-    events: (want, part) => decoded.events(want, part),
-  };
 }
 
 interface DecodedSections {

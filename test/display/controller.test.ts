@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/common/config.ts';
@@ -36,6 +36,10 @@ const CONNECTIONS: TestSection = {
   header: headerOf('event', { interface: 'ipc', end: END, fields: ['addr'] }),
   records: [{ time: 1e9, type: 'connect', datum: ['127.0.0.1'] }],
 };
+const EVENTS: TestSection = {
+  header: headerOf('event', { interface: 'cpusched', end: END, fields: ['pid', 'comm'] }),
+  records: [{ time: 1e9, type: 'wakeup', datum: ['7', 'fio'] }],
+};
 const ALL = [STACKS, SAMPLES, DISK, MEMORY];
 
 let folder: string;
@@ -53,7 +57,10 @@ async function display(
 ): Promise<DisplayResult> {
   if (!existsSync(input)) await writeFile(input, sections);
   const settings = loadConfig(displayConfigSections(), [textFile(config, 'config.txt')]);
-  return runDisplay({ input, open: false, force: false, ...options }, { config: settings, tempDir: tempFolder() });
+  return runDisplay(
+    { inputs: [input], open: false, force: false, ...options },
+    { config: settings, tempDir: tempFolder() },
+  );
 }
 
 const views = ({ outputs }: DisplayResult) => outputs.map(({ interface: name, view }) => `${name} ${view}`);
@@ -77,13 +84,22 @@ describe('which view shows which section', () => {
     expect(views(await display(ALL, { pick: [4] }))).toEqual(['memtime heatmap']);
   });
 
-  it('is one that can be text where that is wanted, of every interface', async () => {
+  it('is one that can be text where that is wanted', async () => {
+    const config = '[Display]\ncpusched = g2\n';
+    const result = await display([EVENTS], { output: here('x.txt') }, config);
+    expect(views(result)).toEqual(['cpusched plot']);
+    expect(result.warnings).toContain('cpusched: config names g2, which is no text: shown as plot');
+  });
+
+  it('is as text too the report of several interfaces: each in its own view, and in numbers', async () => {
     const config = '[Display]\ncallstack = treemap\nmemtime = stackplot\n';
     const result = await display([...ALL, CONNECTIONS], { output: here('x.txt') }, config);
-    expect(views(result)).toEqual(['callstack flamegraph', 'disklat heatmap', 'memtime stackplot']);
-    expect(names(result)).toEqual(['x.txt', 'x-2.txt', 'x-3.txt']);
-    expect(result.warnings).toContain('callstack: config names treemap, which is no text: shown as flamegraph');
-    expect(result.warnings).toContain('not shown: ipc (no view shows it as text)');
+    expect([views(result), names(result)]).toEqual([['callstack report'], ['x.txt']]);
+    const text = readFileSync(here('x.txt'), 'utf8');
+    // The treemap of callstack, the stack plot of memtime, and the numbers of what no view shows.
+    expect(text).toMatch(/by itself, and what is most of it\n.*fio › read 100 %/);
+    expect(text).toMatch(/^a fio /m);
+    expect(text).toMatch(/^5 {2}ipc: 1 event/m);
   });
 
   it('is every section that a flag fits', async () => {
@@ -119,6 +135,61 @@ describe('which view shows which section', () => {
     await expect(display([CONNECTIONS], { output: here('x.txt') })).rejects.toMatchObject({
       exitCode: EXIT.usage,
       message: 'no view fits what the file holds: ipc (no view shows it as text)',
+    });
+  });
+});
+
+describe('several files', () => {
+  const show = async (options: Partial<DisplayOptions>): Promise<DisplayResult> => {
+    await writeFile(here('b.marple'), [DISK, MEMORY]);
+    return display([STACKS, SAMPLES], { inputs: [input, here('b.marple')], ...options });
+  };
+
+  it('are listed with numbers that go through all of them', async () => {
+    const { listing } = await show({ list: true });
+    expect(listing?.map(({ number, file, interface: name }) => `${number} ${basename(file)} ${name}`)).toEqual([
+      '1 x.marple callstack',
+      '2 x.marple callstack',
+      '3 b.marple disklat',
+      '4 b.marple memtime',
+    ]);
+  });
+
+  it('are each shown as they are alone, beside themselves', async () => {
+    const result = await show({});
+    expect(views(result)).toEqual(['callstack flamegraph', 'disklat report']);
+    expect(names(result)).toEqual(['x.callstack.flamegraph.svg', 'b.report.html']);
+    expect(result.outputs.map(({ file }) => basename(file))).toEqual(['x.marple', 'b.marple']);
+    expect(result.warnings).toEqual([`${input}: callstack: 3 records lost by the kernel or the tool`]);
+  });
+
+  it('give outputs of different names, where the files have the same', async () => {
+    mkdirSync(here('other'));
+    await writeFile(here('other/x.marple'), [STACKS]);
+    const files = { inputs: [input, here('other/x.marple')], view: 'flamegraph' } as const;
+    const beside = await display([STACKS], files);
+    expect(beside.outputs.map(({ path }) => path)).toEqual([
+      here('x.callstack.flamegraph.svg'),
+      here('other/x.callstack.flamegraph.svg'),
+    ]);
+    expect(names(await display([STACKS], { ...files, output: here('out.svg') }))).toEqual(['out.svg', 'out-2.svg']);
+  });
+
+  it('are picked from by -e, and say in each picture which file it is of', async () => {
+    const picked = await show({ pick: [4], output: here('x.txt') });
+    expect(views(picked)).toEqual(['memtime heatmap']);
+    expect(readFileSync(here('x.txt'), 'utf8')).toContain(`${here('b.marple')} · 2026-03-01`);
+    await expect(show({ pick: [5] })).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: 'the 2 files have no section 5: their sections are 1 to 4',
+    });
+  });
+
+  it('are shown as far as a view fits; where it fits none it is refused', async () => {
+    expect(views(await show({ view: 'flamegraph' }))).toEqual(['callstack flamegraph']);
+    await expect(show({ view: 'flamegraph', pick: [3, 4] })).rejects.toMatchObject({
+      exitCode: EXIT.usage,
+      message: '-fg does not fit what the file holds: disklat (fits -hm, -sp), memtime (fits -hm, -sp)',
     });
   });
 });
@@ -171,7 +242,7 @@ describe('where pictures go', () => {
   it('stays in the folder, whatever the interface is called', async () => {
     const header = { ...DISK.header, interface: '../../etc/passwd' };
     const [output] = (await display([{ ...DISK, header }])).outputs;
-    expect(output?.path).toBe(here('x.______etc_passwd.heatmap.png'));
+    expect(output?.path).toBe(here('x..._.._etc_passwd.heatmap.png'));
   });
 
   it.each([
@@ -185,7 +256,7 @@ describe('where pictures go', () => {
   it('is refused where one file would need two formats, or stdout two pictures', async () => {
     await expect(display(ALL, { output: here('out.png') })).rejects.toMatchObject({
       exitCode: EXIT.usage,
-      message: 'a report cannot be written as .png: it can be .html',
+      message: 'a report cannot be written as .png: it can be .html and .txt',
     });
     await expect(display(ALL, { view: 'heatmap', output: '-.png' })).rejects.toMatchObject({
       exitCode: EXIT.usage,
@@ -200,6 +271,7 @@ describe('options', () => {
     const { listing, outputs } = await display(ALL, { list: true });
     expect(listing?.[0]).toEqual({
       number: 1,
+      file: input,
       interface: 'callstack',
       datatype: 'stack',
       records: 1,

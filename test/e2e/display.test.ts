@@ -184,6 +184,7 @@ describe('marple display', () => {
       outputs: [
         {
           path: 'x.disklat.heatmap.png',
+          file: 'x.marple',
           view: 'heatmap',
           section: 3,
           interface: 'disklat',
@@ -197,14 +198,16 @@ describe('marple display', () => {
 });
 
 describe('text', () => {
-  it('goes to stdout for -o -: of every interface, as wide as COLUMNS says', async () => {
+  it('goes to stdout for -o -: what stands out, and every interface in its own view and in numbers', async () => {
     const { code, stdout, stderr } = await place.marple(['display', '-i', 'x.marple', '-o', '-'], {
       env: { COLUMNS: '90' },
     });
-    expect([code, stderr]).toEqual([0, 'callstack: 10 idle samples hidden (10 %); --idle shows them\n']);
-    expect(stdout).toMatch(/^callstack: .* 67 % +67 % .*fio › read › io_submit/s);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^callstack, disklat, memtime .*\nFindings\n/s);
+    expect(stdout).toContain('90 samples · 10 idle samples hidden (10 %)');
+    expect(stdout).toMatch(/\ncallstack: .* 67 % +67 % .*fio › read › io_submit.*\n1 {2}callstack: /s);
     expect(stdout).toMatch(/\ndisklat: latency .*1,000 records · p50 0\.124 ms .*records per bin/s);
-    expect(stdout).toMatch(/\ndisklat: .*\n! 4 records lost by the kernel or the tool\n\nmemtime: /s);
+    expect(stdout).toMatch(/\n! 4 records lost by the kernel or the tool\n\n3 {2}disklat: 1,000 datapoints .*, 4 lost/);
     expect(stdout).toMatch(/\nmemtime: PSS .*last MiB +most MiB\nb nginx .*\na fio /s);
     expect(Math.max(...stdout.split('\n').map((line) => [...line].length))).toBe(90);
     expect(stdout).not.toContain('\x1b');
@@ -212,10 +215,11 @@ describe('text', () => {
 
   it.each([
     ['-fg', 'fio › read › io_submit'],
+    ['-tm', '┌fio 67 %'],
     ['-hm', 'records per bin'],
     ['-sp', 'most ms'],
   ])('of %s goes into a file', async (flag, part) => {
-    const { code, stdout } = await display(flag, '-e', flag === '-fg' ? '1' : '3', '-o', 'x.txt');
+    const { code, stdout } = await display(flag, '-e', /-[ft][gm]/.test(flag) ? '1' : '3', '-o', 'x.txt');
     expect([code, stdout]).toEqual([0, 'x.txt\n']);
     expect(readFileSync(place.path('x.txt'), 'utf8')).toContain(part);
   });

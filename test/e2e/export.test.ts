@@ -61,9 +61,25 @@ test('--json tells what was written', async () => {
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toEqual({
     file: 'y',
+    files: ['y'],
     format: 'folded',
     warnings: [expect.stringContaining('section 2 (callstack) alone is written')],
   });
+});
+
+test('several files give a file each; what has nothing for the format is left out', async () => {
+  await writeFile(place.path('points.marple'), [SOME[3]!]);
+  await writeFile(place.path('stacks.marple'), [SOME[1]!]);
+  const inputs = ['some', 'points', 'stacks'].flatMap((name) => ['-i', `${name}.marple`]);
+  const all = await place.marple(['export', ...inputs, '--format', 'folded', '-o', 'all.folded']);
+  expect(all).toMatchObject({ code: 0, stdout: 'all.folded\nall-2.folded\n' });
+  expect(all.stderr).toContain('left out: points.marple: none of the sections has stacks');
+  const [one, two] = ['all', 'all-2'].map((name) => readFileSync(place.path(`${name}.folded`), 'utf8'));
+  expect([one!.length > 10, two]).toEqual([true, one]);
+  const picked = await place.marple(['export', ...inputs, '-e', '2', '--format', 'folded', '-o', '-']);
+  expect(picked).toMatchObject({ code: 0, stdout: one, stderr: '' });
+  const piped = await place.marple(['export', ...inputs, '--format', 'folded', '-o', '-']);
+  expect(piped).toMatchObject({ code: 2, stderr: expect.stringContaining('only one file goes to stdout, not 3') });
 });
 
 test('a selection is a data file that reads as the part of the file does', async () => {
@@ -71,7 +87,7 @@ test('a selection is a data file that reads as the part of the file does', async
   await place.marple(['export', '-i', 'some.marple', ...part, '--format', 'marple', '-o', 'part.marple']);
   const numbers = async (...args: string[]): Promise<unknown> =>
     JSON.parse((await place.marple(['stats', ...args, '--json'])).stdout, (key, value) =>
-      ['section', 'start', 'notes', 'seconds', 'rate', 'tool'].includes(key) ? undefined : value,
+      ['section', 'file', 'start', 'notes', 'seconds', 'rate', 'tool'].includes(key) ? undefined : value,
     ).sections;
   expect(await numbers('-i', 'part.marple')).toEqual(await numbers('-i', 'some.marple', ...part));
   // Times stay those of the whole file.

@@ -9,11 +9,12 @@ afterAll(() => place.remove());
 
 interface Report {
   version: number;
-  file: string;
+  file: string | null;
   partial: boolean;
   filter: Record<string, unknown>;
   findings: Finding[];
-  sections: SectionStats[];
+  files: unknown[];
+  sections: (SectionStats & { file: string })[];
   warnings: string[];
 }
 
@@ -116,9 +117,41 @@ describe('stats', () => {
     expect(ended.stdout).not.toContain('\x1b');
   });
 
+  test('several files, and folders of them: the numbers of sections go through all', async () => {
+    mkdirSync(place.path('folder'));
+    writeFileSync(place.path('folder/one.marple'), FILE.split('\n').slice(0, 4).join('\n').concat('\n'));
+    const ended = await place.marple(['stats', '-i', 'folder', '-i', 'x.marple']);
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(ended.stdout.split('\n').filter((line) => /^\S*marple:$|^\d/.test(line))).toEqual([
+      'folder/one.marple:',
+      '1  callstack: 2 different stacks in 4 s',
+      'x.marple:',
+      '2  callstack: 2 different stacks in 4 s',
+      '3  callstack: 3 events in 4 s, 0.75 a second',
+      '4  disklat: 3 datapoints in 4 s, 0.75 a second',
+      '5  system: 1 datapoint in 4 s, 0.25 a second',
+    ]);
+    const picked = await place.marple(['stats', '-i', 'folder', '-i', 'x.marple', '-e', '1,4', '--json']);
+    const report = JSON.parse(picked.stdout) as Report;
+    expect(report.sections.map(({ section, file }) => [section, file])).toEqual([
+      [1, 'folder/one.marple'],
+      [4, 'x.marple'],
+    ]);
+    expect(report).toMatchObject({
+      file: null,
+      files: [
+        { path: 'folder/one.marple', partial: false },
+        { path: 'x.marple', partial: false },
+      ],
+    });
+    rmSync(place.path('folder'), { recursive: true });
+  });
+
   test('--json: the documented shape', async () => {
     const report = await json();
-    expect(Object.keys(report)).toEqual(['version', 'file', 'partial', 'filter', 'findings', 'sections', 'warnings']);
+    expect(Object.keys(report)).toEqual([
+      ...['version', 'file', 'files', 'partial', 'filter', 'findings', 'sections', 'warnings'],
+    ]);
     expect(report).toMatchObject({
       version: 1,
       file: 'x.marple',
@@ -211,7 +244,7 @@ describe('stats', () => {
       [['--by', 'name'], /--by takes comm or pid/],
       [['--top', '0'], /--top takes a whole number/],
       [['--from', '3', '--to', '2'], /not before/],
-      [['-i', 'y.marple'], /one data file at a time/],
+      [['-i', 'y.marple'], /there is no file y\.marple/],
     ];
     for (const [args, sentence] of refusals) {
       const ended = await place.marple(['stats', '-i', 'x.marple', ...args]);

@@ -1,6 +1,6 @@
 import type { Filter } from '../../src/analysis/select.ts';
 import { openDataFile } from '../../src/common/reader.ts';
-import { exportSource } from '../../src/formats/export.ts';
+import { exportSources } from '../../src/formats/export.ts';
 import type { Exporter } from '../../src/formats/exporter.ts';
 import { type TestSection, tempFolder, writeFile } from './data-files.ts';
 
@@ -25,8 +25,8 @@ export async function exportPath(
   try {
     const warnings: string[] = [];
     const pieces: Uint8Array[] = [];
-    const source = exportSource(file, pick, filter, tempFolder());
-    for await (const piece of exporter.run(source, (sentence) => warnings.push(sentence))) pieces.push(piece);
+    const [source] = exportSources([file], pick, filter, tempFolder());
+    for await (const piece of exporter.run(source!, (sentence) => warnings.push(sentence))) pieces.push(piece);
     const bytes = Buffer.concat(pieces);
     return { bytes, text: bytes.toString(), warnings };
   } finally {

@@ -6,7 +6,7 @@ import type { MarpleRecord } from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import { openDataFile } from '../../src/common/reader.ts';
 import { HeaderReport } from '../../src/common/report.ts';
-import { exportSource } from '../../src/formats/export.ts';
+import { exportSources } from '../../src/formats/export.ts';
 import { foldedExporter } from '../../src/formats/folded.ts';
 import { type ImportResult, importFile } from '../../src/formats/import.ts';
 import type { Importer, ImportHeader, ImportSection, ImportSink } from '../../src/formats/importer.ts';
@@ -92,7 +92,7 @@ export async function foldedExport(path: string): Promise<string> {
   const file = await openDataFile(path);
   try {
     const pieces: Uint8Array[] = [];
-    for await (const piece of foldedExporter.run(exportSource(file, undefined, {}, ''), () => undefined)) {
+    for await (const piece of foldedExporter.run(exportSources([file], undefined, {}, '')[0]!, () => undefined)) {
       pieces.push(piece);
     }
     return Buffer.concat(pieces).toString();

@@ -1,3 +1,5 @@
+import type { Rgb } from './palette.ts';
+
 /** Colours of frames, by the names that flame graph tools have for them. */
 export const THEMES = ['hot', 'mem', 'io', 'java', 'js', 'red', 'green', 'blue', 'yellow', 'purple', 'orange'] as const;
 export type Theme = (typeof THEMES)[number];
@@ -17,11 +19,29 @@ const HUES: Readonly<Record<Exclude<Theme, 'java' | 'js'>, readonly [from: numbe
 
 /** The same name has the same colour in every picture. */
 export function frameColour(name: string, theme: Theme): string {
+  const { hue, saturation, lightness } = frameHsl(name, theme);
+  return `hsl(${hue.toFixed(0)},${saturation}%,${lightness}%)`;
+}
+
+/** The same for what knows no CSS. */
+export function frameRgb(name: string, theme: Theme): Rgb {
+  const { hue, saturation, lightness } = frameHsl(name, theme);
+  const light = lightness / 100;
+  const spread = (saturation / 100) * Math.min(light, 1 - light);
+  // CSS Color 4, section 7.1.
+  const channel = (n: number): number => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (light - spread * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [channel(0), channel(8), channel(4)];
+}
+
+/** Degrees and percents. */
+function frameHsl(name: string, theme: Theme): { hue: number; saturation: number; lightness: number } {
   const [from, to] = HUES[theme === 'java' || theme === 'js' ? languageTheme(name) : theme];
   const hash = hashText(name);
   const hue = from + ((hash & 0xff) / 255) * (to - from);
-  const lightness = 58 + ((hash >>> 8) & 0xf);
-  return `hsl(${hue.toFixed(0)},78%,${lightness}%)`;
+  return { hue, saturation: 78, lightness: 58 + ((hash >>> 8) & 0xf) };
 }
 
 /** Of what weighs more than before red, less blue, and as much grey; `shift` is out of everything, -1 to 1. */

@@ -1,15 +1,11 @@
 import type { FunctionWeight, Share } from '../../analysis/stats/stacks.ts';
-import { fitted, formatCount, formatShare, textWidth, visible } from '../../common/text.ts';
+import { fitted, formatCount, textWidth, visible } from '../../common/text.ts';
 import type { StackTree } from '../shape/tree.ts';
-import { heading } from './page.ts';
-import { bar, type Screen } from './screen.ts';
+import type { Screen } from './screen.ts';
+import { ShareRows } from './share-rows.ts';
 
-/** Bars, by the room there is. */
-const BAR = { wide: 16, narrow: 8, from: 70 } as const;
-const SHARE = 7;
 /** Processes and functions that are listed: of each a sixth of the lines. */
 const LISTED = { least: 4, most: 10, share: 1 / 6 } as const;
-const BAR_COLOUR = '38;5;208';
 
 /** A line of the tree: frames that all weight passes through, one on the other. */
 interface Line {
@@ -32,33 +28,22 @@ export function flameText(
   const functions = lists.functions.slice(0, length);
   const listed = processes.length + functions.length + 6;
   const { lines, hidden } = treeLines(tree, Math.max(10, screen.rows - listed));
-  const share = (weight: number) => fitted(formatShare(weight, tree.total), SHARE, 'right');
-  const barWidth = screen.columns < BAR.from ? BAR.narrow : BAR.wide;
-  const drawnBar = (weight: number) => {
-    const text = fitted(bar(weight / tree.total, barWidth), barWidth);
-    return screen.hasColours ? `\x1b[${BAR_COLOUR}m${text}\x1b[0m` : text;
-  };
-  const room = screen.columns - 2 * SHARE - barWidth - 5;
-  const row = (total: number, self: number | undefined, text: string) =>
-    `${share(total)} ${self === undefined ? ' '.repeat(SHARE) : share(self)}  ${drawnBar(total)}  ${text}`.trimEnd();
-  const head = (first: string, what: string) =>
-    heading(
-      `${fitted('total', SHARE, 'right')} ${fitted(first, SHARE, 'right')}  ${' '.repeat(barWidth)}  ${what}`,
-      screen,
-    );
+  const rows = new ShareRows(tree.total, screen, true);
+  const { room } = rows;
+  const own = (name: string): string => fitted(visible(name), room).trimEnd();
   return [
-    head('self', 'stacks'),
+    rows.head('total', 'self', 'stacks'),
     ...lines.map(({ frames, level, total, self }) => {
       const indent = '  '.repeat(Math.min(level, Math.floor(room / 4)));
-      return row(total, self, indent + chain(frames, room - indent.length));
+      return rows.row(total, self, indent + chain(frames, room - indent.length));
     }),
     ...(hidden > 0 ? [fitted(`and ${formatCount(hidden)} lighter frames`, screen.columns).trimEnd()] : []),
     '',
-    head('', 'processes'),
-    ...processes.map(({ name, weight }) => row(weight, undefined, fitted(visible(name), room).trimEnd())),
+    rows.head('total', '', 'processes'),
+    ...processes.map(({ name, weight }) => rows.row(weight, undefined, own(name))),
     '',
-    head('self', 'functions, by what they use themselves'),
-    ...functions.map(({ name, self, total }) => row(total, self, fitted(visible(name), room).trimEnd())),
+    rows.head('total', 'self', 'functions, by what they use themselves'),
+    ...functions.map(({ name, self, total }) => rows.row(total, self, own(name))),
   ];
 }
 

@@ -13,7 +13,7 @@ export interface Screen {
 export const PAPER: Screen = { columns: 100, rows: 50, hasColours: false };
 
 /** A character is about so many pixels large. */
-const CHARACTER = { width: 8, height: 16 } as const;
+export const CHARACTER = { width: 8, height: 16 } as const;
 const LEAST = { columns: 40, rows: 12 } as const;
 
 interface Stream {

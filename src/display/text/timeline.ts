@@ -1,4 +1,4 @@
-import { fitted, formatCount, formatShare } from '../../common/text.ts';
+import { fitted, formatCount, formatShare, wrap } from '../../common/text.ts';
 import { rgbOf } from '../shape/palette.ts';
 import { layoutSpans, SpanRow } from '../shape/spans.ts';
 import { timeScale } from '../shape/time-scale.ts';
@@ -43,14 +43,19 @@ export function timelineText(
       : formatCount(track.rows.filter((event) => isWithin(timeline.table.time[event]!, from, to)).length);
     grid.put(LABELS + width, row + 1, fitted(number, RIGHT, 'right'));
   }
-  return [...grid.lines(screen.hasColours), '', keyOf(timeline, screen)];
+  return [...grid.lines(screen.hasColours), '', ...keyOf(timeline, screen)];
 }
 
-function keyOf({ hasSpans }: Timeline, { hasColours }: Screen): string {
-  if (!hasSpans) return 'the higher, the more events; how many there are';
+/** In one line where there is room, else in several. */
+function keyOf({ hasSpans }: Timeline, { hasColours, columns }: Screen): string[] {
+  if (!hasSpans) return wrap('the higher, the more events; how many there are', columns);
   const waits = hasColours ? `\x1b[0;48;5;${xtermColour(rgbOf(READY_COLOUR))}m \x1b[0m` : WAITS;
-  return `█ runs  ${waits} waits for a CPU; how much of the time it runs`;
+  const parts = ['█ runs', `${waits} waits for a CPU`, 'how much of the time it runs'];
+  return columns < KEY_COLUMNS ? parts : [`${parts[0]}  ${parts[1]}; ${parts[2]}`];
 }
+
+/** What the key takes in one line. */
+const KEY_COLUMNS = 60;
 
 function isWithin(time: number, from: number, to: number): boolean {
   return time >= from && time <= to;

@@ -26,12 +26,8 @@ function SingleView({ data }: { readonly data: PageData }) {
   const notes = [
     ...new Set(data.sections.filter((other) => other.interface === section.interface).flatMap((other) => other.notes)),
   ];
-  const size = {
-    ...(manifest.width === undefined ? {} : { width: `${manifest.width}px` }),
-    ...(manifest.height === undefined ? {} : { height: `${manifest.height}px` }),
-  };
   return (
-    <div class="page" style={size}>
+    <div class="page">
       <header>
         <h1>{manifest.title}</h1>
         <div class="origin">{manifest.origin}</div>

@@ -7,6 +7,8 @@ import { HeatMap } from '../../../src/display/heatmap.ts';
 import type { DisplayClass } from '../../../src/display/registry.ts';
 import { StackPlot } from '../../../src/display/stackplot.ts';
 import type { Screen } from '../../../src/display/text/screen.ts';
+import { TimelineView } from '../../../src/display/timeline.ts';
+import { TreeMap } from '../../../src/display/treemap.ts';
 import { headerOf, type TestSection } from '../../support/data-files.ts';
 import { jobOf } from '../job.ts';
 
@@ -65,6 +67,32 @@ const SAMPLES: TestSection = {
   })),
 };
 
+const SCHEDULING: TestSection = {
+  header: headerOf('event', {
+    interface: 'cpusched',
+    end: END,
+    fields: ['cpu', 'pid', 'comm', 'other_pid', 'other_comm', 'state'],
+  }),
+  records: Array.from({ length: 20 }, (_, i) => [
+    { time: i * 5e8, type: 'wakeup', datum: ['0', '0', 'swapper/0', '7', HOSTILE, ''] },
+    { time: i * 5e8 + 1e8, type: 'switch', datum: ['0', '0', 'swapper/0', '7', HOSTILE, 'R'] },
+    { time: i * 5e8 + 3e8, type: 'switch', datum: ['0', '7', HOSTILE, '0', 'swapper/0', 'S'] },
+    ...Array.from({ length: 9 }, (__, task) => ({
+      time: i * 5e8 + 4e8 + task,
+      type: 'wakeup',
+      datum: ['0', '7', HOSTILE, String(20 + task), `task_${task}`, ''],
+    })),
+  ]).flat(),
+};
+const EVENTS: TestSection = {
+  header: headerOf('event', { interface: 'ipc', end: END, fields: ['pid', 'comm', 'addr'] }),
+  records: Array.from({ length: 40 }, (_, i) => ({
+    time: i * 2e8,
+    type: `connect${HOSTILE}`,
+    datum: [String(i % 10), HOSTILE, '::1'],
+  })),
+};
+
 type More<Options> = Partial<Omit<DisplayJob<Options>, 'options' | 'section' | 'group'>>;
 
 async function text<Options>(
@@ -85,6 +113,9 @@ const RENDITIONS: readonly (readonly [string, Rendition, readonly TestSection[]]
   ['heat map of samples', (sections, screen) => text(HeatMap, sections, screen), [SAMPLES]],
   ['stack plot', (sections, screen) => text(StackPlot, sections, screen), [MEMORY]],
   ['flame graph', (sections, screen) => text(FlameGraph, sections, screen), [STACKS]],
+  ['treemap', (sections, screen) => text(TreeMap, sections, screen), [STACKS]],
+  ['timeline of tasks', (sections, screen) => text(TimelineView, sections, screen), [SCHEDULING]],
+  ['timeline of events', (sections, screen) => text(TimelineView, sections, screen), [EVENTS]],
 ];
 
 describe.each(RENDITIONS)('the text of a %s', (_, render, sections) => {
@@ -117,7 +148,7 @@ describe.each(RENDITIONS)('the text of a %s', (_, render, sections) => {
 
   it('is drawn without any record', async () => {
     const empty = sections.map((section) => ({ ...section, records: [] }));
-    expect(await render(empty, PLAIN)).toMatch(/no (records|samples)|0 (records|samples)/);
+    expect(await render(empty, PLAIN)).toMatch(/no (records|samples)|0 (records|samples|events)/);
   });
 });
 
@@ -178,6 +209,38 @@ describe('the text of a stack plot', () => {
     const drawn = await text(StackPlot, [{ ...MEMORY, header }], PLAIN);
     expect(drawn).toContain('17 records · 2 contributors · at most 400 MiB');
     expect(drawn).not.toContain('last MiB');
+  });
+});
+
+describe('the text of a treemap', () => {
+  const boxes = (drawn: string) => drawn.split('\n').filter((line) => /[│┌└░]/.test(line));
+
+  it('has boxes of the first level with their shares, and below them what is in each', async () => {
+    const drawn = await text(TreeMap, [STACKS], PLAIN);
+    expect(drawn).toContain('100 samples · 900 idle samples hidden (90 %)');
+    expect(boxes(drawn).join('\n')).toMatch(/┌app 90 %─+┐/);
+    expect(drawn).toMatch(/^ +90 % {2}█+▍ +app › main 100 %$/m);
+    expect(drawn).toMatch(/^ +10 % {2}█+▋ +a\\x1b\[2J.*漢字b › f 100 %$/m);
+  });
+
+  it('has areas in proportion to the weights', async () => {
+    const records = [
+      { weight: 750, stack: ['app'] },
+      { weight: 250, stack: ['other'] },
+    ];
+    const lines = boxes(await text(TreeMap, [{ ...STACKS, records }], { ...PLAIN, columns: 100 }));
+    const app = lines.map((line) => line.indexOf('│', 1)).find((at) => at > 0)! + 1;
+    expect(Math.abs(app / 100 - 0.75)).toBeLessThan(0.03);
+  });
+
+  it('shows as many levels as config says, each within the one above', async () => {
+    const job = await jobOf(TreeMap.description, [STACKS], { depth: 3 }, { format: 'txt', screen: PLAIN });
+    const drawn = Buffer.from((await new TreeMap(job).render()) as Uint8Array).toString();
+    expect(boxes(drawn).slice(0, 3).join('\n')).toMatch(/┌app 90 %.*\n┌main 90 %.*\n┌parse 60 %─+┐┌write 30 %/);
+  });
+
+  it('fills boxes with colour where the terminal has it, and writes dark on them', async () => {
+    expect(await text(TreeMap, [STACKS], COLOURED)).toMatch(/\x1b\[0;38;5;234;48;5;\d+mapp 90 %/);
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { table } from '../../src/commands/table.ts';
+import { table } from '../../src/common/table.ts';
 import { anyText } from '../support/data-files.ts';
 
 describe('table', () => {

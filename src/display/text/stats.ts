@@ -1,42 +1,62 @@
-import type { Finding } from '../analysis/finding.ts';
-import type { ConnectionStats } from '../analysis/stats/connections.ts';
-import type { EventStats, EventTotals } from '../analysis/stats/events.ts';
-import type { ProcessName } from '../analysis/stats/groups.ts';
-import type { PointStats } from '../analysis/stats/points.ts';
-import type { SchedulingStats, Wait } from '../analysis/stats/scheduling.ts';
-import type { FunctionWeight, RamStats, Share, StackStats } from '../analysis/stats/stacks.ts';
-import type { Summary } from '../analysis/stats/summary.ts';
-import type { Trend, TrendStats } from '../analysis/stats/trends.ts';
-import type { SectionStats } from '../analysis/stats.ts';
-import { formatCount, formatShare, formatValue, plural, shorten, wrap } from '../common/text.ts';
-import { type TableColumn, table, WIDTH } from './table.ts';
+import type { Finding } from '../../analysis/finding.ts';
+import type { ConnectionStats } from '../../analysis/stats/connections.ts';
+import type { EventStats, EventTotals } from '../../analysis/stats/events.ts';
+import type { ProcessName } from '../../analysis/stats/groups.ts';
+import type { PointStats } from '../../analysis/stats/points.ts';
+import type { SchedulingStats, Wait } from '../../analysis/stats/scheduling.ts';
+import type { FunctionWeight, RamStats, Share, StackStats } from '../../analysis/stats/stacks.ts';
+import type { Summary } from '../../analysis/stats/summary.ts';
+import type { Trend, TrendStats } from '../../analysis/stats/trends.ts';
+import type { SectionStats } from '../../analysis/stats.ts';
+import { terminalSafe } from '../../common/output.ts';
+import { type TableColumn, table, WIDTH } from '../../common/table.ts';
+import { formatCount, formatShare, formatValue, plural, shorten, wrap } from '../../common/text.ts';
 
 const INDENT = '  ';
 const MIB = 2 ** 20;
 
-/** A file in numbers, for a person: the most important first, lines of at most 100 characters. */
-export function statsText(sections: readonly SectionStats[], findings: readonly Finding[]): string {
+export interface FileSectionStats extends SectionStats {
+  /** The data file that it is of. */
+  readonly file: string;
+}
+
+/** Data files in numbers, for a person: the most important first, lines of at most `width` characters where numbers leave the room. */
+export function statsText(sections: readonly FileSectionStats[], findings: readonly Finding[], width = WIDTH): string {
+  const files = [...new Set(sections.map(({ file }) => file))];
+  const blocks = files.flatMap((file) => [
+    ...(files.length > 1 ? [`${terminalSafe(file)}:`] : []),
+    numbersText(
+      sections.filter((stats) => stats.file === file),
+      width,
+    ),
+  ]);
+  return [...(findings.length === 0 ? [] : [findingsText(findings, width).join('\n')]), ...blocks].join('\n\n');
+}
+
+/** The sections of a file in numbers. What is to be known of an interface is said once. */
+export function numbersText(sections: readonly SectionStats[], width: number): string {
   const said = new Set<string>();
-  const numbers = sections
+  return sections
     .map((stats) => {
       const fresh = stats.notes.filter((note) => !said.has(`${stats.interface} ${note}`));
       for (const note of fresh) said.add(`${stats.interface} ${note}`);
-      return sectionText({ ...stats, notes: fresh });
+      return sectionText({ ...stats, notes: fresh }, width);
     })
     .join('\n\n');
-  return findings.length === 0 ? numbers : `${findingsText(findings)}\n\n${numbers}`;
 }
 
-function findingsText(findings: readonly Finding[]): string {
+/** What stands out, in lines. */
+export function findingsText(findings: readonly Finding[], width: number): string[] {
+  if (findings.length === 0) return ['Nothing stands out.'];
   const lines = findings.flatMap(({ kind, section, interface: name, sentence }) =>
-    wrap(`${sentence} (${section} ${name})`, WIDTH - 4).map(
+    wrap(`${sentence} (${section} ${name})`, width - 4).map(
       (line, i) => `${INDENT}${i > 0 ? '  ' : kind === 'warning' ? '! ' : '- '}${line}`,
     ),
   );
-  return ['Findings', ...lines].join('\n');
+  return ['Findings', ...lines];
 }
 
-function sectionText(stats: SectionStats): string {
+function sectionText(stats: SectionStats, width: number): string {
   const blocks = [
     ...(stats.points === undefined ? [] : pointBlocks(stats.points)),
     ...(stats.trends === undefined ? [] : trendBlocks(stats.trends)),
@@ -49,11 +69,20 @@ function sectionText(stats: SectionStats): string {
       : eventBlocks(stats.events, stats.seconds).slice(0, stats.scheduling === undefined ? undefined : 1)),
   ];
   const notes = stats.notes.flatMap((note) =>
-    wrap(note, WIDTH - 4).map((line, i) => `${INDENT}${i === 0 ? '! ' : '  '}${line}`),
+    wrap(note, width - 4).map((line, i) => `${INDENT}${i === 0 ? '! ' : '  '}${line}`),
   );
-  return [[shorten(heading(stats), WIDTH), ...notes].join('\n'), ...blocks.map((block) => block.join('\n'))].join(
-    '\n\n',
-  );
+  const first = [shorten(heading(stats), width), ...notes];
+  return [first, ...blocks.map((block) => blockLines(block, width))].map((lines) => lines.join('\n')).join('\n\n');
+}
+
+/** Lines that belong together: sentences, or a table under a line that says what it shows. */
+type Block =
+  | { readonly sentences: readonly string[] }
+  | { readonly columns: readonly TableColumn[]; readonly rows: readonly (readonly string[])[] };
+
+function blockLines(block: Block, width: number): string[] {
+  if ('rows' in block) return table(block.columns, block.rows, { indent: INDENT, width });
+  return block.sentences.flatMap((sentence) => wrap(sentence, width - INDENT.length).map((line) => INDENT + line));
 }
 
 // 3  disklat: 5,021 datapoints in 5.0 s, 1,004 a second, by ftrace 6.18
@@ -78,11 +107,9 @@ function heading({
   ].join(', ');
 }
 
-/** A table under a line that says what it shows; none where there are no rows. */
-function block(title: string, columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string[][] {
-  if (rows.length === 0) return [];
-  const [head = '', ...lines] = table([{ title, shrinks: true }, ...columns], rows, { indent: INDENT });
-  return [[head, ...lines]];
+/** A table; none where there are no rows. */
+function block(title: string, columns: readonly TableColumn[], rows: readonly (readonly string[])[]): Block[] {
+  return rows.length === 0 ? [] : [{ columns: [{ title, shrinks: true }, ...columns], rows }];
 }
 
 function right(...titles: readonly string[]): TableColumn[] {
@@ -105,7 +132,7 @@ function summaryCells({ count, min, mean, p50, p90, p99, p999, max, sum }: Summa
   return [formatCount(count), ...[min, mean, p50, p90, p99, p999, max].map((value) => orDash(value)), formatValue(sum)];
 }
 
-function pointBlocks({ label, unit, all, processes, by }: PointStats): string[][] {
+function pointBlocks({ label, unit, all, processes, by }: PointStats): Block[] {
   const title = unit === '' ? label : `${label} (${unit})`;
   return [
     ...block(title, SUMMARY, [['all', ...summaryCells(all)]]),
@@ -124,7 +151,7 @@ function pointBlocks({ label, unit, all, processes, by }: PointStats): string[][
   ];
 }
 
-function trendBlocks({ label, unit, all, processes, growing }: TrendStats): string[][] {
+function trendBlocks({ label, unit, all, processes, growing }: TrendStats): Block[] {
   const columns = right('samples', 'first', 'last', 'max', `${unit}/s`);
   const cells = ({ samples, first, last, max, slope }: Trend): string[] => [
     formatCount(samples),
@@ -146,17 +173,15 @@ function readable(unit: string): { readonly unit: string; readonly format: (weig
   return { unit, format: formatCount };
 }
 
-function stackBlocks({ label, total, idle, unique, broken, ...lists }: StackStats): string[][] {
+function stackBlocks({ label, total, idle, unique, broken, ...lists }: StackStats): Block[] {
   const { unit, format } = readable(lists.unit);
   const share = (weight: number) => formatShare(weight, total);
   const summary = [
-    `${INDENT}${format(total)} ${unit} in ${plural(unique, 'different stack')}` +
+    `${format(total)} ${unit} in ${plural(unique, 'different stack')}` +
       (idle > 0 ? `, and ${format(idle)} idle (${formatShare(idle, idle + total)} of all)` : ''),
     ...(broken.unique === 0
       ? []
-      : [
-          `${INDENT}${share(broken.weight)} in ${plural(broken.unique, 'stack')} that look broken: callers are missing`,
-        ]),
+      : [`${share(broken.weight)} in ${plural(broken.unique, 'stack')} that look broken: callers are missing`]),
   ];
   const functions = (title: string, entries: readonly FunctionWeight[]) =>
     block(
@@ -171,7 +196,7 @@ function stackBlocks({ label, total, idle, unique, broken, ...lists }: StackStat
       entries.map(({ name, weight }) => [name, format(weight), share(weight)]),
     );
   return [
-    summary,
+    { sentences: summary },
     ...shares('by reason', lists.reasons),
     ...functions('functions by self', lists.by_self),
     ...functions('functions by total', lists.by_total),
@@ -179,7 +204,7 @@ function stackBlocks({ label, total, idle, unique, broken, ...lists }: StackStat
   ];
 }
 
-function ramBlocks({ total, zones, uses, processes }: RamStats): string[][] {
+function ramBlocks({ total, zones, uses, processes }: RamStats): Block[] {
   const cells = ({ weight }: Share): string[] => [formatValue(weight / MIB), formatShare(weight, total)];
   const columns = right('MiB', '%');
   return [
@@ -200,23 +225,19 @@ function ramBlocks({ total, zones, uses, processes }: RamStats): string[][] {
   ];
 }
 
-function schedulingBlocks(stats: SchedulingStats): string[][] {
+function schedulingBlocks(stats: SchedulingStats): Block[] {
   const { from, to, cpus, latency, waits, processes, missed } = stats;
   const window = to - from;
   const seconds = (value: number) => formatValue(value);
   const hasOther = cpus.some(({ other }) => other > 0);
   const hasUnknown = cpus.some(({ unknown }) => unknown > 0);
-  const inWords = [
-    ...wrap(
-      `times are out of ${formatValue(window)} s` +
-        (missed === 0
-          ? ''
-          : `; ${plural(missed, 'time')} another task left a CPU than had come there: a switch between them is missing`),
-      WIDTH - INDENT.length,
-    ).map((line) => INDENT + line),
-  ];
+  const inWords =
+    `times are out of ${formatValue(window)} s` +
+    (missed === 0
+      ? ''
+      : `; ${plural(missed, 'time')} another task left a CPU than had come there: a switch between them is missing`);
   return [
-    inWords,
+    { sentences: [inWords] },
     ...block(
       'by process',
       right('CPU s', '% CPU', 'switches', 'preempted', 'latency ms p50', 'p99', 'max'),
@@ -271,10 +292,10 @@ function waitRows(waits: readonly Wait[], format: (seconds: number) => string): 
   return waits.map(({ reason, seconds }) => [reason, format(seconds)]);
 }
 
-function connectionBlocks({ opened, closed, pairs }: ConnectionStats): string[][] {
+function connectionBlocks({ opened, closed, pairs }: ConnectionStats): Block[] {
   const bytes = (value: number | null) => orDash(value, formatCount);
   return [
-    [`${INDENT}${plural(opened, 'connection')} opened, ${formatCount(closed)} closed`],
+    { sentences: [`${plural(opened, 'connection')} opened, ${formatCount(closed)} closed`] },
     ...block(
       'client',
       [{ title: 'server', shrinks: true }, ...right('port', 'opened', 'closed', 'bytes to server', 'to client')],
@@ -296,7 +317,7 @@ function peerName({ comm, pid }: { readonly comm: string; readonly pid: number |
   return pid === null ? name : `${name} (${pid})`;
 }
 
-function eventBlocks({ all, types, processes, by }: EventStats, seconds: number | null): string[][] {
+function eventBlocks({ all, types, processes, by }: EventStats, seconds: number | null): Block[] {
   const amounts = (['weight', 'bytes'] as const).filter((amount) => all[amount] !== null);
   const columns = right('events', ...(seconds === null ? [] : ['a second']), ...amounts);
   const cells = (totals: EventTotals): string[] => [

@@ -1,5 +1,5 @@
-import { terminalSafe } from '../common/output.ts';
-import { shorten } from '../common/text.ts';
+import { terminalSafe } from './output.ts';
+import { shorten } from './text.ts';
 
 /** Text of a terminal is to be readable at this width. */
 export const WIDTH = 100;
