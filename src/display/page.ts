@@ -26,13 +26,16 @@ export const MAX_ROWS = 4_000_000;
 export async function renderPage(
   groups: readonly SectionGroup[],
   filter: Filter,
-  about: Omit<PageManifest, 'version' | 'sections' | 'filter'>,
+  about: Omit<PageManifest, 'version' | 'sections' | 'bytes' | 'filter'>,
 ): Promise<Buffer> {
   const packer = new Packer();
   const sections: PageSection[] = [];
   for (const group of groups) {
     for (const section of group.all) {
-      sections.push(await packSection(group, section, answerable(group, section, filter), packer));
+      const packed = await packSection(group, section, answerable(group, section, filter), packer);
+      const stacks = group.all.find(({ header }) => header.datatype === 'stack');
+      const isNamed = stacks !== undefined && section.header.fields?.includes('stack') === true;
+      sections.push(isNamed ? { ...packed, namesStacksOf: stacks.number } : packed);
     }
   }
   return packedPage({ ...about, sections }, filter, packer);
@@ -40,16 +43,18 @@ export async function renderPage(
 
 /** A page of sections that are packed already. */
 export async function packedPage(
-  about: Omit<PageManifest, 'version' | 'filter'>,
+  about: Omit<PageManifest, 'version' | 'bytes' | 'filter'>,
   { from, to }: Filter,
   packer: Packer,
 ): Promise<Buffer> {
+  const bytes = packer.bytes();
   const manifest: PageManifest = {
     version: 1,
     ...about,
+    bytes: bytes.length,
     filter: { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) },
   };
-  return pageOf(manifest, packer.bytes(), await loadApp());
+  return pageOf(manifest, bytes, await loadApp());
 }
 
 /** The page of one view. `height` and `width` are the window's, unless they were asked for. */
@@ -234,10 +239,10 @@ async function loadApp(): Promise<WebApp> {
   return { script, style };
 }
 
-/** Only what the page itself holds runs: the script is named by its hash (CSP level 3, "hash-source"). */
+/** Only what the page itself holds runs: the script is named by its hash (CSP level 3, "hash-source"), and is the worker's too. */
 function pageOf(manifest: PageManifest, bytes: Uint8Array, app: WebApp): Buffer {
   const hash = createHash('sha256').update(app.script).digest('base64');
-  const policy = `default-src 'none'; script-src 'sha256-${hash}'; style-src 'unsafe-inline'; img-src data: blob:`;
+  const policy = `default-src 'none'; script-src 'sha256-${hash}'; worker-src blob:; style-src 'unsafe-inline'; img-src data: blob:`;
   const data = deflateRawSync(bytes, { level: 6 }).toString('base64');
   return Buffer.from(`<!doctype html>
 <html lang="en">

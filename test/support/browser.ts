@@ -39,6 +39,8 @@ export interface PageOptions {
   readonly width?: number;
   readonly height?: number;
   readonly dark?: boolean;
+  /** Runs in the page before its own script. */
+  readonly before?: string;
 }
 
 /**
@@ -59,6 +61,7 @@ export async function plainPage(address: string, options: PageOptions = {}): Pro
     offline: true,
   });
   const page = await context.newPage();
+  if (options.before !== undefined) await page.addInitScript(options.before);
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => {

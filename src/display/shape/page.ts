@@ -36,6 +36,8 @@ export interface PageSection {
   /** Of a datapoint section `x` and `y` and its fields; of events `time` (seconds), `type` and their fields. */
   readonly columns: readonly PageColumn[];
   readonly stacks?: PageStacks;
+  /** Of records that name stacks: the number of the section that holds them. */
+  readonly namesStacksOf?: number;
   /** What tasks and CPUs did before the first event, where the page begins later than the section. */
   readonly before?: SchedulingState;
   /** One sentence each: what a reader must know. */
@@ -63,6 +65,8 @@ export interface PageManifest {
   /** The section that a single view shows. */
   readonly section: number;
   readonly sections: readonly PageSection[];
+  /** How long the packed bytes of all columns are. */
+  readonly bytes: number;
   /** What stands out, for a report. */
   readonly findings: readonly Finding[];
   /** Options of the views, as the config has them. */

@@ -52,6 +52,15 @@ export function useSize<E extends HTMLElement>(): [{ current: E | null }, { widt
   return [ref, size];
 }
 
+/** Does something when one of `depends` changes, and not at first. */
+export function useChange(effect: () => void, depends: readonly unknown[]): void {
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (isFirst.current) isFirst.current = false;
+    else effect();
+  }, depends);
+}
+
 export const FONT = 'system-ui, "Liberation Sans", "DejaVu Sans", sans-serif';
 
 interface CanvasProps extends Omit<JSX.IntrinsicElements['canvas'], 'width' | 'height'> {

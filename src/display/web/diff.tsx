@@ -77,9 +77,7 @@ function Numbers({ diff }: { readonly diff: PageDiff }) {
 }
 
 function HeatPair(props: { readonly data: PageData; readonly before: Section; readonly after: Section }) {
-  const { before, after } = props;
-  // Stacks are those of both sides here, and not those that the points name.
-  const data = useMemo(() => ({ ...props.data, sections: [before, after] }), [props.data, before, after]);
+  const { data, before, after } = props;
   return (
     <div class="pair">
       {[

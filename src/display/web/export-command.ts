@@ -1,5 +1,5 @@
 import { describeFilter, type Filter } from './filters.ts';
-import { type PageData, type Section, stackIndexOf } from './model.ts';
+import type { PageData, Section } from './model.ts';
 
 /** A command, and the filters that no flag can say. */
 export interface ExportCommand {
@@ -23,14 +23,14 @@ export function exportCommand(data: PageData, filters: readonly Filter[]): Expor
   }
   if (comms.length > 0) words.push('--comm', `^${comms.join('')}`);
   if (pids !== undefined) words.push('--pid', pids.join(','));
-  const able = data.sections.filter((section) => filters.every((filter) => canTell(data, section, filter)));
+  const able = data.sections.filter((section) => filters.every((filter) => canTell(section, filter)));
   if (able.length < data.sections.length) words.push('-e', able.map(({ number }) => number).join(','));
   return { command: words.map(quoted).join(' '), without };
 }
 
 /** Whether a section has what a flag asks for; a stack has the records that refer to it, and the program at its root. */
-function canTell(data: PageData, section: Section, filter: Filter): boolean {
-  const records = section.stacks === undefined ? section : stackIndexOf(data, section);
+function canTell(section: Section, filter: Filter): boolean {
+  const records = section.stacks === undefined ? section : section.naming;
   if (filter.kind === 'time') return records?.times !== undefined;
   if (filter.kind !== 'field' || (filter.field !== 'comm' && filter.field !== 'pid')) return true;
   return records?.columns.has(filter.field) === true || (filter.field === 'comm' && section.stacks !== undefined);

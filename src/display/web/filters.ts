@@ -1,8 +1,17 @@
-import { type PageData, rootNode, type Section, stackIndexOf, stackLines } from './model.ts';
+import { isScheduling } from '../../analysis/scheduling.ts';
+import { visible } from '../../common/text.ts';
+import { type Column, type PageData, processOf, type Section, type Stacks, stackLines } from './model.ts';
 
 /** One condition on records. Those that a section has no data for do not apply to it. */
 export type Filter =
   | { readonly kind: 'time'; readonly from: number; readonly to: number }
+  | {
+      readonly kind: 'frame';
+      /** A function that is in the stack, wherever. */
+      readonly name: string;
+      /** Stacks without it. */
+      readonly not: boolean;
+    }
   | {
       readonly kind: 'field';
       /** pid, comm, cpu, dev, type, ... */
@@ -72,13 +81,31 @@ export function redo({ past, filters, future }: FilterHistory): FilterHistory {
   return next === undefined ? { past, filters, future } : { past: [...past, filters], filters: next, future: rest };
 }
 
-/** In words, for the list of filters. */
+/** Fields that have a plainer name. */
+const FIELD_TITLES: Readonly<Record<string, string>> = { comm: 'process', tid: 'task', dev: 'device', op: 'operation' };
+
+export function fieldTitle(field: string): string {
+  return FIELD_TITLES[field] ?? field;
+}
+
+/** The column of a field. Where tasks are followed, their numbers are in the field `pid`. */
+export function columnOf({ columns, header }: Section, field: string): Column | undefined {
+  return columns.get(field) ?? (field === 'tid' && isScheduling(header) ? columns.get('pid') : undefined);
+}
+
+/** In words, for the list of filters. Names are shown harmlessly. */
 export function describeFilter(filter: Filter): string {
+  return visible(filterText(filter));
+}
+
+function filterText(filter: Filter): string {
   switch (filter.kind) {
     case 'time':
       return `${round(filter.from)} to ${round(filter.to)} s`;
     case 'field':
-      return `${filter.field} ${filter.not ? 'not ' : ''}${filter.values.join(', ')}`;
+      return `${fieldTitle(filter.field)} ${filter.not ? 'not ' : ''}${filter.values.join(', ')}`;
+    case 'frame':
+      return `${filter.not ? 'not ' : ''}in ${filter.name}`;
     case 'values':
       return `${filter.interface} from ${round(filter.from)} to ${round(filter.to)}`;
   }
@@ -86,6 +113,15 @@ export function describeFilter(filter: Filter): string {
 
 function round(value: number): string {
   return String(Number(value.toPrecision(6)));
+}
+
+/** What narrows all views to a function of the stacks of a section, or to all but it; to a process, where it is the name of one. */
+export function frameFilter({ stacks, header }: Section, name: string, not: boolean): Filter {
+  const { names, parents, frames, processes } = stacks!;
+  const frame = names.indexOf(name);
+  const isProcess =
+    header.interface !== 'memmap' && frames.every((own, node) => node === 0 || own !== frame || parents[node] === 0);
+  return isProcess ? { kind: 'field', field: 'comm', values: [processes[frame]!], not } : { kind: 'frame', name, not };
 }
 
 /** Which records of a section pass: 1 or 0 by row; undefined where all do. */
@@ -103,7 +139,7 @@ export function maskOf(section: Section, filters: readonly Filter[]): Uint8Array
         break;
       }
       case 'field': {
-        const column = section.columns.get(filter.field);
+        const column = columnOf(section, filter.field);
         if (column === undefined) break;
         const { values, texts } = column;
         const wanted = new Set(
@@ -112,6 +148,14 @@ export function maskOf(section: Section, filters: readonly Filter[]): Uint8Array
             : texts.flatMap((text, i) => (filter.values.includes(text) ? [i] : [])),
         );
         keep((row) => wanted.has(values[row]!) !== filter.not);
+        break;
+      }
+      case 'frame': {
+        const stacks = section.named?.stacks;
+        if (stacks === undefined) break;
+        const isIn = linesWith(stacks, filter.name);
+        const lineAt = stackLines(section);
+        keep((row) => (isIn[lineAt(row)] === 1) !== filter.not);
         break;
       }
       case 'values': {
@@ -125,40 +169,47 @@ export function maskOf(section: Section, filters: readonly Filter[]): Uint8Array
 }
 
 /** The weight of each stack of a section, by its line, over the records that pass. */
-export function stackWeights(data: PageData, section: Section, filters: readonly Filter[]): Float64Array {
-  const { stacks } = section;
+export function stackWeights(section: Section, filters: readonly Filter[]): Float64Array {
+  const { stacks, naming } = section;
   if (stacks === undefined) return new Float64Array(0);
-  const index = stackIndexOf(data, section);
-  const mask = index === undefined ? undefined : maskOf(index, filters);
-  const byLine = mask === undefined ? stacks.weights : weigh(index!, mask, stacks.weights.length);
-  const names = filters.flatMap((filter) => (filter.kind === 'field' && filter.field === 'comm' ? [filter] : []));
-  if (names.length === 0 || index?.columns.has('comm') === true) return byLine;
-  // The root frame is the process name.
-  const kept = new Float64Array(byLine);
-  for (let line = 0; line < kept.length; line++) {
-    const root = rootOf(stacks, stacks.ends[line]!);
-    if (names.some(({ values, not }) => values.includes(root) === not)) kept[line] = 0;
+  const mask = naming === undefined ? undefined : maskOf(naming, filters);
+  const weights = mask === undefined ? stacks.weights.slice() : weigh(naming!, mask, stacks.weights.length);
+  // Stacks that no records name have their process and their frames.
+  for (const filter of naming === undefined ? filters : []) {
+    const passes = lineFilter(stacks, filter);
+    for (let line = 0; line < weights.length; line++) if (passes?.(line) === false) weights[line] = 0;
   }
-  return kept;
+  return weights;
 }
 
-function weigh(index: Section, mask: Uint8Array, lines: number): Float64Array {
+/** Whether a stack passes a filter; undefined where it does not say. */
+function lineFilter(stacks: Stacks, filter: Filter): ((line: number) => boolean) | undefined {
+  if (filter.kind === 'frame') {
+    const isIn = linesWith(stacks, filter.name);
+    return (line) => (isIn[line] === 1) !== filter.not;
+  }
+  if (filter.kind !== 'field' || filter.field !== 'comm') return undefined;
+  return (line) => filter.values.includes(processOf(stacks, stacks.ends[line]!)) !== filter.not;
+}
+
+/** The stacks that have a function, by their lines: 1 or 0. */
+function linesWith({ names, parents, frames, ends }: Stacks, name: string): Uint8Array {
+  const frame = names.indexOf(name);
+  const isIn = new Uint8Array(parents.length);
+  for (let node = 1; node < parents.length; node++) {
+    isIn[node] = frame >= 0 && frames[node] === frame ? 1 : isIn[parents[node]!]!;
+  }
+  return Uint8Array.from(ends, (end) => isIn[end]!);
+}
+
+function weigh(naming: Section, mask: Uint8Array, lines: number): Float64Array {
   const weights = new Float64Array(lines);
-  const lineAt = stackLines(index);
-  const weight = index.columns.get('weight')?.values;
+  const lineAt = stackLines(naming);
+  const weight = naming.columns.get('weight')?.values;
   for (let row = 0; row < mask.length; row++) {
     if (mask[row] === 0) continue;
     const line = lineAt(row);
     if (line >= 0 && line < lines) weights[line]! += weight?.[row] ?? 1;
   }
   return weights;
-}
-
-/** Name of the first frame of the stack that ends at `node`. */
-export function rootOf(
-  stacks: { parents: Int32Array; frames: Int32Array; names: readonly string[] },
-  node: number,
-): string {
-  const root = rootNode(stacks, node);
-  return root === 0 ? '' : (stacks.names[stacks.frames[root]!] ?? '');
 }

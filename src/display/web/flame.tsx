@@ -1,38 +1,33 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { formatCount, formatShare, visible } from '../../common/text.ts';
 import { ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
 import { differenceColour, frameColour } from '../shape/frame-colour.ts';
+import { useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import type { Stacks } from './model.ts';
-import { IdleButton, SearchField } from './stack-bar.tsx';
-import { clipped, useMatches, useSearch, useStackWeights } from './stack-weights.ts';
+import { FrameButtons, IdleButton, SearchField } from './stack-bar.tsx';
+import { clipped, useMatches, useSavedNode, useSearch, useStackWeights } from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
 const ROW = 18;
 const MIN_WIDTH = 0.4;
 
 /** Stacks, widths proportional to weight. Zoom by click, search by regular expression, all of it by keyboard too. */
-export function FlameView({ data, section, filters, base }: ViewProps) {
+export function FlameView({ data, section, filters, base, select }: ViewProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
-  const [showIdle, setShowIdle] = useState(data.manifest.showIdle);
-  const [icicle, setIcicle] = useState(false);
-  const [callers, setCallers] = useState(false);
-  const [search, setSearch] = useState('');
-  const [zoom, setZoom] = useState(0);
-  const [focus, setFocus] = useState(0);
+  const [showIdle, setShowIdle] = useSaved('idle', data.manifest.showIdle);
+  const [icicle, setIcicle] = useSaved('icicle', false);
+  const [callers, setCallers] = useSaved('reversed', false);
+  const [search, setSearch] = useSaved('search', '');
   const [hover, setHover] = useState<{ readonly node: number; readonly at: Place } | undefined>();
-  const input = useRef<HTMLInputElement>(null);
 
   const stacks = useMemo(() => (callers ? reversed(section.stacks!) : section.stacks!), [section, callers]);
   const children = useMemo(() => new ChildLists(stacks), [stacks]);
-  const { total, self, idle } = useStackWeights(data, section, stacks, filters, showIdle);
-  const before = useStackWeights(data, section, stacks, base ?? filters, showIdle).total;
-  useEffect(() => {
-    setZoom(0);
-    setFocus(0);
-  }, [stacks]);
-
+  const [zoom, setZoom] = useSavedNode('zoom', stacks, children);
+  const [focus, setFocus] = useSavedNode('focus', stacks, children);
+  const { total, self, idle } = useStackWeights(section, stacks, filters, showIdle);
+  const before = useStackWeights(section, stacks, base ?? filters, showIdle).total;
   // The root is what one sees first: it is at the bottom, unless the icicle hangs from the top.
   useEffect(() => {
     const element = ref.current;
@@ -73,7 +68,6 @@ export function FlameView({ data, section, filters, base }: ViewProps) {
     else if (event.key === 'ArrowRight') setFocus(beside(1));
     else if (event.key === 'Enter') setZoom(focus);
     else if (event.key === 'Escape') setZoom(0);
-    else if (event.key === '/') input.current?.focus();
     else return;
     event.preventDefault();
   };
@@ -101,19 +95,29 @@ export function FlameView({ data, section, filters, base }: ViewProps) {
         <button
           type="button"
           aria-pressed={callers}
-          onClick={() => setCallers(!callers)}
+          onClick={() => {
+            setCallers(!callers);
+            setZoom(0);
+            setFocus(0);
+          }}
           title="From the innermost function outwards"
         >
           Reversed
         </button>
         <IdleButton idle={idle} unit={unit} isShown={showIdle} onChange={setShowIdle} />
+        {focus !== 0 && (
+          <span class="group">
+            <span class="name">{nameOf(focus)}</span>
+            <FrameButtons section={section} name={stacks.names[stacks.frames[focus]!]!} select={select} />
+          </span>
+        )}
         <span class="space" />
         {search !== '' && (
           <span role="status">
             {pattern instanceof RegExp ? `${formatShare(found, total[zoom]!)} matched` : 'not a regular expression'}
           </span>
         )}
-        <SearchField text={search} onInput={setSearch} pattern={pattern} field={input} />
+        <SearchField text={search} onInput={setSearch} pattern={pattern} />
       </div>
       <div class="view">
         <div class="scroll" ref={ref}>

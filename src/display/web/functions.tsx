@@ -1,8 +1,9 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import { formatCount, formatShare, visible } from '../../common/text.ts';
 import { ChildLists } from '../shape/flame.ts';
 import { functionWeights, neighbours } from '../shape/functions.ts';
-import { IdleButton, SearchField } from './stack-bar.tsx';
+import { isText, useSaved } from './address.ts';
+import { FrameButtons, IdleButton, SearchField } from './stack-bar.tsx';
 import { useSearch, useStackWeights } from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
@@ -10,14 +11,17 @@ import type { ViewProps } from './views.ts';
 const ROWS = 500;
 
 /** The functions of all stacks with self and total; of the chosen one, who calls it and what it calls. */
-export function FunctionsView({ data, section, filters }: ViewProps) {
+export function FunctionsView({ data, section, filters, select }: ViewProps) {
   const stacks = section.stacks!;
-  const [showIdle, setShowIdle] = useState(data.manifest.showIdle);
-  const [search, setSearch] = useState('');
-  const [bySelf, setBySelf] = useState(true);
-  const [chosen, setChosen] = useState<number | undefined>();
+  const [showIdle, setShowIdle] = useSaved('idle', data.manifest.showIdle);
+  const [search, setSearch] = useSaved('search', '');
+  const [bySelf, setBySelf] = useSaved('self', true);
+  const [chosenName, setChosenName] = useSaved<string | undefined>('function', undefined, isText);
+  const place = chosenName === undefined ? -1 : stacks.names.indexOf(chosenName);
+  const chosen = place < 0 ? undefined : place;
+  const setChosen = (name: number): void => setChosenName(stacks.names[name]);
   const children = useMemo(() => new ChildLists(stacks), [stacks]);
-  const weights = useStackWeights(data, section, stacks, filters, showIdle);
+  const weights = useStackWeights(section, stacks, filters, showIdle);
   const functions = useMemo(() => {
     const all = functionWeights(stacks, children, weights);
     return bySelf ? all.toSorted((a, b) => b.self - a.self || b.total - a.total) : all;
@@ -68,7 +72,8 @@ export function FunctionsView({ data, section, filters }: ViewProps) {
                   <td>
                     <button type="button" class="plain" onClick={() => setChosen(name)}>
                       {nameOf(name)}
-                    </button>
+                    </button>{' '}
+                    <FrameButtons section={section} name={stacks.names[name]!} select={select} />
                   </td>
                 </tr>
               ))}

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, formatShare, formatTick, formatValue, visible } from '../../common/text.ts';
 import { colourShare, colourTicks, logTicks, roundTicks } from '../shape/axes.ts';
 import { BinGrid, PointSummary, type ScaleKind, spansDecades, type Viewport } from '../shape/bins.ts';
@@ -15,7 +15,8 @@ import {
 import { type Bin, type Box, boxOf, rowsOfRun, runOf } from '../shape/heat-selection.ts';
 import { heatColour } from '../shape/palette.ts';
 import { moved, nextDown, type Range, zoomed } from '../shape/zoom.ts';
-import { Canvas, FONT, type Place, type Theme, Tip, useSize, useTheme } from './canvas.tsx';
+import { isOneOf, isRange, useSaved } from './address.ts';
+import { Canvas, FONT, type Place, type Theme, Tip, useChange, useSize, useTheme } from './canvas.tsx';
 import { askedTime, type Filter, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
 import {
@@ -67,14 +68,14 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const settings = useMemo(() => settingsOf(data), [data]);
-  const [scale, setScale] = useState<Choice>(settings.scale);
-  const [colours, setColours] = useState<Choice>(settings.colours);
-  const [bins, setBins] = useState<readonly [number, number]>(settings.bins);
-  const [showIdle, setShowIdle] = useState(data.manifest.showIdle);
+  const [scale, setScale] = useSaved<Choice>('scale', settings.scale, isChoice);
+  const [colours, setColours] = useSaved<Choice>('colours', settings.colours, isChoice);
+  const [bins, setBins] = useSaved<readonly [number, number]>('bins', settings.bins, isBins);
+  const [showIdle, setShowIdle] = useSaved('idle', data.manifest.showIdle);
   const [isMoving, setMoving] = useState(false);
   // Beside another there is little room.
   const [hasDetails, setDetails] = useState(alike === undefined);
-  const [zoom, setZoom] = useState<Zoom | undefined>();
+  const [zoom, setZoom] = useSaved<Zoom | undefined>('zoom', undefined, isZoom);
   const [selection, setSelection] = useState<Selection | undefined>();
   const [hover, setHover] = useState<{ readonly bin: Bin; readonly at: Place } | undefined>();
   const [cursor, setCursor] = useState<Bin | undefined>();
@@ -118,7 +119,7 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
   const selected = useMemo(() => rowsIn(section, points, mask, selection), [section, points, mask, selection]);
 
   // What was zoomed to, or selected, is not there any more.
-  useEffect(() => {
+  useChange(() => {
     setZoom(undefined);
     setSelection(undefined);
     setCursor(undefined);
@@ -247,7 +248,6 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
   const details = useMemo(
     () => (
       <SelectionPanel
-        data={data}
         section={section}
         rows={selected}
         ranges={selection === undefined ? [] : describeSelection(selection, axes, summary)}
@@ -259,7 +259,7 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
         clear={selection === undefined ? undefined : clear}
       />
     ),
-    [data, section, selected, summary],
+    [section, selected, summary],
   );
   const logColours = colours === 'log' || (colours === 'auto' && spansDecades(grid));
   const shown = hover?.bin ?? cursor;
@@ -404,6 +404,17 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
       )}
     </>
   );
+}
+
+const isChoice = isOneOf<Choice>('auto', 'linear', 'log');
+
+function isBins(value: unknown): value is readonly [number, number] {
+  return BINS.some((choice) => String(choice) === String(value));
+}
+
+function isZoom(value: unknown): value is Zoom {
+  const { x, y } = (value ?? {}) as Partial<Record<'x' | 'y', unknown>>;
+  return isRange(x) && isRange(y);
 }
 
 const ARROWS: Readonly<Record<string, readonly [number, number]>> = {

@@ -2,8 +2,8 @@ import { isScheduling } from '../../analysis/scheduling.ts';
 import { visible } from '../../common/text.ts';
 import { busyLane, countLane, levelLane, maxLane, type TimeRange } from '../shape/lanes.ts';
 import { TASK_RUNS } from '../shape/task-spans.ts';
-import { type Filter, maskOf } from './filters.ts';
-import { type PageData, type Section, stacksSectionOf } from './model.ts';
+import { columnOf, type Filter, maskOf } from './filters.ts';
+import type { PageData, Section } from './model.ts';
 import { isIdleName } from './stack-weights.ts';
 import { spanFilter, taskSpansOf } from './task-spans.ts';
 
@@ -77,7 +77,7 @@ export function laneOf(
   const times = section.times!;
   const mask = maskOf(section, filters);
   if (header.datatype === 'event') {
-    const { what, weights } = countedOf(data, section);
+    const { what, weights } = countedOf(section);
     const perSecond = coarse / (range.to - range.from);
     const counts = countLane(times, notIdle(data, section, mask), range, coarse, weights);
     return make(
@@ -112,8 +112,8 @@ export function laneAt({ values }: Lane, { from, to }: TimeRange, time: number):
 }
 
 /** What is counted of events: samples by their weights; of waits, whose weights are times, each as one. */
-function countedOf(data: PageData, section: Section): { what: string; weights?: Float64Array } {
-  const weight = stacksSectionOf(data.sections, section)?.header.weight;
+function countedOf(section: Section): { what: string; weights?: Float64Array } {
+  const weight = section.named?.header.weight;
   const weights = section.columns.get('weight')?.values;
   if (weight === undefined || weights === undefined) return { what: 'events' };
   return weight.unit === 'ns' ? { what: 'waits' } : { what: weight.label, weights };
@@ -135,7 +135,9 @@ function applies(section: Section, filter: Filter): boolean {
     case 'time':
       return true;
     case 'field':
-      return section.columns.has(filter.field);
+      return columnOf(section, filter.field) !== undefined;
+    case 'frame':
+      return section.named !== undefined;
     case 'values':
       return section.interface === filter.interface;
   }

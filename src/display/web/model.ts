@@ -1,8 +1,9 @@
 import type { SchedulingState } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import type { EventTable } from '../shape/event-table.ts';
-import { type PackedColumn, unpack } from '../shape/packing.ts';
-import type { PageManifest, PageSection, PageStacks } from '../shape/page.ts';
+import type { PageManifest, PageSection } from '../shape/page.ts';
+import type { TaskSpans } from '../shape/task-spans.ts';
+import type { SectionData } from './decode.ts';
 
 /** A column in memory: numbers, or places in `texts`. */
 export interface Column {
@@ -11,14 +12,20 @@ export interface Column {
   readonly texts: readonly string[] | undefined;
 }
 
-/** The stacks of a section as a tree; see PageStacks. */
-export interface Stacks {
-  readonly names: readonly string[];
+/** The numbers of the stacks of a section; see PageStacks. */
+export interface StackArrays {
   readonly parents: Int32Array;
   readonly frames: Int32Array;
   readonly ends: Int32Array;
   readonly weights: Float64Array;
   readonly baseline?: Float64Array;
+}
+
+/** The stacks of a section as a tree. */
+export interface Stacks extends StackArrays {
+  readonly names: readonly string[];
+  /** The names as those of processes, for the first frames. */
+  processes: readonly string[];
 }
 
 /** One section of the page. */
@@ -30,16 +37,24 @@ export class Section {
   readonly stacks: Stacks | undefined;
   /** See PageSection. */
   readonly before: SchedulingState | undefined;
+  /** What tasks did, once it is known: taskSpansOf() says. */
+  spans: TaskSpans | undefined;
+  /** Of records that name stacks: the section of those stacks. */
+  named: Section | undefined;
+  /** Of stacks: the section of the records that name them. */
+  naming: Section | undefined;
 
-  constructor(page: PageSection, bytes: Uint8Array) {
+  constructor(page: PageSection, data: SectionData) {
     this.number = page.number;
     this.header = page.header;
     this.notes = page.notes;
     this.before = page.before;
-    this.columns = new Map(
-      page.columns.map(({ name, values, texts }) => [name, { name, values: unpack(bytes, values), texts }]),
-    );
-    this.stacks = page.stacks === undefined ? undefined : unpackStacks(page.stacks, bytes);
+    this.columns = new Map(page.columns.map(({ name, texts }, i) => [name, { name, values: data.columns[i]!, texts }]));
+    this.stacks =
+      data.stacks === undefined
+        ? undefined
+        : { ...data.stacks, names: page.stacks!.names, processes: page.stacks!.names };
+    this.spans = data.spans;
   }
 
   get interface(): string {
@@ -65,58 +80,51 @@ export class Section {
   }
 }
 
-function unpackStacks({ names, parents, frames, ends, weights, baseline }: PageStacks, bytes: Uint8Array): Stacks {
-  const integers = (column: PackedColumn): Int32Array => Int32Array.from(unpack(bytes, column));
-  return {
-    names,
-    parents: integers(parents),
-    frames: integers(frames),
-    ends: integers(ends),
-    weights: unpack(bytes, weights),
-    ...(baseline === undefined ? {} : { baseline: unpack(bytes, baseline) }),
-  };
-}
-
 /** Everything that the page holds. */
 export interface PageData {
   readonly manifest: PageManifest;
   readonly sections: readonly Section[];
+  /** What a reader must know of how the page itself was read. */
+  readonly notes: readonly string[];
 }
 
-/** Reads what display/page.ts has put into the document. */
-export async function readPage(document: Document): Promise<PageData> {
-  const text = (id: string): string => document.getElementById(id)?.textContent ?? '';
-  const manifest = JSON.parse(text('manifest')) as PageManifest;
-  const bytes = await inflate(fromBase64(text('data')));
-  return { manifest, sections: withProcessNames(manifest.sections.map((section) => new Section(section, bytes))) };
+/** A page, of its manifest and the numbers of its sections. */
+export function pageData(manifest: PageManifest, decoded: readonly SectionData[], notes: readonly string[]): PageData {
+  const sections = manifest.sections.map((section, i) => new Section(section, decoded[i]!));
+  for (const [i, { namesStacksOf }] of manifest.sections.entries()) {
+    const stacks = sections.find(({ number }) => number === namesStacksOf);
+    if (stacks === undefined) continue;
+    sections[i]!.named = stacks;
+    stacks.naming = sections[i];
+  }
+  nameProcesses(sections);
+  return { manifest, sections, notes };
 }
 
-/** Gives records that have no process name of their own, but a stack, that of its first frame: a column `comm`. */
-function withProcessNames(sections: readonly Section[]): readonly Section[] {
+/**
+ * Gives records that have no process name of their own, but a stack, that of its first frame: a column `comm`. Stacks have `_`
+ * for the spaces of names; where another section has such a name, it is that.
+ */
+function nameProcesses(sections: readonly Section[]): void {
+  const spaced = new Map<string, string>();
+  for (const { columns } of sections) {
+    for (const text of columns.get('comm')?.texts ?? []) {
+      if (text.includes(' ')) spaced.set(text.replaceAll(' ', '_'), text);
+    }
+  }
   for (const section of sections) {
-    const stacks = stacksOf(sections, section);
-    if (stacks === undefined || section.columns.has('comm')) continue;
-    const texts = ['', ...stacks.names];
+    const { stacks, naming } = section;
+    if (stacks === undefined) continue;
+    stacks.processes = stacks.names.map((name) => spaced.get(name) ?? name);
+    if (naming === undefined || naming.columns.has('comm')) continue;
     const roots = Int32Array.from(stacks.ends, (end) => rootNode(stacks, end));
-    const lineAt = stackLines(section);
-    const values = Float64Array.from({ length: section.rows }, (_, row) => {
+    const lineAt = stackLines(naming);
+    const values = Float64Array.from({ length: naming.rows }, (_, row) => {
       const root = roots[lineAt(row)] ?? 0;
       return root === 0 ? 0 : stacks.frames[root]! + 1;
     });
-    section.columns.set('comm', { name: 'comm', values, texts });
+    naming.columns.set('comm', { name: 'comm', values, texts: ['', ...stacks.processes] });
   }
-  return sections;
-}
-
-/** The stacks that the records of a section refer to, where they do. */
-export function stacksOf(sections: readonly Section[], section: Section): Stacks | undefined {
-  return stacksSectionOf(sections, section)?.stacks;
-}
-
-/** The section of stacks that the records of a section refer to, where they do. */
-export function stacksSectionOf(sections: readonly Section[], section: Section): Section | undefined {
-  if (!section.columns.has('stack')) return undefined;
-  return sections.find((other) => other.interface === section.interface && other.stacks !== undefined);
 }
 
 /** The number of the stack of each record of a section; -1 where it is unknown. */
@@ -136,21 +144,10 @@ export function rootNode({ parents }: Pick<Stacks, 'parents'>, node: number): nu
   return at;
 }
 
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
-}
-
-async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-/** The section whose records refer to the stacks of `section`, where there is one: of the same interface, with a field `stack`. */
-export function stackIndexOf(data: PageData, section: Section): Section | undefined {
-  return data.sections.find((other) => other.interface === section.interface && other.columns.has('stack'));
+/** The process of the stack that ends at a node. */
+export function processOf(stacks: Stacks, node: number): string {
+  const root = rootNode(stacks, node);
+  return root === 0 ? '' : stacks.processes[stacks.frames[root]!]!;
 }
 
 /** The records of a section of events, for what follows them. */

@@ -1,6 +1,6 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
-import { type Filter, maskOf, rootOf, stackWeights } from './filters.ts';
-import { type PageData, type Section, stackIndexOf } from './model.ts';
+import { type Filter, maskOf, stackWeights } from './filters.ts';
+import { type PageData, processOf, type Section } from './model.ts';
 import { isIdleName } from './stack-weights.ts';
 import { spanFilter, taskSpansOf } from './task-spans.ts';
 
@@ -54,17 +54,17 @@ export function processTable(data: PageData, filters: readonly Filter[]): Proces
     }
     return row;
   };
-  for (const section of data.sections) gather(data, section, filters, rowOf);
+  for (const section of data.sections) gather(section, filters, rowOf);
   const all = [...rows.values()].filter(({ comm }) => data.manifest.showIdle || !isIdleName(comm));
   return { columns: COLUMNS.filter(({ key }) => all.some(({ numbers }) => numbers.has(key))), rows: all };
 }
 
 type RowOf = (comm: string) => ProcessRow;
 
-function gather(data: PageData, section: Section, filters: readonly Filter[], rowOf: RowOf): void {
+function gather(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
   const { header } = section;
   if (isScheduling(header)) gatherTasks(section, filters, rowOf);
-  else if (section.stacks !== undefined) gatherStacks(data, section, filters, rowOf);
+  else if (section.stacks !== undefined) gatherStacks(section, filters, rowOf);
   else if (header.interface === 'disklat') gatherDisk(section, filters, rowOf);
   else if (header.interface === 'memtime') gatherMemory(section, filters, rowOf);
   else if (header.interface === 'ipc') gatherSent(section, filters, rowOf);
@@ -102,17 +102,17 @@ const OF_STACKS: Readonly<Record<string, readonly [key: ColumnKey, unit: number]
   mallocstacks: ['malloc', MIB],
 };
 
-function gatherStacks(data: PageData, section: Section, filters: readonly Filter[], rowOf: RowOf): void {
+function gatherStacks(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
   const column = OF_STACKS[section.interface];
   if (column === undefined) return;
   const [key, unit] = column;
   const stacks = section.stacks!;
-  const weights = stackWeights(data, section, filters);
+  const weights = stackWeights(section, filters);
   for (let line = 0; line < weights.length; line++) {
-    const comm = weights[line]! > 0 ? rootOf(stacks, stacks.ends[line]!) : '';
+    const comm = weights[line]! > 0 ? processOf(stacks, stacks.ends[line]!) : '';
     if (comm !== '' && !isIdleName(comm)) add(rowOf(comm), key, weights[line]! / unit);
   }
-  const index = stackIndexOf(data, section);
+  const index = section.naming;
   const pid = index?.columns.get('pid')?.values;
   if (index === undefined || pid === undefined) return;
   const mask = maskOf(index, filters);

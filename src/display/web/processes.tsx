@@ -1,8 +1,11 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import { formatCount, formatValue, plural, visible } from '../../common/text.ts';
+import { isText, useSaved } from './address.ts';
 import type { Filter } from './filters.ts';
 import type { PageData } from './model.ts';
 import { type ColumnKey, type ProcessColumn, type ProcessRow, processTable } from './process-table.ts';
+import { SearchField } from './stack-bar.tsx';
+import { useSearch } from './stack-weights.ts';
 
 interface ProcessesProps {
   readonly data: PageData;
@@ -14,14 +17,18 @@ interface ProcessesProps {
 
 /** What each program did in all the sections, with the filters applied. A click on a name filters by it, in or out. */
 export function Processes({ data, filters, base, select }: ProcessesProps) {
-  const [asked, setSort] = useState<ColumnKey | 'comm' | undefined>();
+  const [asked, setSort] = useSaved<string | undefined>('sort', undefined, isText);
+  const [search, setSearch] = useSaved('search', '');
   const { columns, rows } = useMemo(() => processTable(data, filters), [data, filters]);
   const before = useMemo(
     () => base && new Map(processTable(data, base).rows.map((row) => [row.comm, row])),
     [data, base],
   );
-  const sort = columns.some(({ key }) => key === asked) || asked === 'comm' ? asked! : (columns[0]?.key ?? 'comm');
+  const sort: ColumnKey | 'comm' =
+    asked === 'comm' ? asked : ((columns.find(({ key }) => key === asked) ?? columns[0])?.key ?? 'comm');
+  const pattern = useSearch(search);
   const sorted = useMemo(() => sortedRows(rows, sort), [rows, sort]);
+  const shown = sorted.filter(({ comm }) => !(pattern instanceof RegExp) || pattern.test(comm));
   const only = (comm: string, not: boolean): void => select({ kind: 'field', field: 'comm', values: [comm], not });
   const head = (key: ColumnKey | 'comm', label: string, title: string) => (
     <th key={key} aria-sort={key === sort ? 'descending' : 'none'} title={title}>
@@ -31,36 +38,43 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
     </th>
   );
   return (
-    <table class="processes">
-      <caption>{plural(rows.length, 'program')}: a click on a name shows only what it did</caption>
-      <thead>
-        <tr>
-          {columns.map(({ key, label, unit, title }) => head(key, unit === '' ? label : `${label} (${unit})`, title))}
-          {head('comm', 'Program', 'Name of its processes, and their pids')}
-        </tr>
-      </thead>
-      <tbody>
-        {sorted.map((row) => (
-          <tr key={row.comm}>
-            {columns.map((column) => (
-              <td key={column.key}>
-                {cellText(row, column)}
-                {before !== undefined && <Before row={row} before={before.get(row.comm)} column={column} />}
-              </td>
-            ))}
-            <td>
-              <button type="button" class="plain" title="Only this one" onClick={() => only(row.comm, false)}>
-                {visible(row.comm) || '(no name)'}
-              </button>{' '}
-              <button type="button" class="only" title="All but this one" onClick={() => only(row.comm, true)}>
-                hide
-              </button>{' '}
-              <span class="faint">{pidsText(row.pids)}</span>
-            </td>
+    <>
+      <div class="bar" role="toolbar" aria-label="Programs">
+        {plural(shown.length, 'program')}
+        {shown.length < rows.length && ` of ${formatCount(rows.length)}`}: a click on a name shows only what it did
+        <span class="space" />
+        <SearchField text={search} onInput={setSearch} pattern={pattern} />
+      </div>
+      <table class="processes">
+        <thead>
+          <tr>
+            {columns.map(({ key, label, unit, title }) => head(key, unit === '' ? label : `${label} (${unit})`, title))}
+            {head('comm', 'Program', 'Name of its processes, and their pids')}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {shown.map((row) => (
+            <tr key={row.comm}>
+              {columns.map((column) => (
+                <td key={column.key}>
+                  {cellText(row, column)}
+                  {before !== undefined && <Before row={row} before={before.get(row.comm)} column={column} />}
+                </td>
+              ))}
+              <td>
+                <button type="button" class="plain" title="Only this one" onClick={() => only(row.comm, false)}>
+                  {visible(row.comm) || '(no name)'}
+                </button>{' '}
+                <button type="button" class="only" title="All but this one" onClick={() => only(row.comm, true)}>
+                  hide
+                </button>{' '}
+                <span class="faint">{pidsText(row.pids)}</span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
   );
 }
 

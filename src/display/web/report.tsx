@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import type { Finding } from '../../analysis/finding.ts';
 import { formatCount, visible } from '../../common/text.ts';
+import { type Address, SavedViewContext } from './address.ts';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type Filter, type FilterHistory, NO_FILTERS, withFilter, withoutFilter } from './filters.ts';
 import { Lanes, timeRangeOf } from './lanes.tsx';
@@ -9,16 +10,20 @@ import type { PageData } from './model.ts';
 import { Processes } from './processes.tsx';
 import { type Tab, type TabGroup, tabGroups } from './report-tabs.ts';
 import { Save } from './save.tsx';
-import { readState, writeState } from './url-state.ts';
 
 /** Tabs that are of no section. */
 const OVERVIEW = 'overview';
 const ABOUT = 'about';
 
+export interface PageProps {
+  readonly data: PageData;
+  readonly address: Address;
+}
+
 /** Everything in the file: lanes over one clock, one selection for all views, and the views as tabs. */
-export function Report({ data }: { readonly data: PageData }) {
+export function Report({ data, address }: PageProps) {
   const { manifest } = data;
-  const saved = useMemo(() => readState(location.hash), []);
+  const saved = address.state;
   const [history, setHistory] = useState<FilterHistory>({ ...NO_FILTERS, filters: saved.filters });
   const groups = useMemo(() => tabGroups(data), [data]);
   const tabs = useMemo(() => groups.flatMap(({ parts }) => parts.flatMap((part) => part.tabs)), [groups]);
@@ -32,8 +37,9 @@ export function Report({ data }: { readonly data: PageData }) {
   const compared = base === undefined ? {} : { base };
   useFilterKeys(setHistory);
   useLayoutEffect(() => {
-    window.history.replaceState(null, '', writeState({ tab: open, filters: history.filters, ...compared }));
-  }, [open, history.filters, base]);
+    address.change({ tab: open, filters: history.filters, base });
+  }, [address, open, history.filters, base]);
+  const savedView = useMemo(() => address.view(open), [address, open]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.target instanceof HTMLInputElement) return;
@@ -75,7 +81,16 @@ export function Report({ data }: { readonly data: PageData }) {
       {saving && <Save name={`marple-${open}`} data={data} filters={history.filters} />}
       {help && <Keys />}
       {View !== undefined && tab !== undefined ? (
-        <View key={tab.id} data={data} section={tab.section} filters={history.filters} {...compared} select={select} />
+        <SavedViewContext.Provider value={savedView}>
+          <View
+            key={tab.id}
+            data={data}
+            section={tab.section}
+            filters={history.filters}
+            {...compared}
+            select={select}
+          />
+        </SavedViewContext.Provider>
       ) : open === ABOUT ? (
         <About data={data} />
       ) : (
@@ -89,7 +104,9 @@ export function Report({ data }: { readonly data: PageData }) {
                 if (of !== undefined) setOpen(of.id);
               }}
             />
-            <Processes data={data} filters={history.filters} {...compared} select={select} />
+            <SavedViewContext.Provider value={savedView}>
+              <Processes data={data} filters={history.filters} {...compared} select={select} />
+            </SavedViewContext.Provider>
           </div>
         </div>
       )}
@@ -172,6 +189,9 @@ function About({ data }: { readonly data: PageData }) {
   return (
     <div class="view">
       <div class="scroll about">
+        {data.notes.map((note) => (
+          <p key={note}>{note}</p>
+        ))}
         {data.sections.map(({ number, header, notes, rows, stacks }) => (
           <section key={number}>
             <h2>

@@ -1,17 +1,15 @@
 import { Quantiles } from '../../analysis/quantiles.ts';
 import { formatCount, formatShare, formatValue, visible } from '../../common/text.ts';
-import type { Filter } from './filters.ts';
-import { type PageData, type Section, type Stacks, stackLines, stacksOf } from './model.ts';
+import { type Filter, fieldTitle } from './filters.ts';
+import { type Section, type Stacks, stackLines } from './model.ts';
 
 /** Fields by which records are counted, where a section has them. */
 const COUNTED = ['comm', 'op', 'dev', 'type', 'cpu', 'use'] as const;
-const TITLES: Readonly<Record<string, string>> = { comm: 'process', dev: 'device', op: 'operation' };
 /** Entries of each list. */
 const LISTED = 10;
 const LISTED_STACKS = 8;
 
 interface SelectionProps {
-  readonly data: PageData;
   readonly section: Section;
   /** The records that are selected. */
   readonly rows: Int32Array;
@@ -32,9 +30,9 @@ interface SelectionProps {
 
 /** What is in a selection of records, or in all of them: how many, how large, whose, and with which stacks. */
 export function SelectionPanel(props: SelectionProps) {
-  const { data, section, rows, ranges, all, noun, unit, keep, select, clear } = props;
+  const { section, rows, ranges, all, noun, unit, keep, select, clear } = props;
   const values = section.columns.get('y')?.values;
-  const stacks = stacksOf(data.sections, section);
+  const stacks = section.named?.stacks;
   return (
     <aside aria-label="Selection" class="selection">
       <h2>
@@ -109,9 +107,10 @@ function Counts({ section, field, rows, select }: CountsProps) {
   if (counts.size === 0 || (counts.size === 1 && field !== 'comm')) return null;
   const sorted = [...counts].sort(([, a], [, b]) => b - a);
   const textOf = (value: number): string => (texts === undefined ? String(value) : (texts[value] ?? ''));
+  const only = (value: number, not: boolean): void => select({ kind: 'field', field, values: [textOf(value)], not });
   return (
     <>
-      <h3>By {TITLES[field] ?? field}</h3>
+      <h3>By {fieldTitle(field)}</h3>
       <ul class="weights">
         {sorted.slice(0, LISTED).map(([value, count]) => (
           <li key={value}>
@@ -120,10 +119,18 @@ function Counts({ section, field, rows, select }: CountsProps) {
             <button
               type="button"
               class="plain"
-              title={`Only ${TITLES[field] ?? field} ${visible(textOf(value))}`}
-              onClick={() => select({ kind: 'field', field, values: [textOf(value)], not: false })}
+              title={`Only ${fieldTitle(field)} ${visible(textOf(value))}`}
+              onClick={() => only(value, false)}
             >
               {visible(textOf(value)) || '(no name)'}
+            </button>
+            <button
+              type="button"
+              class="only"
+              title={`All but ${fieldTitle(field)} ${visible(textOf(value))}`}
+              onClick={() => only(value, true)}
+            >
+              hide
             </button>
           </li>
         ))}

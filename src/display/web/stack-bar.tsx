@@ -1,23 +1,21 @@
-import type { RefObject } from 'preact';
-import { formatCount } from '../../common/text.ts';
+import { formatCount, visible } from '../../common/text.ts';
+import { type Filter, frameFilter } from './filters.ts';
+import type { Section } from './model.ts';
 
 interface SearchProps {
   readonly text: string;
   readonly onInput: (text: string) => void;
   /** What useSearch made of the text. */
   readonly pattern: RegExp | 'wrong' | undefined;
-  /** For a view that puts the cursor here at the key `/`. */
-  readonly field?: RefObject<HTMLInputElement | null>;
 }
 
-/** The search field of a view of stacks. */
-export function SearchField({ text, onInput, pattern, field }: SearchProps) {
+/** The search field of a view of names. */
+export function SearchField({ text, onInput, pattern }: SearchProps) {
   return (
     <input
-      {...(field === undefined ? {} : { ref: field })}
       type="search"
       class={pattern === 'wrong' ? 'bad' : ''}
-      placeholder={`Search: regular expression${field === undefined ? '' : ' ( / )'}`}
+      placeholder="Search: regular expression ( / )"
       aria-label="Search"
       size={30}
       value={text}
@@ -40,5 +38,36 @@ export function IdleButton({ idle, unit, isShown, onChange }: IdleProps) {
     <button type="button" aria-pressed={isShown} onClick={() => onChange(!isShown)}>
       Idle ({formatCount(idle)} {unit})
     </button>
+  );
+}
+
+interface FrameButtonsProps {
+  readonly section: Section;
+  /** Of the function. */
+  readonly name: string;
+  readonly select: (...filters: readonly Filter[]) => void;
+}
+
+/** Narrow all views to a function, or to all but it. */
+export function FrameButtons({ section, name, select }: FrameButtonsProps) {
+  return (
+    <>
+      <button
+        type="button"
+        class="only"
+        title={`Only what ${visible(name)} is in, in all views`}
+        onClick={() => select(frameFilter(section, name, false))}
+      >
+        only
+      </button>{' '}
+      <button
+        type="button"
+        class="only"
+        title={`All but what ${visible(name)} is in, in all views`}
+        onClick={() => select(frameFilter(section, name, true))}
+      >
+        hide
+      </button>
+    </>
   );
 }

@@ -1,7 +1,8 @@
 import { useMemo } from 'preact/hooks';
-import { type NodeWeights, nodeTotals } from '../shape/flame.ts';
-import { type Filter, rootOf, stackWeights } from './filters.ts';
-import type { PageData, Section, Stacks } from './model.ts';
+import { type ChildLists, type NodeWeights, nodeTotals } from '../shape/flame.ts';
+import { isTexts, useSaved } from './address.ts';
+import { type Filter, stackWeights } from './filters.ts';
+import { processOf, type Section, type Stacks } from './model.ts';
 
 /** The process name of idle time. */
 const IDLE = /^swapper(\/\d+)?$/;
@@ -17,7 +18,6 @@ export interface ShownWeights extends NodeWeights {
 
 /** The weights of the nodes of `stacks` (the section's, or the same lines in another tree) over what passes the filters. */
 export function useStackWeights(
-  data: PageData,
   section: Section,
   stacks: Stacks,
   filters: readonly Filter[],
@@ -25,15 +25,41 @@ export function useStackWeights(
 ): ShownWeights {
   return useMemo(() => {
     const own = section.stacks!;
-    const weights = Float64Array.from(stackWeights(data, section, filters));
+    const weights = stackWeights(section, filters);
     let idle = 0;
     for (let line = 0; line < weights.length; line++) {
-      if (!IDLE.test(rootOf(own, own.ends[line]!))) continue;
+      if (!IDLE.test(processOf(own, own.ends[line]!))) continue;
       idle += weights[line]!;
       if (!showIdle) weights[line] = 0;
     }
     return { ...nodeTotals(stacks, stacks.ends, weights), idle };
-  }, [data, section, stacks, filters, showIdle]);
+  }, [section, stacks, filters, showIdle]);
+}
+
+/** A node that is kept in the address, by the names on the way to it; 0 where these stacks have none such. */
+export function useSavedNode(
+  name: string,
+  stacks: Stacks,
+  children: ChildLists,
+): [node: number, set: (node: number) => void] {
+  const [path, setPath] = useSaved<readonly string[]>(name, [], isTexts);
+  const node = useMemo(() => {
+    let at = 0;
+    for (const wanted of path) {
+      const next = children.of(at).find((child) => stacks.names[stacks.frames[child]!] === wanted);
+      if (next === undefined) return 0;
+      at = next;
+    }
+    return at;
+  }, [stacks, children, path]);
+  return [
+    node,
+    (next) => {
+      const names: string[] = [];
+      for (let at = next; at !== 0; at = stacks.parents[at]!) names.unshift(stacks.names[stacks.frames[at]!]!);
+      setPath(names);
+    },
+  ];
 }
 
 /** What is typed into a search field: undefined where nothing is, `wrong` where it is no regular expression. */

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, formatShare, formatTick, formatValue, plural, visible } from '../../common/text.ts';
 import { roundTicks } from '../shape/axes.ts';
 import { niceStep } from '../shape/bins.ts';
@@ -8,7 +8,8 @@ import { layerColours, OTHER_COLOUR } from '../shape/palette.ts';
 import { shownRange } from '../shape/range.ts';
 import { SeriesBuilder, SeriesSummary } from '../shape/series.ts';
 import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
-import { Canvas, type Place, type Theme, Tip, useSize, useTheme } from './canvas.tsx';
+import { isCount, isOneOf, isRange, isTexts, useSaved } from './address.ts';
+import { Canvas, type Place, type Theme, Tip, useChange, useSize, useTheme } from './canvas.tsx';
 import { askedTime, type Filter, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
 import {
@@ -47,11 +48,13 @@ export function StackView({ data, section, filters, select }: ViewProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const settings = useMemo(() => settingsOf(data), [data]);
-  const [by, setBy] = useState<By>(settings.by);
-  const [top, setTop] = useState(settings.top);
-  const [isShare, setShare] = useState(false);
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
-  const [zoom, setZoom] = useState<Range | undefined>();
+  const [by, setBy] = useSaved<By>('by', settings.by, isOneOf('comm', 'pid'));
+  const [top, setTop] = useSaved('top', settings.top, isCount(1, TOPS.at(-1)!));
+  const [isShare, setShare] = useSaved('percent', false);
+  const [hiddenKeys, setHiddenKeys] = useSaved<readonly string[]>('hidden', [], isTexts);
+  const hidden = useMemo(() => new Set(hiddenKeys), [hiddenKeys]);
+  const setHidden = (keys: ReadonlySet<string>): void => setHiddenKeys([...keys]);
+  const [zoom, setZoom] = useSaved<Range | undefined>('zoom', undefined, isRange);
   const [span, setSpan] = useState<Range | undefined>();
   const [cursor, setCursor] = useState<number | undefined>();
   const [pointer, setPointer] = useState<Place | undefined>();
@@ -116,12 +119,12 @@ export function StackView({ data, section, filters, select }: ViewProps) {
     [series, shown],
   );
 
-  useEffect(() => {
+  useChange(() => {
     setZoom(undefined);
     setSpan(undefined);
     setCursor(undefined);
   }, [section, filters]);
-  useEffect(() => {
+  useChange(() => {
     colours.current = new Map();
     setHidden(new Set());
   }, [section, by]);

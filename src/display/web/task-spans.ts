@@ -2,16 +2,10 @@ import { type TaskSpans, taskSpans } from '../shape/task-spans.ts';
 import type { Filter } from './filters.ts';
 import { eventTableOf, type Section } from './model.ts';
 
-const known = new WeakMap<Section, TaskSpans>();
-
 /** What tasks did, by a section of scheduler events. It is found once for all views. */
 export function taskSpansOf(section: Section): TaskSpans {
-  let spans = known.get(section);
-  if (spans === undefined) {
-    spans = taskSpans(eventTableOf(section), section.header, section.before);
-    known.set(section, spans);
-  }
-  return spans;
+  section.spans ??= taskSpans(eventTableOf(section), section.header, section.before);
+  return section.spans;
 }
 
 /** Whether a span passes the filters on tasks; time is the caller's part. A span off the CPU is of no CPU. */
@@ -24,9 +18,9 @@ export function spanFilter(spans: TaskSpans, filters: readonly Filter[]): (span:
       const passes = spans.comms.map((comm) => values.has(comm) !== not);
       return [(span) => passes[spans.comm[span]!]!];
     }
-    if (field !== 'pid' && field !== 'cpu') return [];
+    if (field !== 'pid' && field !== 'tid' && field !== 'cpu') return [];
     const numbers = new Set(filter.values.map(Number));
-    const column = spans[field];
+    const column = spans[field === 'cpu' ? 'cpu' : 'pid'];
     return [(span) => numbers.has(column[span]!) !== not];
   });
   return (span) => conditions.every((passes) => passes(span));

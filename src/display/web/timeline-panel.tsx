@@ -29,7 +29,9 @@ export function TimelinePanel({ section, timeline, place, range, choose, close, 
   const [from, to] = useSettled(range);
   const track = timeline.tracks[place]!;
   const types = useMemo(() => countTypes(timeline.table, track.rows, from, to), [timeline, track, from, to]);
-  const field = timeline.kind;
+  const field = timeline.kind === 'pid' && timeline.hasSpans ? 'tid' : timeline.kind;
+  const only = (own: string, value: string, not: boolean): void =>
+    select({ kind: 'field', field: own, values: [value], not });
   return (
     <aside aria-label="Selected track" class="selection">
       <h2>{track.label}</h2>
@@ -39,15 +41,20 @@ export function TimelinePanel({ section, timeline, place, range, choose, close, 
           type="button"
           disabled={track.key < 0}
           title="Narrows all views to it"
-          onClick={() => select({ kind: 'field', field, values: [String(track.key)], not: false })}
+          onClick={() => only(field, String(track.key), false)}
         >
           Only it
         </button>
+        <button
+          type="button"
+          disabled={track.key < 0}
+          title="Narrows all views to all but it"
+          onClick={() => only(field, String(track.key), true)}
+        >
+          All but it
+        </button>
         {track.comm !== '' && (
-          <button
-            type="button"
-            onClick={() => select({ kind: 'field', field: 'comm', values: [track.comm], not: false })}
-          >
+          <button type="button" onClick={() => only('comm', track.comm, false)}>
             Only {visible(track.comm)}
           </button>
         )}

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, plural, visible } from '../../common/text.ts';
 import { type Kept, keepOf, knownFields, parseTerms, type Term } from '../shape/event-filter.ts';
 import { type EventTable, typeNames } from '../shape/event-table.ts';
@@ -17,8 +17,9 @@ import {
 import { type TrackKind, trackKinds } from '../shape/track-choice.ts';
 import { activityOf, buildTimeline, type Timeline } from '../shape/tracks.ts';
 import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
-import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import type { Filter } from './filters.ts';
+import { isNumbers, isOneOf, isRange, SavedViewContext, useSaved } from './address.ts';
+import { Canvas, FONT, type Place, Tip, useChange, useSize, useTheme } from './canvas.tsx';
+import { columnOf, type Filter } from './filters.ts';
 import type { Section } from './model.ts';
 import { KEY_FACTOR, placeIn, wheelFactor } from './plot.ts';
 import { TimelineLegend, TimelinePanel } from './timeline-panel.tsx';
@@ -51,47 +52,49 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
   const [scroller, size] = useSize<HTMLDivElement>();
   const kinds = useMemo(() => trackKinds(section.header), [section]);
   const asked = data.manifest.options['track'];
-  const [kind, setKind] = useState<TrackKind>(asked === 'cpu' && kinds.includes('cpu') ? 'cpu' : (kinds[0] ?? 'pid'));
+  const [kind, setKind] = useSaved<TrackKind>(
+    'tracks',
+    asked === 'cpu' && kinds.includes('cpu') ? 'cpu' : (kinds[0] ?? 'pid'),
+    isOneOf(...kinds),
+  );
   const table = useMemo(() => tableOf(section), [section]);
   const timeline = useMemo(() => buildTimeline(table, section.header, kind, section.before), [table, section, kind]);
   const limits = useMemo(
     () => limitsOf(table, section, data.manifest.filter, filters),
     [table, section, data, filters],
   );
-  const [range, setRange] = useFrameState<Range>(limits);
+  const [range, setRange] = useSavedRange(limits);
   const [scroll, setScroll] = useState(0);
-  const [order, setOrder] = useState<Order>('activity');
-  const [colours, setColours] = useState<ColourBy | undefined>();
+  const [order, setOrder] = useSaved<Order>('order', 'activity', isOneOf('name', 'activity', 'first'));
+  const [colours, setColours] = useSaved<ColourBy | undefined>('colours', undefined, isOneOf('type', 'process'));
   const [dragMode, setDragMode] = useState<DragMode>('zoom');
   const [isRuler, setRuler] = useState(false);
   const [points, setPoints] = useState<readonly number[]>([]);
   const [showsLegend, setLegend] = useState(true);
-  const [search, setSearch] = useState('');
-  const [hidden, setHidden] = useState<ReadonlySet<number>>(new Set());
-  const [focus, setFocus] = useState<number | undefined>();
-  const [selected, setSelected] = useState<number | undefined>();
+  const [search, setSearch] = useSaved('search', '');
+  const [hidden, setHidden] = useSavedTracks('hidden', timeline);
+  const [chosen, setChosen] = useSavedTracks('track', timeline);
+  const [selected] = chosen;
+  const setSelected = (place: number | undefined): void => setChosen(place === undefined ? [] : [place]);
+  const [focus, setFocus] = useState(selected);
   const [event, setEvent] = useState<number | undefined>();
   const [hover, setHover] = useState<{ readonly hit: Hit; readonly at: Place } | undefined>();
   const [drag, setDrag] = useState<Drag | undefined>();
   const [drawn, setDrawn] = useState<Drawn>({ arrows: 0, links: 0 });
-  const input = useRef<HTMLInputElement>(null);
   const scene = useRef<Scene | undefined>(undefined);
 
-  useEffect(() => setRange(limits), [limits]);
-  useEffect(() => {
-    setHidden(new Set());
+  useChange(() => {
     setFocus(undefined);
-    setSelected(undefined);
     setEvent(undefined);
   }, [timeline]);
 
   const terms = useMemo(() => parseTerms(search), [search]);
   const kept: Kept = useMemo(
-    () => keepOf(timeline, [...termsOf(filters), ...(typeof terms === 'string' ? [] : terms)]),
-    [timeline, filters, terms],
+    () => keepOf(timeline, [...termsOf(section, filters), ...(typeof terms === 'string' ? [] : terms)]),
+    [timeline, section, filters, terms],
   );
   const shown = useMemo(
-    () => inOrder(timeline, kept.tracks, order, limits).filter((place) => !hidden.has(place)),
+    () => inOrder(timeline, kept.tracks, order, limits).filter((place) => !hidden.includes(place)),
     [timeline, kept, order, limits, hidden],
   );
   const colourBy = colours ?? (timeline.kind === 'cpu' ? 'process' : 'type');
@@ -163,12 +166,17 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
   const hide = (place: number | undefined): void => {
     if (place === undefined) return;
     const next = shown[shown.indexOf(place) + 1] ?? shown[shown.indexOf(place) - 1];
-    setHidden((old) => new Set([...old, place]));
+    setHidden([...hidden, place]);
     setFocus(next);
     if (selected === place) setSelected(undefined);
   };
+  const chooseKind = (next: TrackKind): void => {
+    setKind(next);
+    setHidden([]);
+    setSelected(undefined);
+  };
   const choose = (place: number | undefined): void => {
-    setSelected((old) => (old === place ? undefined : place));
+    setSelected(selected === place ? undefined : place);
     setFocus(place);
   };
 
@@ -223,9 +231,6 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
       case 'r':
         setRuler(!isRuler);
         setPoints([]);
-        break;
-      case '/':
-        input.current?.focus();
         break;
       default:
         return;
@@ -311,7 +316,7 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
         {kinds.length > 1 && (
           <span class="group">
             {kinds.map((one) => (
-              <button type="button" key={one} aria-pressed={kind === one} onClick={() => setKind(one)}>
+              <button type="button" key={one} aria-pressed={kind === one} onClick={() => chooseKind(one)}>
                 {one === 'pid' ? 'Tasks' : 'CPUs'}
               </button>
             ))}
@@ -370,9 +375,9 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
             <option value="first">first seen first</option>
           </select>
         )}
-        {hidden.size > 0 && (
-          <button type="button" onClick={() => setHidden(new Set())}>
-            Show {plural(hidden.size, 'hidden track')}
+        {hidden.length > 0 && (
+          <button type="button" onClick={() => setHidden([])}>
+            Show {plural(hidden.length, 'hidden track')}
           </button>
         )}
         <button
@@ -389,7 +394,6 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
         <span class="space" />
         {typeof terms === 'string' && <span role="status">{terms}</span>}
         <input
-          ref={input}
           type="search"
           class={typeof terms === 'string' ? 'bad' : ''}
           placeholder="Filter: comm=^fio type=wakeup ( / )"
@@ -579,8 +583,33 @@ function Overview({ timeline, limits, range, labels, width, onRange }: OverviewP
   );
 }
 
+/** What is shown of the time, kept in the address; all of it again when the limits change. */
+function useSavedRange(limits: Range): ReturnType<typeof useFrameState<Range>> {
+  const saved = useContext(SavedViewContext);
+  const [range, setRange] = useFrameState<Range>(() => {
+    const found = saved.get('zoom');
+    return isRange(found) && found[0] >= limits[0] && found[1] <= limits[1] ? found : limits;
+  });
+  useChange(() => setRange(limits), [limits]);
+  useEffect(() => {
+    const isAll = range[0] === limits[0] && range[1] === limits[1];
+    saved.set('zoom', isAll ? undefined : range);
+  }, [range, limits]);
+  return [range, setRange];
+}
+
+/** Places of tracks, kept in the address by their keys. */
+function useSavedTracks(
+  name: string,
+  { tracks }: Timeline,
+): [places: readonly number[], set: (places: readonly number[]) => void] {
+  const [keys, setKeys] = useSaved<readonly number[]>(name, [], isNumbers);
+  const places = useMemo(() => tracks.flatMap(({ key }, place) => (keys.includes(key) ? [place] : [])), [tracks, keys]);
+  return [places, (next) => setKeys(next.map((place) => tracks[place]!.key))];
+}
+
 /** State that may change many times a frame, and is drawn once. */
-function useFrameState<T>(initial: T): [T, (next: T | ((old: T) => T)) => void] {
+function useFrameState<T>(initial: T | (() => T)): [T, (next: T | ((old: T) => T)) => void] {
   const [value, setValue] = useState(initial);
   const latest = useRef(value);
   const frame = useRef<number | undefined>(undefined);
@@ -622,12 +651,12 @@ function limitsOf(
 }
 
 /** Conditions of all views on fields, as terms; those on time are the limits. */
-function termsOf(filters: readonly Filter[]): Term[] {
-  return filters.flatMap((filter): Term[] =>
-    filter.kind === 'field'
-      ? [{ field: filter.field, not: filter.not, matches: (text) => filter.values.includes(text) }]
-      : [],
-  );
+function termsOf(section: Section, filters: readonly Filter[]): Term[] {
+  return filters.flatMap((filter): Term[] => {
+    if (filter.kind !== 'field') return [];
+    const field = columnOf(section, filter.field)?.name ?? filter.field;
+    return [{ field, not: filter.not, matches: (text) => filter.values.includes(text) }];
+  });
 }
 
 function inOrder({ tracks, kind }: Timeline, places: readonly number[], order: Order, [from, to]: Range): number[] {

@@ -1,30 +1,30 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { formatCount, formatShare, visible } from '../../common/text.ts';
 import { ChildLists } from '../shape/flame.ts';
 import { frameColour } from '../shape/frame-colour.ts';
 import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
+import { isCount, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import { IdleButton, SearchField } from './stack-bar.tsx';
-import { clipped, matchedWeight, useMatches, useSearch, useStackWeights } from './stack-weights.ts';
+import { FrameButtons, IdleButton, SearchField } from './stack-bar.tsx';
+import { clipped, matchedWeight, useMatches, useSavedNode, useSearch, useStackWeights } from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
 const DEEPEST = 6;
 
 /** Boxes within boxes. A click goes down, the breadcrumb goes up; arrows and Enter do the same. */
-export function TreemapView({ data, section, filters }: ViewProps) {
+export function TreemapView({ data, section, filters, select }: ViewProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const stacks = section.stacks!;
-  const [showIdle, setShowIdle] = useState(data.manifest.showIdle);
-  const [levels, setLevels] = useState(Number(data.manifest.options['depth'] ?? 1));
-  const [search, setSearch] = useState('');
-  const [at, setAt] = useState(0);
+  const [showIdle, setShowIdle] = useSaved('idle', data.manifest.showIdle);
+  const [levels, setLevels] = useSaved('levels', Number(data.manifest.options['depth'] ?? 1), isCount(1, DEEPEST));
+  const [search, setSearch] = useSaved('search', '');
   const [focus, setFocus] = useState(0);
   const [hover, setHover] = useState<{ readonly box: TreemapBox; readonly place: Place } | undefined>();
-  const input = useRef<HTMLInputElement>(null);
 
   const children = useMemo(() => new ChildLists(stacks), [stacks]);
-  const weights = useStackWeights(data, section, stacks, filters, showIdle);
+  const [at, setAt] = useSavedNode('zoom', stacks, children);
+  const weights = useStackWeights(section, stacks, filters, showIdle);
   const { total, idle } = weights;
   useEffect(() => {
     setFocus(0);
@@ -76,7 +76,6 @@ export function TreemapView({ data, section, filters }: ViewProps) {
     else if (event.key === 'ArrowLeft' || event.key === 'ArrowUp') setFocus(Math.max(0, focus - 1));
     else if (event.key === 'Enter') enter(focused);
     else if (event.key === 'Backspace' || event.key === 'Escape') setAt(stacks.parents[at] ?? 0);
-    else if (event.key === '/') input.current?.focus();
     else return;
     event.preventDefault();
   };
@@ -95,6 +94,7 @@ export function TreemapView({ data, section, filters }: ViewProps) {
             </span>
           ))}
         </nav>
+        {at !== 0 && <FrameButtons section={section} name={stacks.names[stacks.frames[at]!]!} select={select} />}
         <span class="space" />
         <IdleButton idle={idle} unit={unit} isShown={showIdle} onChange={setShowIdle} />
         <label>
@@ -112,7 +112,7 @@ export function TreemapView({ data, section, filters }: ViewProps) {
             {pattern instanceof RegExp ? `${formatShare(found, total[at]!)} matched` : 'not a regular expression'}
           </span>
         )}
-        <SearchField text={search} onInput={setSearch} pattern={pattern} field={input} />
+        <SearchField text={search} onInput={setSearch} pattern={pattern} />
       </div>
       <div class="view" ref={ref}>
         <Canvas

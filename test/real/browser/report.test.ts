@@ -168,8 +168,14 @@ async function dragTime(page: Page, from: number, to: number): Promise<[from: st
   return theTime(page);
 }
 
+/** The fragment, when all is in it: it is not written more often than every 60 ms. */
+async function theAddress(page: Page): Promise<string> {
+  await page.waitForTimeout(100);
+  return page.evaluate<string>('location.hash');
+}
+
 async function theTime(page: Page): Promise<[from: string, to: string]> {
-  const hash = await page.evaluate<string>('location.hash');
+  const hash = await theAddress(page);
   const time = JSON.parse(decodeURIComponent(hash.slice(1))).filters.find(
     ({ kind }: { kind: string }) => kind === 'time',
   );
@@ -244,6 +250,61 @@ describe('a range of time', () => {
   });
 });
 
+describe('the data', () => {
+  const COUNTED =
+    'const Own = Worker; window.workers = 0; window.Worker = class extends Own { constructor(a) { super(a); workers++; } };';
+  const REFUSED = 'window.Worker = class { constructor() { throw new Error("not here"); } };';
+
+  test('is decoded in a worker', async () => {
+    const page = await openPage(await report(), { before: COUNTED });
+    expect(await page.evaluate('workers')).toBe(1);
+    await open(page, 'About this data');
+    expect(await page.locator('.about').textContent()).not.toContain('runs no worker');
+  });
+
+  test('or in the page where the browser refuses workers, which is said', async () => {
+    const page = await openPage(await report(), { before: REFUSED });
+    const own = await programs(await openPage(await report()));
+    expect(await programs(page)).toEqual(own);
+    await open(page, 'About this data');
+    expect(await page.locator('.about').textContent()).toContain('runs no worker for it (not here)');
+  });
+});
+
+describe('a function', () => {
+  test('is shown alone in all views, or left out, from the flame graph', async () => {
+    const page = await openPage(await report());
+    await open(page, 'callstack');
+    for (const key of ['ArrowUp', 'ArrowRight', 'ArrowUp', 'ArrowUp']) await page.locator('.view canvas').press(key);
+    expect(await page.locator('.status').textContent()).toMatch(/^query: 500 samples/);
+    await page.getByRole('button', { name: 'only', exact: true }).click();
+    expect(await filters(page).textContent()).toContain('in query');
+    await expect.poll(() => page.locator('.status').textContent()).toContain('500 samples, 100 % of all');
+    await open(page, 'Overview');
+    const table = await programs(page);
+    expect(table['db']?.['CPU samples']).toBe('500');
+    expect(table['web']?.['CPU samples']).toBe('');
+    await page.keyboard.press('Control+z');
+    await open(page, 'callstack');
+    await page.getByRole('button', { name: 'hide', exact: true }).click();
+    expect(await filters(page).textContent()).toContain('not in query');
+    await open(page, 'Functions');
+    expect(await page.locator('.table').textContent()).not.toContain('query');
+    expect(await page.locator('.status').textContent()).toBe('4 functions, 400 samples');
+  });
+
+  test('that is a process filters by the process; the table of functions does both too', async () => {
+    const page = await openPage(await report());
+    await open(page, 'callstack');
+    await open(page, 'Functions');
+    const row = (name: string) => page.locator('.table tr', { hasText: name });
+    await row('web').getByRole('button', { name: 'hide' }).click();
+    expect(await filters(page).textContent()).toContain('process not web');
+    await row('query').getByRole('button', { name: 'only' }).click();
+    expect(await page.locator('.status').textContent()).toBe('3 functions, 500 samples');
+  });
+});
+
 describe('programs', () => {
   test('a click shows only one, everywhere; hide leaves one out', async () => {
     const page = await openPage(await report());
@@ -255,7 +316,7 @@ describe('programs', () => {
     const { total } = statsOf(all, 'callstack', 'stacks').stacks!;
     expect(await page.locator('.status').textContent()).toContain(`all: ${formatCount(total)} samples`);
 
-    await page.getByRole('button', { name: 'comm db ✕' }).click();
+    await page.getByRole('button', { name: 'process db ✕' }).click();
     await open(page, 'Overview');
     const before = await programs(page);
     expect(Object.keys(before)).toHaveLength(3);
@@ -290,9 +351,9 @@ describe('the list of filters', () => {
     await page.keyboard.press('Control+z');
     expect(await chips()).toHaveLength(1);
     await page.keyboard.press('Control+y');
-    expect((await chips())[1]).toBe('comm db ✕');
+    expect((await chips())[1]).toBe('process db ✕');
     await filters(page).getByRole('button', { name: ' s ✕' }).click();
-    expect(await chips()).toEqual(['comm db ✕']);
+    expect(await chips()).toEqual(['process db ✕']);
     await filters(page).getByRole('button', { name: 'Undo' }).click();
     expect(await chips()).toHaveLength(2);
     await filters(page).getByRole('button', { name: 'Clear' }).click();
@@ -301,16 +362,31 @@ describe('the list of filters', () => {
     expect(await chips()).toHaveLength(2);
   });
 
-  test('and the open tab are in the address: reloaded, the page is the same', async () => {
+  test('the open tab, and what is chosen in it are in the address: reloaded, the page is the same', async () => {
     const page = await openPage(await report());
     await dragTime(page, 2, 5);
     await only(page, 'db');
     await open(page, 'callstack');
+    for (const key of ['ArrowUp', 'ArrowRight', 'ArrowUp', 'Enter']) await page.locator('.view canvas').press(key);
+    await page.keyboard.press('/');
+    await page.keyboard.type('query');
+    const flames = await page.locator('.page').textContent();
+    expect(flames).toContain('100 % matched');
+    expect(flames).toContain('main: 150 samples');
     await open(page, 'Functions');
-    const shown = await page.locator('.page').textContent();
+    await page.getByRole('button', { name: 'Total' }).click();
+    await page.locator('.table').getByRole('button', { name: 'main', exact: true }).click();
+    const functions = await page.locator('.page').textContent();
+    const address = await theAddress(page);
     await page.reload();
     await page.waitForSelector('#app[data-ready="true"]');
-    expect(await page.locator('.page').textContent()).toBe(shown);
+    expect(await page.locator('.page').textContent()).toBe(functions);
+    await open(page, 'Flame graph');
+    expect(await page.locator('.page').textContent()).toBe(flames);
+    expect(await page.getByRole('searchbox').inputValue()).toBe('query');
+    // Another address in an open page is what it shows.
+    await page.evaluate(`location.hash = ${JSON.stringify(address)}`);
+    await expect.poll(() => page.locator('.page').textContent()).toBe(functions);
     await page.goto(`${page.url().split('#')[0]}#%7B%22tab%22:7,%22filters%22:[3,{}]}`);
     await page.reload();
     await page.waitForSelector('#app[data-ready="true"]');
@@ -352,6 +428,10 @@ describe('by keyboard', () => {
     expect(await chosen()).toEqual(['callstack', 'Flame graph']);
     await page.getByRole('searchbox').press('Escape');
     await page.getByRole('tab', { name: 'Overview' }).press('Enter');
+    await page.keyboard.press('/');
+    await page.keyboard.type('^w');
+    expect(Object.keys(await programs(page))).toEqual(['web']);
+    await page.getByRole('tab', { name: 'Overview' }).focus();
     await page.keyboard.press('[');
     expect(await chosen()).toEqual(['About this data']);
     await page.keyboard.press('?');
@@ -466,7 +546,10 @@ test('what was really collected has the numbers that stats has, all of it and a 
       ...memory.map(({ comm, last }) => [comm, 'Memory (MiB)', formatValue(last!)]),
     ] as const;
     expect(expected.length).toBeGreaterThan(5);
-    const shown = expected.map(([comm, column]) => [comm, column, table[visible(comm!) || '(no name)']?.[column!]]);
+    // Stacks have `_` for the spaces of a name; the page has them as the other sections do.
+    const rowOf = (comm: string) =>
+      table[comm] ?? Object.entries(table).find(([own]) => own.replaceAll(' ', '_') === comm)?.[1];
+    const shown = expected.map(([comm, column]) => [comm, column, rowOf(visible(comm!) || '(no name)')?.[column!]]);
     expect(shown).toEqual(expected);
   };
   await compare();
