@@ -4,7 +4,7 @@ import { ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
 import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import type { Stacks } from './model.ts';
+import { type Stacks, sameSection } from './model.ts';
 import { FrameButtons, IdleButton, SearchField } from './stack-bar.tsx';
 import { clipped, useMatches, useSavedNode, useSearch, useStackWeights } from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
@@ -27,7 +27,8 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   const [zoom, setZoom] = useSavedNode('zoom', stacks, children);
   const [focus, setFocus] = useSavedNode('focus', stacks, children);
   const { total, self, idle } = useStackWeights(section, stacks, filters, showIdle);
-  const before = useStackWeights(section, stacks, base ?? filters, showIdle).total;
+  const baseSection = base === undefined ? section : (sameSection(base.data, section) ?? section);
+  const before = useStackWeights(baseSection, stacks, base?.filters ?? filters, showIdle).total;
   // The root is what one sees first: it is at the bottom, unless the icicle hangs from the top.
   useEffect(() => {
     const element = ref.current;

@@ -88,6 +88,11 @@ export interface PageData {
   readonly notes: readonly string[];
 }
 
+/** The section of the page that has the number of another page's of the same file. */
+export function sameSection({ sections }: PageData, { number }: Section): Section | undefined {
+  return sections.find((section) => section.number === number);
+}
+
 /** A page, of its manifest and the numbers of its sections. */
 export function pageData(manifest: PageManifest, decoded: readonly SectionData[], notes: readonly string[]): PageData {
   const sections = manifest.sections.map((section, i) => new Section(section, decoded[i]!));

@@ -6,12 +6,13 @@ import type { PageData } from './model.ts';
 import { type ColumnKey, type ProcessColumn, type ProcessRow, processTable } from './process-table.ts';
 import { SearchField } from './stack-bar.tsx';
 import { useSearch } from './stack-weights.ts';
+import type { Base } from './views.ts';
 
 interface ProcessesProps {
   readonly data: PageData;
   readonly filters: readonly Filter[];
   /** What the selection is compared with: its numbers stand in brackets. */
-  readonly base?: readonly Filter[] | undefined;
+  readonly base?: Base;
   readonly select: (...filters: readonly Filter[]) => void;
 }
 
@@ -21,8 +22,8 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
   const [search, setSearch] = useSaved('search', '');
   const { columns, rows } = useMemo(() => processTable(data, filters), [data, filters]);
   const before = useMemo(
-    () => base && new Map(processTable(data, base).rows.map((row) => [row.comm, row])),
-    [data, base],
+    () => base && new Map(processTable(base.data, base.filters).rows.map((row) => [row.comm, row])),
+    [base],
   );
   const sort: ColumnKey | 'comm' =
     asked === 'comm' ? asked : ((columns.find(({ key }) => key === asked) ?? columns[0])?.key ?? 'comm');

@@ -34,7 +34,7 @@ export function Report({ data, address }: PageProps) {
   const [saving, setSaving] = useState(false);
   const range = useMemo(() => timeRangeOf(data), [data]);
   const tab = tabs.find(({ id }) => id === open);
-  const compared = base === undefined ? {} : { base };
+  const compared = useMemo(() => (base === undefined ? {} : { base: { data, filters: base } }), [data, base]);
   useFilterKeys(setHistory);
   useLayoutEffect(() => {
     address.change({ tab: open, filters: history.filters, base });

@@ -10,13 +10,19 @@ import { StackView } from './stack.tsx';
 import { TimelineView } from './timeline.tsx';
 import { TreemapView } from './treemap.tsx';
 
+/** What a selection is compared with: other conditions, and the data that they are for, which may be of another range of time. */
+export interface Base {
+  readonly data: PageData;
+  readonly filters: readonly Filter[];
+}
+
 /** What every view is given. */
 export interface ViewProps {
   readonly data: PageData;
   readonly section: Section;
   readonly filters: readonly Filter[];
   /** What the selection is compared with, where there is something. */
-  readonly base?: readonly Filter[];
+  readonly base?: Base;
   /** Adds conditions that all views then obey. */
   readonly select: (...filters: readonly Filter[]) => void;
 }
