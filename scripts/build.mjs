@@ -1,27 +1,43 @@
-// Bundles the command line into one file, dist/marple.cjs.
-import { chmod, readFile } from 'node:fs/promises';
+// Bundles the command line into one file, dist/program.cjs, with its code cache and what starts it, dist/marple.cjs.
+import { chmod, readFile, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
+import { writeCodeCache } from './code-cache.mjs';
 import { webAppPlugin } from './web-app.mjs';
 
-const outfile = 'dist/marple.cjs';
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
-await build({
-  entryPoints: ['src/cli.ts'],
-  outfile,
+/** @type {import('esbuild').BuildOptions} */
+const common = {
   bundle: true,
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  define: { MARPLE_VERSION: JSON.stringify(version) },
-  banner: { js: '#!/usr/bin/env node' },
-  // What only some views need stays outside, and is loaded when such a view draws: canvas is native, and what opens
-  // pictures finds its own script by its path.
-  external: ['canvas', 'chart.js', 'chartjs-node-canvas', 'open'],
   // Node has to read all of it at every start. Names are kept, for stack traces.
   minifyWhitespace: true,
   minifySyntax: true,
-  plugins: [webAppPlugin],
   logLevel: 'warning',
+};
+
+// V8 tells by its length alone whether a cache belongs to a program.
+await rm('dist/program.cache', { force: true });
+await build({
+  ...common,
+  entryPoints: ['src/cli.ts'],
+  outfile: 'dist/program.cjs',
+  // What opens pictures looks for a script beside itself, which is not used.
+  define: { MARPLE_VERSION: JSON.stringify(version), 'import.meta.url': 'undefined' },
+  // What only some views need stays outside, and is loaded when such a view draws: canvas is native.
+  external: ['canvas', 'chart.js', 'chartjs-node-canvas'],
+  // A program from a code cache cannot import; what it would is loaded by require() when it comes to that.
+  supported: { 'dynamic-import': false },
+  plugins: [webAppPlugin],
+});
+const outfile = 'dist/marple.cjs';
+await build({
+  ...common,
+  entryPoints: ['src/launcher.ts'],
+  outfile,
+  banner: { js: '#!/usr/bin/env node' },
 });
 await chmod(outfile, 0o755);
+await writeCodeCache(outfile);

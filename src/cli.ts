@@ -1,3 +1,16 @@
-import { main } from './program.ts';
+import { Output } from './common/output.ts';
+import { VERSION } from './common/version.ts';
 
-void main(process.argv.slice(2)).then((code) => process.exit(code));
+const argv = process.argv.slice(2);
+
+async function run(): Promise<number> {
+  // Needs nothing of all the rest.
+  if (argv.length === 1 && argv[0] === '--version') {
+    new Output().result(VERSION);
+    return 0;
+  }
+  const { main } = await import('./program.ts');
+  return main(argv);
+}
+
+void run().then((code) => process.exit(code));

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatCount, formatShare, formatValue, plural, visible } from '../common/text.ts';
 import type { Finding, FindingFilter } from './finding.ts';
 import type { SectionStats } from './stats.ts';

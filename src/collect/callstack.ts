@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { Collecter, type CollecterDescription } from './collecter.ts';
 import { collectPerf } from './perf/collect.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorMessage, UsageError } from '../common/errors.ts';
 import { TOOL_PATH } from '../common/executables.ts';
 import { writeUserFile } from '../common/user.ts';

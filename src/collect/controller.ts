@@ -113,7 +113,7 @@ const REPEAT_MS = 500;
 /** How often the members of a cgroup are read. One that lives shorter is seen where its parent is a member. */
 const CGROUP_POLL_MS = 100;
 
-/** Finds for each interface the tool that works here. The interfaces are probed side by side. */
+/** Finds for each interface the tool that works here. The interfaces are probed side by side, and the answers kept. */
 export async function chooseTools(
   collecters: readonly CollecterClass[],
   request: ProbeRequest,
@@ -122,13 +122,15 @@ export async function chooseTools(
   named: ReadonlyMap<string, string>,
 ): Promise<Choice[]> {
   const configured = config.section('Tools');
-  return Promise.all(
+  const choices = await Promise.all(
     collecters.map((collecter) => {
       const name = collecter.description.interface;
       const forced = named.get(name);
       return chooseTool(collecter, request, memory, { tool: forced ?? configured[name], forced: forced !== undefined });
     }),
   );
+  await saveMemory(memory);
+  return choices;
 }
 
 /**
@@ -146,7 +148,6 @@ export async function collect(options: CollectOptions, dependencies: CollectDepe
   const request: ProbeRequest = { scope, tempDir };
   const memory = await ProbeMemory.load(dependencies.probeMemoryPath);
   const choices = await chooseTools(options.collecters, request, memory, config, options.tools);
-  await saveMemory(memory);
   const unavailable = choices.filter((choice) => choice.tool === undefined).map(choiceFailure);
   if (unavailable.length === choices.length) throw nothingUsable(unavailable);
 
@@ -543,7 +544,7 @@ function nothingUsable(failures: readonly Failure[]): UnavailableError {
 }
 
 /** A memory that cannot be kept costs the next run some seconds of probing, no more. */
-export async function saveMemory(memory: ProbeMemory): Promise<void> {
+async function saveMemory(memory: ProbeMemory): Promise<void> {
   try {
     await memory.save();
   } catch (error) {

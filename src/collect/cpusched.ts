@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { SCHED_EVENTS, SCHED_FIELDS } from '../formats/sched.ts';
 import { Collecter, type CollecterDescription } from './collecter.ts';

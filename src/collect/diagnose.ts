@@ -1,7 +1,7 @@
 import type { Config } from '../common/config.ts';
 import { type Choice, ProbeMemory } from './choose.ts';
 import type { CollecterClass } from './collecter.ts';
-import { chooseTools, saveMemory } from './controller.ts';
+import { chooseTools } from './controller.ts';
 import { type KernelSetting, readKernelSettings } from './kernel-settings.ts';
 
 /** What each interface would use here, chosen as collect chooses, and what stands in the way. */
@@ -29,7 +29,6 @@ export async function diagnose(options: DiagnoseOptions): Promise<Diagnosis> {
   const memory = await ProbeMemory.load(options.probeMemoryPath, { fresh: options.fresh });
   const request = { scope: { own: process.pid }, tempDir };
   const interfaces = await chooseTools(collecters, request, memory, config, new Map());
-  await saveMemory(memory);
   const settings = (await readKernelSettings()).map(({ tools, ...setting }) => ({
     ...setting,
     interfaces: interfaces

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { BLOCKRQ_EVENTS } from '../formats/diskblockrq.ts';
 import { collectBlockEvents, probePerfBlocks } from './block-events.ts';

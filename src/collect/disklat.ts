@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { DISKLAT_EVENTS, DISKLAT_POINTS } from '../formats/disklat.ts';
 import { collectBiosnoop } from './biosnoop/collect.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { monotonicNow } from '../common/clock.ts';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { CONNECTION_FIELDS } from '../formats/connections.ts';

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import type { PerfStacksDetails } from '../formats/perf-stacks.ts';
 import { Collecter, type CollecterDescription, type Probe, type ProbeRequest } from './collecter.ts';

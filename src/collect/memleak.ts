@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { collectMemleak, probeMemleak } from './bcc/memleak.ts';
 import { collectBpftraceMallocs, probeBpftraceMallocs } from './bpftrace/malloc.ts';

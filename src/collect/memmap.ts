@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Datapoint, StackData } from '../common/datatypes.ts';
 import { ScopeFilter } from '../common/scope.ts';
 import type { Batch } from '../common/section.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { monotonicNow, secondsSinceOrigin } from '../common/clock.ts';
 import type { Datapoint } from '../common/datatypes.ts';
 import { UnavailableError } from '../common/errors.ts';

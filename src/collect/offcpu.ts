@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { monotonicNow } from '../common/clock.ts';
 import type { Batch, SectionSpec } from '../common/section.ts';
 import { type GuardLog, guardFile } from '../formats/perf-offcpu.ts';

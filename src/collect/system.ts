@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { monotonicNow, secondsSinceOrigin } from '../common/clock.ts';
 import type { Datapoint } from '../common/datatypes.ts';
 import { errorCode, errorMessage, UnavailableError } from '../common/errors.ts';

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { findCgroup } from '../collect/cgroup.ts';
 import { type Choice, ProbeMemory } from '../collect/choose.ts';
 import type { CollecterClass } from '../collect/collecter.ts';

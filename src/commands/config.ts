@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ConfigEntry } from '../common/config.ts';
 import { EXIT } from '../common/errors.ts';
 import { shippedConfigFile, userConfigFile } from '../common/paths.ts';

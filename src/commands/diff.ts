@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Condition, evaluate, type Outcome, parseFailIf } from '../analysis/diff/fail-if.ts';
 import { type SectionMetrics, sectionMetrics } from '../analysis/diff/metrics.ts';
 import { Comparer, type Diff, type Run } from '../analysis/diff.ts';

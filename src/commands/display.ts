@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EXIT, UsageError } from '../common/errors.ts';
 import type { Output } from '../common/output.ts';
 import { table } from '../common/table.ts';

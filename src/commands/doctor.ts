@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Choice } from '../collect/choose.ts';
 import { type Diagnosis, diagnose, type Finding } from '../collect/diagnose.ts';
 import { COLLECTERS } from '../collect/registry.ts';

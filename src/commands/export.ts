@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { makeFilter } from '../analysis/select.ts';
 import { EXIT, UsageError } from '../common/errors.ts';
 import { FileName } from '../common/file-names.ts';

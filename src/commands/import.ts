@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EXIT, UsageError } from '../common/errors.ts';
 import { rememberDataFile } from '../common/last-file.ts';
 import { PARTIAL } from '../common/partial.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError } from '../common/errors.ts';
 import { lastDataFile } from '../common/last-file.ts';
 import { parseList, parsePattern, parseSeconds } from './values.ts';

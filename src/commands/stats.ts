@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Finding } from '../analysis/finding.ts';
 import { FINDING_TOP, findingOptions, findings } from '../analysis/findings.ts';
 import { checkFilter, groupSections, makeFilter, pickedSections } from '../analysis/select.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { unsafe as decodeIni } from 'ini';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorCode, UsageError } from './errors.ts';
 import { shippedConfigFile, userConfigFile } from './paths.ts';
 import { systemReason } from './system-reason.ts';

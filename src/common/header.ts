@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DATATYPES } from './datatypes.ts';
 import { DamagedFileError } from './errors.ts';
 

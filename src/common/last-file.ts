@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorMessage } from './errors.ts';
 import { log } from './log.ts';
 import { stateDir } from './paths.ts';

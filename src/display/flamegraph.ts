@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { StackCounter } from '../analysis/stats/stacks.ts';
 import type { StackData } from '../common/datatypes.ts';
 import { UnavailableError } from '../common/errors.ts';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { delimiter, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorMessage } from '../common/errors.ts';
 import { findExecutable } from '../common/executables.ts';
 import { invokingUser } from '../common/user.ts';

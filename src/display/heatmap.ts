@@ -1,5 +1,5 @@
 import type { ChartConfiguration, Plugin, Scale } from 'chart.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { selectEvents, selectPoints } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import { formatCount, formatShare, formatTick, formatValue, plural, visible } from '../common/text.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FlameGraph } from './flamegraph.ts';
 import { G2 } from './g2.ts';
 import type { DisplayJob, GenericDisplay, ViewDescription } from './generic-display.ts';

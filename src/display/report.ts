@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Finding } from '../analysis/finding.ts';
 import { FINDING_TOP, findingOptions, findings } from '../analysis/findings.ts';
 import { answerable, type SectionGroup } from '../analysis/select.ts';

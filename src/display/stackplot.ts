@@ -1,5 +1,5 @@
 import type { ChartConfiguration } from 'chart.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { selectPoints, xIsTime } from '../analysis/select.ts';
 import type { ColumnRequest } from '../common/reader.ts';
 import { formatTick, formatValue, plural, shorten, visible } from '../common/text.ts';

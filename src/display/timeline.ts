@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isScheduling, stateBefore } from '../analysis/scheduling.ts';
 import { recordFields, selectEvents } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';

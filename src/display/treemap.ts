@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { renderView } from './page.ts';

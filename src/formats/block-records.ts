@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Report } from '../common/section.ts';
 import { countsBetween, isTooFew } from './diskstats.ts';
 import { type EventFormat, numberField, type RawRecord, textField } from './event-format.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import type { Report } from '../common/section.ts';
 import { type BlockRecord, type BlockSource, type RecordReader, recordReader } from './block-records.ts';

@@ -1,6 +1,6 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { decodeBytes } from '../common/codec.ts';
 import type { Report } from '../common/section.ts';
 import { type BlockRecord, type BlockSource, makesThread } from './block-records.ts';

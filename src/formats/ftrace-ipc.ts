@@ -1,5 +1,5 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DamagedFileError } from '../common/errors.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { FtraceReader, ftraceDetailsSchema, GAP_START } from './ftrace.ts';

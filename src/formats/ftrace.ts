@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DamagedFileError } from '../common/errors.ts';
 import { type EventFormat, parseFields, parseFormat } from './event-format.ts';
 

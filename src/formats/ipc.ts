@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EventData } from '../common/datatypes.ts';
 import { DamagedFileError } from '../common/errors.ts';
 import { isSystemWide, ScopeFilter, TaskTable } from '../common/scope.ts';

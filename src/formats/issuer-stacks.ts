@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MarpleError } from '../common/errors.ts';
 import type { Report } from '../common/section.ts';
 import { type BlockEvent, type BlockRecord, blockReader, type RecordReader } from './block-records.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Datapoint, StackData } from '../common/datatypes.ts';
 import { DamagedFileError } from '../common/errors.ts';
 import type { Axis, SectionHeader } from '../common/header.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EXIT, errorCode, errorMessage, MarpleError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import { PARTIAL, sectionFileName } from '../common/partial.ts';

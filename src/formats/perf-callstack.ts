@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EventData } from '../common/datatypes.ts';
 import { DamagedFileError } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';

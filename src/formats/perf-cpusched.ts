@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DamagedFileError } from '../common/errors.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { type FileSample, PerfFile } from './perf-file.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import { type Address, type Connections, connectionKey, End, type Party } from './connections.ts';
 import { type EventFormat, numberField, parseFormat, type RawRecord, textField } from './event-format.ts';

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { makePlace } from './marple.ts';
 
@@ -95,8 +95,11 @@ describe('what is no mistake', () => {
     expect(await place.marple([])).toMatchObject({ code: 2, stdout: expect.stringContaining('collect') });
   });
 
-  test('--dry-run says what would be used, and writes nothing', async () => {
+  test('--dry-run says what would be used, remembers it, and writes nothing', async () => {
     const ended = await place.marple(['collect', '--mem', '--dry-run']);
+    expect(Object.keys(JSON.parse(readFileSync(place.path('state/marple/probes.json'), 'utf8')).probes)).toContain(
+      'memtime/proc/all',
+    );
     expect(ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^memtime: proc/) });
     expect(existsSync(place.path('marple_out'))).toBe(false);
   });

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EXIT, errorCode, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
 import { findExecutable } from '../../common/executables.ts';
 import { log } from '../../common/log.ts';

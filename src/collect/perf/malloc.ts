@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { runTool } from '../../common/process.ts';
 import type { Batch } from '../../common/section.ts';
 import type { PerfStacksDetails, StackWeight } from '../../formats/perf-stacks.ts';

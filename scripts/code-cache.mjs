@@ -1,0 +1,34 @@
+// Runs commands, so that the code cache holds what V8 compiles for them.
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const COMMANDS = [
+  ['collect', '--mem', '--system', '-t', '0.2', '-o', 'data.marple'],
+  ['collect', '--mem', '--dry-run'],
+  ['import', 'stacks.folded', '--format', 'folded', '-o', 'stacks.marple'],
+  ['stats', '-i', 'data.marple'],
+  ['stats', '-i', 'stacks.marple'],
+  ['display', '-i', 'stacks.marple', '--no-open', '-o', 'stacks.svg'],
+  ['display', '-i', 'data.marple', '-r', '--no-open', '-o', 'report.html'],
+  ['display', '-l', '-i', 'data.marple'],
+  ['--help'],
+  ['--version'],
+];
+
+/** @param {string} program the path of what starts MARPLE; a command that cannot be run here adds nothing. */
+export async function writeCodeCache(program) {
+  const folder = await mkdtemp(join(tmpdir(), 'marple-build-'));
+  await writeFile(join(folder, 'stacks.folded'), 'main;work 2\nmain;rest 1\n');
+  const env = {
+    ...process.env,
+    MARPLE_WRITE_CODE_CACHE: '1',
+    XDG_STATE_HOME: folder,
+    XDG_CONFIG_HOME: folder,
+  };
+  for (const command of COMMANDS) {
+    spawnSync(process.execPath, [resolve(program), ...command], { cwd: folder, env, stdio: 'ignore' });
+  }
+  await rm(folder, { recursive: true, force: true });
+}
