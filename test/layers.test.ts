@@ -134,6 +134,10 @@ describe('rules for the code', () => {
     expect(filesWith(/\bchild_process['"]\s*\)|\*\s*as\s+\w+\s+from\s*['"](node:)?child_process/)).toEqual([]);
   });
 
+  test('of zod only what is used comes into the bundle', () => {
+    expect(filesWith(/import (type )?\{[^}]*\bz\b[^}]*\} from 'zod'/)).toEqual([]);
+  });
+
   test('no third-party code is committed: vendor/ holds a README for each tool', () => {
     const options = { cwd: ROOT, encoding: 'utf8' } as const;
     const committed = execFileSync('git', ['-c', 'safe.directory=*', 'ls-files', 'vendor'], options).trim().split('\n');

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { RunClock } from '../common/clock.ts';
 import type { Scope } from '../common/scope.ts';
 import type { Batch, Report, SectionSpec } from '../common/section.ts';

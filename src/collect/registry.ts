@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { CallStack } from './callstack.ts';
 import { AREAS, type Area, type CollecterClass } from './collecter.ts';
 import { CpuScheduling } from './cpusched.ts';

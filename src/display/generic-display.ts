@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Filter, SectionGroup } from '../analysis/select.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
