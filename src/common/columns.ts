@@ -1,3 +1,4 @@
+import { ByteStrings } from './byte-strings.ts';
 import { decodeText, parseNumber, type Separator } from './codec.ts';
 import type { Column, ColumnRequest } from './column-data.ts';
 import type { Datapoint, Datatype, EventData, MarpleRecord, StackData } from './datatypes.ts';
@@ -146,73 +147,24 @@ function fieldNumberAt(bytes: Buffer, start: number, end: number): number {
 export class TextDictionary {
   /** The texts by their number. */
   readonly texts: string[] = [];
-  /** The encoded bytes of all texts, one behind the other; text `id` ends at #ends[id]. */
-  #arena = Buffer.allocUnsafeSlow(4096);
-  #ends: number[] = [];
-  #hashes: number[] = [];
-  /** Open addressing with linear probing; -1 is free. */
-  #slots = new Int32Array(256).fill(-1);
+  readonly #encoded = new ByteStrings();
 
   constructor(readonly separator: Separator) {}
 
   /** Bytes of text that are held. */
   get size(): number {
-    return this.#ends.at(-1) ?? 0;
+    return this.#encoded.size;
   }
 
   /** The number of the encoded text in bytes[start, end). */
   idAt(bytes: Buffer, start: number, end: number): number {
-    let hash = 0x811c9dc5;
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    let slot = (hash ^ (hash >>> 15)) & mask;
-    for (let id = slots[slot]!; id >= 0; id = slots[slot]!) {
-      if (this.#hashes[id] === hash && this.#equals(id, bytes, start, end)) return id;
-      slot = (slot + 1) & mask;
-    }
-    return this.#add(hash, slot, bytes, start, end);
+    const id = this.#encoded.idAt(bytes, start, end);
+    if (id === this.texts.length) this.texts.push(decodeText(bytes.toString('utf8', start, end), this.separator));
+    return id;
   }
 
   textAt(bytes: Buffer, start: number, end: number): string {
     return this.texts[this.idAt(bytes, start, end)]!;
-  }
-
-  #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
-    let from = id === 0 ? 0 : this.#ends[id - 1]!;
-    if (this.#ends[id]! - from !== end - start) return false;
-    const arena = this.#arena;
-    for (let i = start; i < end; i++) if (bytes[i] !== arena[from++]) return false;
-    return true;
-  }
-
-  #add(hash: number, slot: number, bytes: Buffer, start: number, end: number): number {
-    const id = this.texts.length;
-    const from = this.size;
-    const to = from + end - start;
-    if (to > this.#arena.length) {
-      const larger = Buffer.allocUnsafeSlow(2 * to);
-      this.#arena.copy(larger, 0, 0, from);
-      this.#arena = larger;
-    }
-    bytes.copy(this.#arena, from, start, end);
-    this.texts.push(decodeText(bytes.toString('utf8', start, end), this.separator));
-    this.#ends.push(to);
-    this.#hashes.push(hash);
-    this.#slots[slot] = id;
-    if (2 * this.texts.length > this.#slots.length) this.#grow();
-    return id;
-  }
-
-  #grow(): void {
-    const slots = new Int32Array(4 * this.#slots.length).fill(-1);
-    const mask = slots.length - 1;
-    for (const [id, hash] of this.#hashes.entries()) {
-      let slot = (hash ^ (hash >>> 15)) & mask;
-      while (slots[slot]! >= 0) slot = (slot + 1) & mask;
-      slots[slot] = id;
-    }
-    this.#slots = slots;
   }
 }
 

@@ -4,17 +4,16 @@ import type { EventData } from '../common/datatypes.ts';
 import { DamagedFileError } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
-import { foldSample } from './folding.ts';
 import { InOrder } from './in-order.ts';
-import { isNoDummy, isUserOnly, recordedEvents, type ScriptEnd, scriptLines, withoutModifiers } from './perf-data.ts';
+import { isNoDummy, isUserOnly, recordedEvents, type ScriptEnd, scriptText, withoutModifiers } from './perf-data.ts';
 import { PerfFile } from './perf-file.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema, readSetting } from './perf-recording.ts';
 import { perfSamples, type TimedRecord } from './perf-samples.ts';
 import { type PerfFork, type PerfRecord, type PerfSample, PerfScriptParser } from './perf-script.ts';
 import { findPerf } from './perf-tool.ts';
 import type { Recording, RunInfo } from './recording.ts';
+import { SampleStacks } from './sample-stacks.ts';
 import { StackQuality } from './stack-quality.ts';
-import { StackTable } from './stack-table.ts';
 
 /** What a callstack recording tells beside perf.data. */
 const detailsSchema = perfDetailsSchema.extend({
@@ -85,8 +84,8 @@ async function* throughPerf(
   const perf = await findPerf();
   reportEvents(await recordedEvents(perf, path), details, report);
   let end: ScriptEnd | undefined;
-  for await (const lines of scriptLines(perf, path, (ended) => (end = ended))) {
-    for (const line of lines) decoder.push(line);
+  for await (const bytes of scriptText(perf, path, (ended) => (end = ended))) {
+    decoder.push(bytes);
     yield* decoder.take(BATCH);
   }
   return end;
@@ -124,7 +123,7 @@ export class CallStackDecoder {
   readonly #parser: PerfScriptParser;
   readonly #tasks: TaskTable;
   readonly #filter: ScopeFilter;
-  readonly #table = new StackTable();
+  readonly #table = new SampleStacks();
   readonly #origin: { seconds: number; nanoseconds: number };
   readonly #quality = new StackQuality();
   /** What is too late for its place gets the nearest time that keeps the section sorted. */
@@ -151,8 +150,9 @@ export class CallStackDecoder {
     this.#origin = { seconds: Number(origin / 1_000_000_000n), nanoseconds: Number(origin % 1_000_000_000n) };
   }
 
-  push(line: string): void {
-    for (const record of this.#parser.push(line)) this.#record(record);
+  /** Takes whole lines of perf script, without the last newline. */
+  push(bytes: Buffer): void {
+    for (const record of this.#parser.pushBytes(bytes)) this.#record(record);
   }
 
   add(record: TimedRecord): void {
@@ -213,7 +213,7 @@ export class CallStackDecoder {
       return;
     }
     this.#quality.judge(sample.frames);
-    const stack = this.#table.add(foldSample(sample), 1);
+    const stack = this.#table.addSample(sample, 1);
     const type = withoutModifiers(sample.event ?? '');
     this.#give(this.#order.add({ time: since, type, datum: [`${stack}`, `${cpu ?? ''}`, `${pid}`, `${tid}`, '1'] }));
   }

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { DamagedFileError, UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { Importer, ImportInput, ImportOptions, ImportSink } from './importer.ts';
-import { preparePerfData, type ScriptEnd, scriptLines } from './perf-data.ts';
+import { preparePerfData, type ScriptEnd, scriptText } from './perf-data.ts';
 import { type FileMapping, PerfFile } from './perf-file.ts';
 import { KERNEL, ownKernelBuildId, type PerfMachine, readMachine, whyForeign } from './perf-machine.ts';
 import { perfSamples } from './perf-samples.ts';
-import { type PerfFrame, type PerfSample, PerfScriptParser, RECORDED_FIELDS } from './perf-script.ts';
+import { type PerfFrame, type PerfRecord, type PerfSample, PerfScriptParser, RECORDED_FIELDS } from './perf-script.ts';
 import { findPerf } from './perf-tool.ts';
 import { SampleImport } from './sample-import.ts';
 
@@ -181,7 +181,7 @@ async function readThroughPerf(
   const perf = await findPerf();
   const names = new TrustedNames(foreign === undefined ? undefined : machine);
   const parser = new PerfScriptParser((line) => sink.skipped(line), fields === undefined ? 'any' : 'recorded');
-  const take = (records: ReturnType<PerfScriptParser['push']>): void => {
+  const take = (records: readonly PerfRecord[]): void => {
     for (const record of records) {
       if (record.kind === 'lost') sink.lost(record.count);
       if (record.kind !== 'sample') continue;
@@ -194,8 +194,8 @@ async function readThroughPerf(
     }
   };
   let end: ScriptEnd | undefined;
-  for await (const lines of scriptLines(perf, path, (ended) => (end = ended), fields ?? '+pid')) {
-    for (const line of lines) take(parser.push(line));
+  for await (const bytes of scriptText(perf, path, (ended) => (end = ended), fields ?? '+pid')) {
+    take(parser.pushBytes(bytes));
     await samples.flush();
   }
   take(parser.end());

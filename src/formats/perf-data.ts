@@ -7,7 +7,7 @@ import { describeExit, runTool, startTool } from '../common/process.ts';
 import { isAlive, type ProcessIdentity } from '../common/process-identity.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { invokingUser } from '../common/user.ts';
-import { linesOf } from './lines.ts';
+import { wholeLines } from './lines.ts';
 import { RECORDED_FIELDS } from './perf-script.ts';
 import type { Perf } from './perf-tool.ts';
 
@@ -24,22 +24,22 @@ const COMPLETION_MS = 60_000;
 const SCRIPT_OPTIONS = ['--ns', '--no-inline', '--show-task-events', '--show-lost-events'];
 
 /**
- * The text of a perf.data as lines in groups (form `recorded` of perf-script.ts, where no other `fields` are asked for),
- * with task and lost events. Ends when perf does; `onEnd` is told how. Symbols are those of this machine, so it must be
+ * The text of a perf.data in pieces of whole lines (form `recorded` of perf-script.ts, where no other `fields` are asked
+ * for), with task and lost events. Ends when perf does; `onEnd` is told how. Symbols are those of this machine, so it must be
  * the one that recorded.
  */
-export async function* scriptLines(
+export async function* scriptText(
   perf: Perf,
   path: string,
   onEnd: (end: ScriptEnd) => void,
   fields: string = RECORDED_FIELDS,
-): AsyncGenerator<readonly string[]> {
+): AsyncGenerator<Buffer> {
   // What perf keeps of files that may be gone by now is in the home folder of whoever recorded.
   const cache = ['--buildid-dir', join(homedir(), '.debug')];
   const argv = [perf.path, ...cache, 'script', '-i', path, '-F', fields, ...SCRIPT_OPTIONS, ...ownership(path)];
   const tool = startTool(argv, { stopSignal: 'SIGTERM', graceMs: 2_000 });
   try {
-    yield* linesOf(tool.stdout as AsyncIterable<Buffer>);
+    yield* wholeLines(tool.stdout as AsyncIterable<Buffer>);
     const exit = await tool.exit;
     const stderr = tool.stderr();
     const chunks = /lost (\d+) chunks/.exec(stderr)?.[1];

@@ -1,6 +1,6 @@
 import type { Importer, ImportInput, ImportOptions, ImportSink } from './importer.ts';
-import { linesOf } from './lines.ts';
-import { PerfScriptParser, type PerfTime } from './perf-script.ts';
+import { wholeLines } from './lines.ts';
+import { type PerfRecord, PerfScriptParser, type PerfTime } from './perf-script.ts';
 import { SampleImport } from './sample-import.ts';
 
 export const perfScriptImporter: Importer = {
@@ -14,7 +14,7 @@ export const perfScriptImporter: Importer = {
 function looksLikePerfScript(head: Buffer): boolean {
   let [samples, unreadable] = [0, 0];
   const parser = new PerfScriptParser(() => unreadable++);
-  const count = (records: ReturnType<PerfScriptParser['push']>): void => {
+  const count = (records: readonly PerfRecord[]): void => {
     for (const record of records) {
       if (record.kind !== 'sample') continue;
       if (record.frames.length > 0 || record.time !== undefined || record.event !== undefined) samples++;
@@ -32,7 +32,7 @@ async function importPerfScript(input: ImportInput, sink: ImportSink, options: I
   const parser = new PerfScriptParser((line) => sink.skipped(line));
   // As one number a time would lose digits after 104 days of uptime.
   let first: PerfTime | undefined;
-  const take = (records: ReturnType<PerfScriptParser['push']>): void => {
+  const take = (records: readonly PerfRecord[]): void => {
     for (const record of records) {
       if (record.kind === 'lost') sink.lost(record.count);
       if (record.kind !== 'sample') continue;
@@ -41,8 +41,8 @@ async function importPerfScript(input: ImportInput, sink: ImportSink, options: I
       samples.add(record, time === undefined || first === undefined ? undefined : nanosecondsSince(first, time));
     }
   };
-  for await (const lines of linesOf(input.chunks())) {
-    for (const line of lines) take(parser.push(line));
+  for await (const bytes of wholeLines(input.chunks())) {
+    take(parser.pushBytes(bytes));
     await samples.flush();
   }
   take(parser.end());

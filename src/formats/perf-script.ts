@@ -1,3 +1,6 @@
+import { ByteStrings } from '../common/byte-strings.ts';
+import { decodeBytes } from '../common/codec.ts';
+
 /*
  * Reader of the text that `perf script` prints (perf-script(1)), one line at a time. What a line may look like is in
  * docs/folding.md; what its parts mean for a flame graph is in folding.ts.
@@ -80,6 +83,9 @@ export function* readPerfScript(
   yield* parser.end();
 }
 
+/** Bytes of frame lines that are remembered. */
+const REMEMBERED = 32 * 1024 * 1024;
+
 /** The same for lines that come bit by bit. */
 export class PerfScriptParser {
   readonly #unreadable: (line: string) => void;
@@ -89,6 +95,9 @@ export class PerfScriptParser {
   withText = 0;
   #header: Header | undefined;
   #frames: PerfFrame[] = [];
+  /** Lines of call chains that were met, and their frames: the same few come again and again. */
+  #known = new ByteStrings();
+  #knownFrames: (PerfFrame | undefined)[] = [];
 
   constructor(unreadable: (line: string) => void, form: HeaderForm = 'any') {
     this.#unreadable = unreadable;
@@ -107,6 +116,34 @@ export class PerfScriptParser {
     return this.#columnOne(line);
   }
 
+  /** Takes whole lines, without the last newline. Equal lines of call chains are the same frame. */
+  pushBytes(bytes: Buffer): PerfRecord[] {
+    const records: PerfRecord[] = [];
+    for (let start = 0; start <= bytes.length; ) {
+      const found = bytes.indexOf(NEWLINE, start);
+      const end = found < 0 ? bytes.length : found;
+      const frame = this.#header !== undefined && bytes[start] === TAB ? this.#frameAt(bytes, start, end) : undefined;
+      if (frame !== undefined) this.#frames.push(frame);
+      else records.push(...this.push(end === start ? '' : decodeBytes(bytes.subarray(start, end))));
+      start = end + 1;
+    }
+    return records;
+  }
+
+  /** The frame that a line is, undefined where it is something else. */
+  #frameAt(bytes: Buffer, start: number, end: number): PerfFrame | undefined {
+    if (this.#known.size > REMEMBERED) {
+      this.#known = new ByteStrings();
+      this.#knownFrames = [];
+    }
+    const id = this.#known.idAt(bytes, start, end);
+    if (id === this.#knownFrames.length) {
+      const line = decodeBytes(bytes.subarray(start, end));
+      this.#knownFrames.push(this.#timedHeader(line) === undefined ? parseFrame(line) : undefined);
+    }
+    return this.#knownFrames[id];
+  }
+
   /** Gives the last sample, which need not have a blank line after it. */
   end(): readonly PerfRecord[] {
     return this.#endSample();
@@ -114,13 +151,17 @@ export class PerfScriptParser {
 
   #indented(line: string): readonly PerfRecord[] {
     // A command can be empty, and perf script aligns commands to the right where it prints no call chains.
-    const timed = line.includes(': ') ? parseTimedHeader(line, this.#timedForm) : undefined;
+    const timed = this.#timedHeader(line);
     if (timed !== undefined) return this.#begin(timed);
     const frame = this.#header === undefined ? undefined : parseFrame(line);
     if (frame !== undefined) this.#frames.push(frame);
     else if (line.trim() === '') return this.#endSample();
     else this.#unreadable(line);
     return NONE;
+  }
+
+  #timedHeader(line: string): Header | undefined {
+    return line.includes(': ') ? parseTimedHeader(line, this.#timedForm) : undefined;
   }
 
   #columnOne(line: string): readonly PerfRecord[] {
@@ -158,6 +199,7 @@ export class PerfScriptParser {
 }
 
 const TAB = 9;
+const NEWLINE = 10;
 const SPACE = 32;
 const HASH = 35;
 const SLASH = 47;
@@ -208,6 +250,33 @@ function parseTimedHeader(line: string, form: RegExp): Header | undefined {
 // `java 24636/25607 [000] 4794564.109216: 1 cycles:`
 /** A first line of any form: a command and a number (or two) are there, the rest may be missing. */
 function parseAnyHeader(line: string): Header | undefined {
+  const found = line.startsWith(GONE) ? goneTask(line) : firstNumber(line);
+  if (found === undefined) return undefined;
+  const { comm, first, second, end } = found;
+  AFTER_IDS.lastIndex = end;
+  const [all, cpu, seconds, fraction] = AFTER_IDS.exec(line) as RegExpExecArray;
+  const header: Header = {
+    comm,
+    ...ids(first, second),
+    cpu: cpu === undefined ? undefined : Number(cpu),
+    time: seconds === undefined ? undefined : toTime(seconds, fraction as string),
+    ...parseEvent(line, end + all.length),
+  };
+  if (header.time !== undefined || header.event !== undefined) return header;
+  // The number may have been part of the command: what comes after it is then further on.
+  return { ...header, ...parseTimedHeader(line, TIMED_HEADER), comm, ...ids(first, second) };
+}
+
+/** The beginning of a first line: a command and the numbers behind it, and where they end. */
+interface HeaderStart {
+  readonly comm: string;
+  readonly first: string;
+  readonly second: string | undefined;
+  readonly end: number;
+}
+
+/** The shortest text before white space and a number. */
+function firstNumber(line: string): HeaderStart | undefined {
   const length = Math.min(line.length, LONGEST_HEADER);
   for (let i = 1; i < length; i++) {
     if (!isDigit(line.charCodeAt(i)) || !isSpace(line.charCodeAt(i - 1))) continue;
@@ -219,22 +288,19 @@ function parseAnyHeader(line: string): Header | undefined {
       if (next > end + 1) second = line.slice(end + 1, next);
       end = next;
     }
-    if (!isSpace(line.charCodeAt(end))) continue;
-    const comm = line.slice(0, i).trimEnd();
-    AFTER_IDS.lastIndex = end;
-    const [all, cpu, seconds, fraction] = AFTER_IDS.exec(line) as RegExpExecArray;
-    const header: Header = {
-      comm,
-      ...ids(first, second),
-      cpu: cpu === undefined ? undefined : Number(cpu),
-      time: seconds === undefined ? undefined : toTime(seconds, fraction as string),
-      ...parseEvent(line, end + all.length),
-    };
-    if (header.time !== undefined || header.event !== undefined) return header;
-    // The number may have been part of the command: what comes after it is then further on.
-    return { ...header, ...parseTimedHeader(line, TIMED_HEADER), comm, ...ids(first, second) };
+    if (isSpace(line.charCodeAt(end))) return { comm: line.slice(0, i).trimEnd(), first, second, end };
   }
   return undefined;
+}
+
+// `:-1 28350/-1    [000] 12738.216117:    1003009 cpu-clock:ppp: `
+/** What perf calls a task that had ended when it was sampled. No other has numbers below 0. */
+const GONE = ':-1';
+const GONE_TASK = /^:-1\s+(-?\d+)(?:\/(-?\d+))?(?=\s)/;
+
+function goneTask(line: string): HeaderStart | undefined {
+  const match = GONE_TASK.exec(line);
+  return match === null ? undefined : { comm: GONE, first: match[1]!, second: match[2], end: match[0].length };
 }
 
 const AFTER_IDS = /\s*(?:\[(\d+)\])?\s*(?:(\d+)\.(\d+):)?/y;

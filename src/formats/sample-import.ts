@@ -1,12 +1,13 @@
 import { UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
-import { foldSample, sampleWeight } from './folding.ts';
+import { sampleWeight } from './folding.ts';
 import type { ImportOptions, ImportSection, ImportSink } from './importer.ts';
 import { InOrder } from './in-order.ts';
 import { withoutModifiers } from './perf-data.ts';
-import type { PerfSample } from './perf-script.ts';
+import type { PerfFrame, PerfSample } from './perf-script.ts';
+import { SampleStacks } from './sample-stacks.ts';
 import { StackQuality } from './stack-quality.ts';
-import { StackTable, stackBatches } from './stack-table.ts';
+import { stackBatches } from './stack-table.ts';
 
 const EVENT_FIELDS = ['stack', 'cpu', 'pid', 'tid', 'weight'];
 /** Samples are held until so many came after them, should they not be in order. */
@@ -19,7 +20,7 @@ const LISTED = 20;
 interface Profile {
   readonly event: string;
   readonly stacks: ImportSection;
-  readonly table: StackTable;
+  readonly table: SampleStacks;
   /** Where the samples have times. */
   readonly events: ImportSection | undefined;
   ready: { time: number; type: string; datum: string[] }[];
@@ -87,17 +88,7 @@ export class SampleImport {
     }
     this.#quality.judge(sample.frames);
     const profile = this.#profiles.get(event) ?? this.#begin(event, time !== undefined);
-    const { annotate } = this.options;
-    const stack = profile.table.add(
-      foldSample(asToolsRead(sample), {
-        pid: annotate.has('pid'),
-        tid: annotate.has('tid'),
-        kernel: annotate.has('kernel'),
-        jit: annotate.has('jit'),
-        addrs: annotate.has('addrs'),
-      }),
-      weight,
-    );
+    const stack = profile.table.addSample(sample, weight);
     if (weight !== 1) profile.isWeighted = true;
     if (profile.events === undefined) return;
     if (time === undefined) {
@@ -171,7 +162,18 @@ export class SampleImport {
     const events = isTimed
       ? sink.section({ interface: 'callstack', datatype: 'event', fields: EVENT_FIELDS, ...options })
       : undefined;
-    const profile: Profile = { event, stacks, table: new StackTable(), events, ready: [], isWeighted: false };
+    const { annotate } = this.options;
+    const table = new SampleStacks(
+      {
+        pid: annotate.has('pid'),
+        tid: annotate.has('tid'),
+        kernel: annotate.has('kernel'),
+        jit: annotate.has('jit'),
+        addrs: annotate.has('addrs'),
+      },
+      asToolsRead,
+    );
+    const profile: Profile = { event, stacks, table, events, ready: [], isWeighted: false };
     this.#profiles.set(event, profile);
     return profile;
   }
@@ -207,17 +209,13 @@ export class SampleImport {
 const DELETED = ' (deleted)';
 
 /**
- * The sample as flame graph tools read it, so that an import has their names: where a file is gone, they take the
+ * The frame as flame graph tools read it, so that an import has their names: where a file is gone, they take the
  * ` (deleted)` behind it for the module, and the file for a part of the symbol.
  */
-function asToolsRead(sample: PerfSample): PerfSample {
-  if (!sample.frames.some(({ module }) => module.endsWith(DELETED))) return sample;
-  const frames = sample.frames.map((frame) => {
-    const { address, symbol, module } = frame;
-    if (!module.endsWith(DELETED)) return frame;
-    return { address, symbol: `${symbol} (${module.slice(0, -DELETED.length)}`, module: 'deleted)' };
-  });
-  return { ...sample, frames };
+function asToolsRead(frame: PerfFrame): PerfFrame {
+  const { address, symbol, module } = frame;
+  if (!module.endsWith(DELETED)) return frame;
+  return { address, symbol: `${symbol} (${module.slice(0, -DELETED.length)}`, module: 'deleted)' };
 }
 
 /** Software events that count nanoseconds. */

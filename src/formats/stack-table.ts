@@ -7,7 +7,7 @@ import { StackTrie } from '../common/stack-trie.ts';
  * share their beginning, so memory goes with the size of the call tree.
  */
 export class StackTable {
-  readonly #trie = new StackTrie();
+  protected readonly trie = new StackTrie();
   /** Number of the stack that ends at a node, by node. */
   readonly #stackOfNode = new Map<number, number>();
   readonly #ends: number[] = [];
@@ -19,7 +19,11 @@ export class StackTable {
 
   /** Adds a stack, root first, and gives its number. */
   add(stack: readonly string[], weight: number): number {
-    const node = this.#trie.add(stack);
+    return this.addAt(this.trie.add(stack), weight);
+  }
+
+  /** Adds the stack that ends at a node. */
+  protected addAt(node: number, weight: number): number {
     let number = this.#stackOfNode.get(node);
     if (number === undefined) {
       number = this.#ends.length;
@@ -34,7 +38,7 @@ export class StackTable {
   /** All stacks, in the order of their numbers. */
   *stacks(): Generator<StackData> {
     for (const [number, end] of this.#ends.entries()) {
-      yield { weight: this.#weights[number]!, stack: this.#trie.stackOf(end) };
+      yield { weight: this.#weights[number]!, stack: this.trie.stackOf(end) };
     }
   }
 }

@@ -23,7 +23,7 @@ function runInfo(change: Partial<RunInfo> = {}): RunInfo {
 function decodeText(text: string, run = runInfo()): { stacks: StackData[]; events: EventData[]; report: HeaderReport } {
   const report = new HeaderReport();
   const decoder = new CallStackDecoder(run, report);
-  for (const line of text.split('\n')) decoder.push(line);
+  decoder.push(Buffer.from(text));
   decoder.finish();
   const records = (batches: Iterable<{ records: readonly MarpleRecord[] }>): MarpleRecord[] =>
     [...batches].flatMap((batch) => batch.records);

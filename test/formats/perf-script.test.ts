@@ -6,6 +6,7 @@ import {
   type HeaderForm,
   type PerfRecord,
   type PerfSample,
+  PerfScriptParser,
   parseFrame,
   readPerfScript,
 } from '../../src/formats/perf-script.ts';
@@ -110,6 +111,10 @@ describe('the first line of a sample', () => {
     ['perl 5 [003] 17 cycles:u:', { comm: 'perl', tid: 5, cpu: 3, period: 17, event: 'cycles:u' }],
     ['worker 3 77 [001] 1.5: cycles:', { comm: 'worker', tid: 3, cpu: 1, event: 'cycles' }],
     [' 77/78 [001] 1.5: cycles:', { comm: '', pid: 77, tid: 78, event: 'cycles' }],
+    [':-1 28/-1    [000] 1.5:   9 cycles: ', { comm: ':-1', pid: 28, tid: -1, cpu: 0, period: 9, event: 'cycles' }],
+    [':-1    -1 [000] 1.5:   9 cycles: ', { comm: ':-1', pid: undefined, tid: -1, period: 9 }],
+    [':-1    -1 cycles: ', { comm: ':-1', tid: -1, event: 'cycles' }],
+    ['a -1 7 [000] 1.5: cycles:', { comm: 'a -1', tid: 7 }],
   ])('%j', (line, expected) => {
     expect(header(line)).toMatchObject(expected);
     expect(header(`${line}\r`)).toMatchObject(expected);
@@ -236,6 +241,28 @@ describe('any text at all', () => {
         for (const record of records) {
           if (record.kind === 'sample') expect(Number.isFinite(record.tid)).toBe(true);
         }
+      }),
+    );
+  });
+
+  test.each(['any', 'recorded'] as const)('%s: as bytes, piece by piece, the records are the same', (form) => {
+    const frame = fc.constantFrom(
+      '\t  ff a+0x1 (/b)',
+      '\t  fe [unknown] ([unknown])',
+      '\tff a (/b)\r',
+      '\tx 1/2 [0] 1.5: e:',
+      '',
+    );
+    fc.assert(
+      fc.property(fc.array(fc.oneof(line, frame, fc.string()), { maxLength: 30 }), fc.nat(30), (lines, cut) => {
+        const text = lines.join('\n');
+        const [unreadable, alsoUnreadable]: string[][] = [[], []];
+        const records = [...readPerfScript(text.split('\n'), (one) => unreadable!.push(one), form)];
+        const parser = new PerfScriptParser((one) => alsoUnreadable!.push(one), form);
+        const pieces = [lines.slice(0, cut), lines.slice(cut)].filter((piece) => piece.length > 0);
+        const others = pieces.flatMap((piece) => parser.pushBytes(Buffer.from(piece.join('\n'))));
+        expect([...others, ...parser.end()]).toEqual(records);
+        expect(alsoUnreadable).toEqual(unreadable);
       }),
     );
   });

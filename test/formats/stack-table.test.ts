@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { foldSample } from '../../src/formats/folding.ts';
+import type { PerfFrame, PerfSample } from '../../src/formats/perf-script.ts';
+import { SampleStacks } from '../../src/formats/sample-stacks.ts';
 import { StackTable } from '../../src/formats/stack-table.ts';
 
 test('each stack once, in the order of its first sample, with its total', () => {
@@ -30,6 +33,31 @@ test('what comes out is what went in', () => {
       }
       expect([...table.stacks()].map(({ stack, weight }) => [JSON.stringify(stack), weight])).toEqual([...totals]);
       expect(table.size).toBe(totals.size);
+    }),
+  );
+});
+
+test('samples are folded, however often their frames were met', () => {
+  const frames: readonly PerfFrame[] = [
+    { address: '1', symbol: 'La/b;.c(d)', module: '/tmp/perf-1.map' },
+    { address: '2', symbol: 'outer->inner', module: '/x' },
+    { address: '3', symbol: '[unknown]', module: '[kernel.kallsyms]' },
+    { address: '4', symbol: '(left out)', module: '/x' },
+  ];
+  const sample = fc.record({
+    comm: fc.constantFrom('java', 'a b'),
+    tid: fc.constantFrom(0, 7),
+    frames: fc.array(fc.constantFrom(...frames), { maxLength: 6 }),
+  });
+  const options = { tid: true, kernel: true, jit: true, addrs: true };
+  fc.assert(
+    fc.property(fc.array(sample), (samples) => {
+      const [folded, plain] = [new SampleStacks(options), new StackTable()];
+      for (const [i, some] of samples.entries()) {
+        const whole: PerfSample = { kind: 'sample', pid: 7, cpu: 0, time: undefined, period: 1, event: 'x', ...some };
+        expect(folded.addSample(whole, i)).toBe(plain.add(foldSample(whole, options), i));
+      }
+      expect([...folded.stacks()]).toEqual([...plain.stacks()]);
     }),
   );
 });

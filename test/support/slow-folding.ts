@@ -44,7 +44,8 @@ function samplesOf(text: string): SlowSample[] {
       continue;
     }
     const words = line.trim().split(/\s+/);
-    const number = words.findIndex((word, i) => i > 0 && /^\d+(\/\d+)?$/.test(word));
+    const ids = words[0] === ':-1' ? /^-?\d+(\/-?\d+)?$/ : /^\d+(\/\d+)?$/;
+    const number = words.findIndex((word, i) => i > 0 && ids.test(word));
     const [first = '', second] = words[number]!.split('/');
     const rest = words.slice(number + 1);
     const name = rest.findIndex((word) => word.endsWith(':') && !/^\d+\.\d+:$/.test(word));

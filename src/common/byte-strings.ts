@@ -1,0 +1,98 @@
+/**
+ * Gives strings of bytes numbers from 0 on, equal ones the same. Words of four bytes are hashed and compared at once: what
+ * is looked up here is read from files of gigabytes.
+ */
+export class ByteStrings {
+  /** All of them, one behind the other; string `id` ends at #ends[id]. */
+  #arena = Buffer.allocUnsafeSlow(4096);
+  #words = viewOf(this.#arena);
+  readonly #ends: number[] = [];
+  readonly #hashes: number[] = [];
+  /** Open addressing with linear probing; -1 is free. */
+  #slots = new Int32Array(256).fill(-1);
+  /** Of the buffer that was last looked into: mostly there are many strings in one. */
+  #seen: Buffer = this.#arena;
+  #view = this.#words;
+
+  get count(): number {
+    return this.#ends.length;
+  }
+
+  /** Bytes that are held. */
+  get size(): number {
+    return this.#ends.at(-1) ?? 0;
+  }
+
+  /** The number of bytes[start, end). */
+  idAt(bytes: Buffer, start: number, end: number): number {
+    if (this.#seen !== bytes) {
+      this.#seen = bytes;
+      this.#view = viewOf(bytes);
+    }
+    const hash = hashOf(this.#view, bytes, start, end);
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = (hash ^ (hash >>> 15)) & mask;
+    for (let id = slots[slot]!; id >= 0; id = slots[slot]!) {
+      if (this.#hashes[id] === hash && this.#equals(id, bytes, start, end)) return id;
+      slot = (slot + 1) & mask;
+    }
+    return this.#add(hash, slot, bytes, start, end);
+  }
+
+  #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    let from = id === 0 ? 0 : this.#ends[id - 1]!;
+    if (this.#ends[id]! - from !== end - start) return false;
+    let i = start;
+    for (; i + 4 <= end; i += 4, from += 4) {
+      if (this.#view.getInt32(i, true) !== this.#words.getInt32(from, true)) return false;
+    }
+    for (; i < end; i++, from++) if (bytes[i] !== this.#arena[from]) return false;
+    return true;
+  }
+
+  #add(hash: number, slot: number, bytes: Buffer, start: number, end: number): number {
+    const id = this.#ends.length;
+    const from = this.size;
+    const to = from + end - start;
+    if (to > this.#arena.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * to);
+      this.#arena.copy(larger, 0, 0, from);
+      this.#arena = larger;
+      this.#words = viewOf(larger);
+    }
+    bytes.copy(this.#arena, from, start, end);
+    this.#ends.push(to);
+    this.#hashes.push(hash);
+    this.#slots[slot] = id;
+    if (2 * this.#ends.length > this.#slots.length) this.#grow();
+    return id;
+  }
+
+  #grow(): void {
+    const slots = new Int32Array(4 * this.#slots.length).fill(-1);
+    const mask = slots.length - 1;
+    for (const [id, hash] of this.#hashes.entries()) {
+      let slot = (hash ^ (hash >>> 15)) & mask;
+      while (slots[slot]! >= 0) slot = (slot + 1) & mask;
+      slots[slot] = id;
+    }
+    this.#slots = slots;
+  }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** FNV-1a, by words and then by bytes; words need their high bits mixed in. */
+function hashOf(view: DataView, bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5 ^ (end - start);
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    hash = Math.imul(hash ^ view.getInt32(i, true), 0x01000193);
+    hash ^= hash >>> 15;
+  }
+  for (; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash;
+}
