@@ -12,7 +12,7 @@ it is, so running it again is quick. Root is asked of sudo where it is needed.
   --collect-only   only what `marple collect` needs: nothing for drawing, nothing for the tests
   --help           print this help
 
-PREFIX (default /usr/local): `marple` goes to PREFIX/bin. What apt and npm print goes to setup.log.
+PREFIX (default /usr/local): `marple` goes to PREFIX/bin, its manual and its completion for bash to PREFIX/share. What apt and npm print goes to setup.log.
 END
 }
 
@@ -23,7 +23,7 @@ COLLECT_PACKAGES=(
   perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem binutils
 )
 DISPLAY_PACKAGES=(perl libdevel-nytprof-perl)
-TEST_PACKAGES=(gcc g++ libc6-dev fio stress-ng chromium)
+TEST_PACKAGES=(gcc g++ libc6-dev fio stress-ng chromium man-db mandoc)
 # What canvas is built from where its prebuilt binary cannot be fetched.
 CANVAS_PACKAGES=(
   libcairo2-dev libpango1.0-dev libjpeg-dev libgif-dev librsvg2-dev pkg-config g++ make python3
@@ -336,12 +336,12 @@ rebuild_canvas() {
   as_user env ${headers:+"npm_config_nodedir=$headers"} npm rebuild canvas --foreground-scripts
 }
 
-# at_prefix COMMAND...: as root only where PREFIX/bin is not ours to write.
+# at_prefix COMMAND...: as root only where PREFIX is not ours to write.
 at_prefix() {
-  if [[ -w $PREFIX/bin ]]; then
+  if [[ -w $PREFIX/bin && (-w $PREFIX/share || ! -e $PREFIX/share && -w $PREFIX) ]]; then
     "$@"
   else
-    need_root "writing to $PREFIX/bin"
+    need_root "writing to $PREFIX"
     as_root mkdir -p "$PREFIX/bin"
     as_root "$@"
   fi
@@ -360,6 +360,18 @@ put_on_path() {
     fi
   fi
   step "marple: $link"
+}
+
+# What the commands say of themselves: the manual, and completion for bash.
+install_manual() {
+  local folder
+  folder=$(mktemp -d)
+  must 'the manual could not be written' node dist/marple.cjs man -o "$folder"
+  node dist/marple.cjs completion bash >"$folder/marple"
+  at_prefix install -D -m 644 -t "$PREFIX/share/man/man1" "$folder"/*.1
+  at_prefix install -D -m 644 "$folder/marple" "$PREFIX/share/bash-completion/completions/marple"
+  rm -rf "$folder"
+  step "manual: man marple; completion: $PREFIX/share/bash-completion/completions/marple"
 }
 
 main() {
@@ -388,6 +400,7 @@ main() {
   install_node_modules
   must 'the build failed' as_user npm run build
   put_on_path
+  install_manual
 }
 
 main "$@"

@@ -1,9 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type ArgumentGrammar, rewriteArguments, splitArguments } from './commands/argv.ts';
-import type { ProgramCommand } from './commands/context.ts';
+import type { DeclaredCommand, ProgramCommand } from './commands/context.ts';
+import { QUICK_START } from './commands/manual/facts.ts';
+import { examplesText, exitStatusText } from './commands/manual/help.ts';
 import { EXIT, errorMessage, MarpleError, UsageError } from './common/errors.ts';
 import { closeLog, log } from './common/log.ts';
 import { Output } from './common/output.ts';
+import { didYouMean } from './common/suggest.ts';
 import { VERSION } from './common/version.ts';
 
 /** The commands, each loaded when it is needed: most of what one of them brings the others do not need. */
@@ -16,7 +19,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<ProgramCommand>>> = {
   export: async () => (await import('./commands/export.ts')).exportCommand,
   diff: async () => (await import('./commands/diff.ts')).diffCommand,
   config: async () => (await import('./commands/config.ts')).configCommand,
+  completion: async () => (await import('./commands/completion.ts')).completionCommand,
+  man: async () => (await import('./commands/man.ts')).manCommand,
 };
+/** Commands that describe all of them. */
+const DESCRIBING = ['completion', 'man'];
+
+type Loaded = ReadonlyMap<string, DeclaredCommand>;
 
 /** Runs `marple` with these arguments (without node and script) and gives its exit code. Never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -47,42 +56,57 @@ async function dispatch(
   const program = new Command('marple')
     .description('What is this machine doing? Collect on the box that is slow, display wherever there is a screen.')
     .version(VERSION, '--version', 'print the version')
-    .helpOption('--help', 'print this help')
-    .helpCommand(false);
+    .helpCommand(false)
+    .addHelpText('after', () => [examplesText(QUICK_START), exitStatusText()].join('\n'));
   configure(program, output);
-  const parts = await loadCommands(own[0]);
-  for (const [name, part] of parts) {
-    const sub = program.command(name).helpOption('--help', 'print this help');
-    configure(sub, output);
-    part.declare(sub);
-    declareCommon(sub);
-    sub.action(async (...given: unknown[]) => {
-      const options = sub.opts();
+  const parts: Loaded = new Map(
+    (await loadCommands(own[0])).map(([name, part]) => [
+      name,
+      { command: declareCommand(program, name, part, output), part },
+    ]),
+  );
+  for (const declared of parts.values()) {
+    declared.command.action(async (...given: unknown[]) => {
       // Behind the arguments, one or a list each, stand the options and the command.
       const args = given
         .slice(0, -2)
         .flat()
         .filter((arg) => typeof arg === 'string');
-      code = await part.run(args, options, { output, command });
+      const context = { output, command, program: { command: program, parts } };
+      code = await declared.part.run(args, declared.command.opts(), context);
     });
   }
   if (own.length === 0) {
-    output.result(program.helpInformation());
+    program.outputHelp();
     return EXIT.usage;
   }
-  const sub = program.commands.find((candidate) => candidate.name() === own[0]);
-  const args =
-    sub === undefined ? own : [sub.name(), ...rewriteArguments(own.slice(1), grammarOf(sub, parts.get(sub.name())))];
-  await program.parseAsync(args, { from: 'user' });
+  const [name = ''] = own;
+  const asked = parts.get(name);
+  const args = asked === undefined ? own : [name, ...rewriteArguments(own.slice(1), grammarOf(asked))];
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    throw error instanceof CommanderError && error.exitCode !== 0
+      ? await usageError(error, name, asked, output)
+      : error;
+  }
   return code;
 }
 
+function declareCommand(program: Command, name: string, part: ProgramCommand, output: Output): Command {
+  const command = program.command(name).addHelpText('after', () => examplesText(part.examples));
+  configure(command, output);
+  part.declare(command);
+  declareCommon(command);
+  return command;
+}
+
 /** The command that is asked for; all of them where none is, for the help. */
-async function loadCommands(name: string | undefined): Promise<Map<string, ProgramCommand>> {
-  if (name === '--version') return new Map();
-  const wanted = name !== undefined && Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
-  const loaded = new Map<string, ProgramCommand>();
-  for (const each of wanted) loaded.set(each, await COMMANDS[each]!());
+async function loadCommands(name: string | undefined): Promise<[string, ProgramCommand][]> {
+  if (name === '--version') return [];
+  const isOne = name !== undefined && Object.hasOwn(COMMANDS, name) && !DESCRIBING.includes(name);
+  const loaded: [string, ProgramCommand][] = [];
+  for (const each of isOne ? [name] : Object.keys(COMMANDS)) loaded.push([each, await COMMANDS[each]!()]);
   return loaded;
 }
 
@@ -99,8 +123,7 @@ function declareCommon(command: Command): void {
 }
 
 /** What the rewriting needs to know, from the options that commander was told of. */
-function grammarOf(command: Command, part: ProgramCommand | undefined): ArgumentGrammar {
-  const grammar = part?.grammar;
+function grammarOf({ command, part: { grammar } }: DeclaredCommand): ArgumentGrammar {
   const areas = grammar?.areas ?? new Map();
   const valued = command.options
     .filter((option) => option.required && option.long !== '--json' && !areas.has(option.long ?? ''))
@@ -116,19 +139,64 @@ function grammarOf(command: Command, part: ProgramCommand | undefined): Argument
 /** Commander neither exits nor writes: errors are thrown, help goes through Output. */
 function configure(command: Command, output: Output): void {
   command
+    .helpOption('-h, --help', 'print this help')
     .exitOverride()
-    .showSuggestionAfterError(true)
+    .showSuggestionAfterError(false)
     .configureOutput({ writeOut: (text) => output.result(text.trimEnd()), writeErr: () => undefined });
+}
+
+/** What commander says of a mistake is a sentence; the hint names what was probably meant. */
+async function usageError(
+  error: CommanderError,
+  name: string,
+  asked: DeclaredCommand | undefined,
+  output: Output,
+): Promise<UsageError> {
+  const sentence = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const help = asked === undefined ? 'marple --help' : `marple ${name} --help`;
+  // error: unknown option '--dsk=latency'
+  const [, word = ''] = /'([^'=]*)[^']*'/.exec(error.message) ?? [];
+  if (error.code === 'commander.unknownCommand') {
+    const known = Object.keys(COMMANDS);
+    return new UsageError(
+      sentence,
+      didYouMean(word, known, `see ${help}`, (near) => `marple ${near}`),
+    );
+  }
+  const stray = asked?.command.args.at(-1);
+  if (
+    error.code === 'commander.excessArguments' &&
+    stray !== undefined &&
+    asked?.part.words?.['--input'] !== undefined
+  ) {
+    return new UsageError(sentence, `name a data file with -i: marple ${name} -i ${stray}`);
+  }
+  if (error.code !== 'commander.unknownOption') return new UsageError(sentence, `see ${help}`);
+  const owner = asked === undefined ? undefined : await ownerOf(word, output);
+  if (owner !== undefined)
+    return new UsageError(sentence, `marple ${owner} has such an option: see marple ${owner} --help`);
+  const known = asked === undefined ? ['--version', '--help'] : flagsOf(asked);
+  return new UsageError(sentence, didYouMean(word, known, `see ${help}`));
+}
+
+/** The first command that has such an option. */
+async function ownerOf(flag: string, output: Output): Promise<string | undefined> {
+  for (const [name, part] of await loadCommands(undefined)) {
+    const command = declareCommand(new Command(), name, part, output);
+    if (flagsOf({ command, part }).includes(flag)) return name;
+  }
+  return undefined;
+}
+
+function flagsOf({ command, part }: DeclaredCommand): string[] {
+  const flags = command.options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);
+  return [...flags, ...(part.grammar?.aliases?.keys() ?? []), '--help'].filter((flag) => flag !== null);
 }
 
 /** Prints what was thrown, and gives the exit code that belongs to it. */
 function report(error: unknown, output: Output): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return EXIT.ok;
-    const usage = new UsageError(commanderSentence(error), 'see marple --help, or marple COMMAND --help');
-    output.error(usage);
-    return usage.exitCode;
-  }
+  // Help and version have been printed.
+  if (error instanceof CommanderError) return EXIT.ok;
   if (error instanceof MarpleError) {
     output.error(error);
     return error.exitCode;
@@ -136,9 +204,4 @@ function report(error: unknown, output: Output): number {
   log('error', 'bug', { stack: error instanceof Error ? error.stack : undefined });
   output.bug(error instanceof Error ? (error.stack ?? error.message) : errorMessage(error));
   return EXIT.bug;
-}
-
-/** Commander says `error: unknown option '--x'\n(Did you mean --y?)`; ours is one sentence. */
-function commanderSentence(error: CommanderError): string {
-  return error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { errorMessage, UsageError } from '../common/errors.ts';
 import { TOOL_PATH } from '../common/executables.ts';
+import { didYouMean } from '../common/suggest.ts';
 import { writeUserFile } from '../common/user.ts';
 import type { CollecterClass, Probe, ProbeRequest, Tool } from './collecter.ts';
 
@@ -149,9 +150,10 @@ export async function chooseTool(
   if (preferred.tool !== undefined) {
     const index = order.findIndex((tool) => tool.name === preferred.tool);
     if (index < 0) {
+      const known = tools.map((tool) => tool.name);
       throw new UsageError(
         `${name} has no tool called ${preferred.tool}`,
-        `use one of: ${tools.map((tool) => tool.name).join(', ')}`,
+        didYouMean(preferred.tool, known, `use one of: ${known.join(', ')}`),
       );
     }
     order.unshift(...order.splice(index, 1));

@@ -1,4 +1,5 @@
 import { UsageError } from '../common/errors.ts';
+import { didYouMean } from '../common/suggest.ts';
 
 /** The arguments before the first `--`, and the command behind it (undefined where there is no `--`). */
 export interface SplitArguments {
@@ -72,7 +73,15 @@ function areaKinds(flag: string, attached: string | undefined, area: AreaGrammar
   const kinds = kindsIn(attached);
   const unknown = kinds.find((kind) => !area.kinds.includes(kind));
   if (unknown !== undefined) {
-    throw new UsageError(`${flag} has no kind '${unknown}'`, `use one or more of: ${flag}=${area.kinds.join(',')}`);
+    throw new UsageError(
+      `${flag} has no kind '${unknown}'`,
+      didYouMean(
+        unknown,
+        area.kinds,
+        `use one or more of: ${flag}=${area.kinds.join(',')}`,
+        (kind) => `${flag}=${kind}`,
+      ),
+    );
   }
   return kinds.join(',');
 }

@@ -21,10 +21,12 @@ import type { Output } from '../common/output.ts';
 import { stateDir } from '../common/paths.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { giveToUser } from '../common/user.ts';
-import type { Context, ProgramCommand } from './context.ts';
+import { type Context, GROUPS, type ProgramCommand } from './context.ts';
 import { AREA_KINDS, collectersNamed } from './interfaces.ts';
 import { loadSettings } from './settings.ts';
 import { parseCount, parseList, parsePattern, parseSeconds } from './values.ts';
+
+const CALL_GRAPHS = ['fp', 'dwarf', 'lbr'] as const;
 
 const optionsSchema = z.object({
   time: z.string().optional(),
@@ -34,7 +36,7 @@ const optionsSchema = z.object({
   cgroup: z.string().optional(),
   all: z.boolean().optional(),
   frequency: z.string().optional(),
-  callGraph: z.enum(['fp', 'dwarf', 'lbr']).optional(),
+  callGraph: z.enum(CALL_GRAPHS).optional(),
   times: z.string().optional(),
   tool: z.array(z.string()).optional(),
   netns: z.string().optional(),
@@ -50,6 +52,25 @@ type Flags = z.infer<typeof optionsSchema>;
 
 export const collectCommand: ProgramCommand = {
   declare,
+  examples: [
+    ['sudo marple collect --stack --disk --mem -t 5', 'the whole machine for five seconds: call stacks, disk, memory'],
+    ['marple collect --stack -- make -j2', 'a command and its children, until it ends'],
+    [
+      'sudo marple collect --disk=latency,block_requests -o slow.marple',
+      'several kinds of one area, into a named file',
+    ],
+    ['sudo marple collect --cpu=off -p $(pidof -s nginx) -t 5', 'what one program waits for'],
+    ['sudo marple collect --mem=leaks -p $(pidof -s nginx) -t 5', 'what it allocates and does not give back'],
+    ['sudo marple collect overview --display', 'a group of config.txt, shown when it has been collected'],
+    ['marple collect --stack --disk --dry-run', 'which tools would be taken here?'],
+  ],
+  words: {
+    interface: [...COLLECTERS.map(({ description }) => description.interface), GROUPS],
+    '--call-graph': CALL_GRAPHS,
+    '--tool': COLLECTERS.flatMap(({ description }) =>
+      description.tools.map((tool) => `${description.interface}=${tool.name}`),
+    ),
+  },
   grammar: {
     areas: new Map(
       collectersByArea().map(([area, collecters]) => {
@@ -72,7 +93,7 @@ function declare(command: Command): void {
     )
     .usage('[INTERFACE|GROUP ...] [AREA ...] [options] [-- COMMAND ARG...]');
   for (const [area, collecters] of collectersByArea()) {
-    const kinds = collecters.map(({ description }) => `${description.kind}: ${description.summary}`).join('; ');
+    const kinds = collecters.map(({ description }) => `${description.kind}: ${description.summary}`).join('\n');
     command.option(`--${area} <kinds>`, kinds, accumulate);
   }
   command
@@ -129,7 +150,7 @@ async function runCollect(
   const last = results.at(-1)?.file;
   if (flags.display && last !== undefined && worst !== EXIT.allFailed) {
     const { displayCommand } = await import('./display.ts');
-    const shown = await displayCommand.run([], { input: [last] }, { output, command: undefined });
+    const shown = await displayCommand.run([], { input: [last] }, { ...context, command: undefined });
     return worst === EXIT.ok ? shown : worst;
   }
   return worst;

@@ -9,7 +9,14 @@ import { loadSettings } from './settings.ts';
 
 const optionsSchema = z.object({ json: z.string().optional() });
 
-export const configCommand: ProgramCommand = { declare, run: runConfig };
+export const configCommand: ProgramCommand = {
+  declare,
+  examples: [
+    ['marple config', 'all settings'],
+    ['marple config --json | less', 'for a script, or to page through'],
+  ],
+  run: runConfig,
+};
 
 function declare(command: Command): void {
   command

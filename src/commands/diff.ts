@@ -19,7 +19,7 @@ import { checkFree, saveFile, writeToStdout } from '../common/save.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { joinWords } from '../common/text.ts';
 import { openData } from '../formats/open.ts';
-import type { Context, ProgramCommand } from './context.ts';
+import { type Context, DATA_FILES, type ProgramCommand } from './context.ts';
 import { diffText, methodText, sectionTables } from './diff-text.ts';
 import { declareFilter, parseConditions, selectionFlags } from './selection.ts';
 import { parseCount } from './values.ts';
@@ -46,7 +46,20 @@ const DEFAULT_SEED = '1';
 /** Values of a section that are kept for resampling, and a tenth of it of a process. */
 const SAMPLED = 20_000;
 
-export const diffCommand: ProgramCommand = { declare, run: runDiff };
+export const diffCommand: ProgramCommand = {
+  declare,
+  examples: [
+    ['marple diff before.marple after.marple', 'two runs in numbers'],
+    ['marple diff before.marple after.marple -o diff.html', 'and as a page'],
+    ['marple diff --before before-*.marple --after after-*.marple', 'several runs of each side: what is noise?'],
+    [
+      "marple diff before.marple after.marple --fail-if 'callstack.total > 1000x'",
+      'ends with 1 where a number grew too much',
+    ],
+  ],
+  words: { files: [DATA_FILES], '--before': [DATA_FILES], '--after': [DATA_FILES] },
+  run: runDiff,
+};
 
 function declare(command: Command): void {
   command

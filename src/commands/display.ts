@@ -7,7 +7,7 @@ import { makeTempDir } from '../common/temp.ts';
 import { type DisplayOptions, type DisplayResult, runDisplay, type SectionListing } from '../display/controller.ts';
 import { VIEWS } from '../display/registry.ts';
 import type { TrackKind } from '../display/shape/track-choice.ts';
-import type { Context, ProgramCommand } from './context.ts';
+import { type Context, DATA_FILES, type ProgramCommand } from './context.ts';
 import { declareEntries, declareFilter, declareInput, defined, parseSelection, selectionFlags } from './selection.ts';
 import { loadSettings } from './settings.ts';
 import { parseCount } from './values.ts';
@@ -30,6 +30,15 @@ type Flags = z.infer<typeof optionsSchema>;
 
 export const displayCommand: ProgramCommand = {
   declare,
+  examples: [
+    ['marple display', 'the last file that was collected, in the view that fits it'],
+    ['marple display -l', 'what is in it?'],
+    ['marple display -i slow.marple -r -o slow.html', 'everything on one page, which can be sent on'],
+    ['marple display -i slow.marple -hm --from 1 --to 2', 'the heat map of one second'],
+    ['marple display -fg --comm nginx -o nginx.svg', 'the flame graph of one program'],
+    ['marple display -e 2 -o -', 'the second section as text, on the terminal'],
+  ],
+  words: { '--input': [DATA_FILES], '--track': ['pid', 'cpu'] },
   grammar: { aliases: new Map(VIEWS.map((view) => [view.flag, view.long])) },
   run: runDisplayCommand,
 };

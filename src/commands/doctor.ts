@@ -9,13 +9,22 @@ import { stateDir } from '../common/paths.ts';
 import { table, WIDTH } from '../common/table.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { wrap } from '../common/text.ts';
-import type { Context, ProgramCommand } from './context.ts';
+import { type Context, GROUPS, type ProgramCommand } from './context.ts';
 import { collectersNamed } from './interfaces.ts';
 import { loadSettings } from './settings.ts';
 
 const optionsSchema = z.object({ fresh: z.boolean().optional(), json: z.string().optional() });
 
-export const doctorCommand: ProgramCommand = { declare, run: runDoctor };
+export const doctorCommand: ProgramCommand = {
+  declare,
+  examples: [
+    ['sudo marple doctor', 'all interfaces, with all that root has'],
+    ['marple doctor disklat callstack', 'two of them'],
+    ['marple doctor --fresh memtime', 'try again, after something has been installed'],
+  ],
+  words: { interface: [...COLLECTERS.map(({ description }) => description.interface), GROUPS] },
+  run: runDoctor,
+};
 
 function declare(command: Command): void {
   command

@@ -11,7 +11,7 @@ import { exportSources } from '../formats/export.ts';
 import type { Exporter, ExportSource } from '../formats/exporter.ts';
 import { EXPORTERS, findExporter } from '../formats/exporters.ts';
 import { openAll } from '../formats/open-all.ts';
-import type { Context, ProgramCommand } from './context.ts';
+import { type Context, DATA_FILES, type ProgramCommand } from './context.ts';
 import { declareEntries, declareFilter, declareInput, parseSelection, selectionFlags } from './selection.ts';
 
 const optionsSchema = z.object({
@@ -22,14 +22,24 @@ const optionsSchema = z.object({
   json: z.string().optional(),
 });
 
-export const exportCommand: ProgramCommand = { declare, run: runExport };
+export const exportCommand: ProgramCommand = {
+  declare,
+  examples: [
+    ['marple export --format speedscope -o slow.speedscope.json', 'the last file, for speedscope'],
+    ['marple export -i slow.marple --format folded -o -', 'stacks for flamegraph.pl, on stdout'],
+    ['marple export -i slow.marple --format marple --from 1 --to 2 -o second.marple', 'one second as a data file'],
+    ['marple export -i slow.marple -e 1 --format csv -o slow.csv', 'the first section as a table'],
+  ],
+  words: { '--format': EXPORTERS.map(({ format }) => format), '--input': [DATA_FILES] },
+  run: runExport,
+};
 
 function declare(command: Command): void {
   command
     .summary('write a data file, or a selection of it, for other tools')
     .description('Writes a data file, the last one where none is named, in the format of another tool.')
     .usage('[-i FILE] --format FORMAT -o FILE [options]')
-    .option('--format <format>', EXPORTERS.map(({ format, summary }) => `${format}: ${summary}`).join('; '))
+    .option('--format <format>', EXPORTERS.map(({ format, summary }) => `${format}: ${summary}`).join('\n'))
     .option('-o, --output <file>', 'where to; - is stdout')
     .option('--force', 'overwrite an existing file');
   declareFilter(declareEntries(declareInput(command)));

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { EXIT, UsageError } from '../common/errors.ts';
 import { rememberDataFile } from '../common/last-file.ts';
 import { PARTIAL } from '../common/partial.ts';
+import { didYouMean } from '../common/suggest.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { giveToUser } from '../common/user.ts';
 import { importFile } from '../formats/import.ts';
@@ -21,7 +22,16 @@ const optionsSchema = z.object({
 
 const ANNOTATIONS = ['pid', 'tid', 'kernel', 'jit', 'addrs'] as const;
 
-export const importCommand: ProgramCommand = { declare, run: runImport };
+export const importCommand: ProgramCommand = {
+  declare,
+  examples: [
+    ['marple import perf.data', 'a recording of perf, into perf.data.marple'],
+    ['perf script -i perf.data | marple import - -o perf.marple', 'its text, where the recording was made'],
+    ['marple import stacks.folded --format folded --force', 'what was folded by another tool'],
+  ],
+  words: { '--format': IMPORTERS.map(({ format }) => format), '--annotate': [...ANNOTATIONS, 'all'] },
+  run: runImport,
+};
 
 function declare(command: Command): void {
   command
@@ -31,7 +41,7 @@ function declare(command: Command): void {
       '<file>',
       'the file, or - for stdin (it may be compressed by gzip), or the NAME.partial of a run that was cut off',
     )
-    .option('--format <format>', IMPORTERS.map(({ format, summary }) => `${format}: ${summary}`).join('; '))
+    .option('--format <format>', IMPORTERS.map(({ format, summary }) => `${format}: ${summary}`).join('\n'))
     .option('--event <name>', 'only samples of this event')
     .option('--annotate <parts>', `names of frames: ${ANNOTATIONS.join(', ')}, or all for kernel and jit`)
     .option('-o, --output <file>', 'the data file; - is stdout')
@@ -82,7 +92,11 @@ function parseAnnotations(text: string | undefined): ReadonlySet<string> {
   const parts = text === undefined ? [] : text.split(',').map((part) => part.trim());
   const unknown = parts.find((part) => part !== 'all' && !ANNOTATIONS.some((known) => known === part));
   if (unknown !== undefined) {
-    throw new UsageError(`--annotate has no part '${unknown}'`, `use one or more of: ${ANNOTATIONS.join(',')},all`);
+    const known = [...ANNOTATIONS, 'all'];
+    throw new UsageError(
+      `--annotate has no part '${unknown}'`,
+      didYouMean(unknown, known, `use one or more of: ${known.join(',')}`),
+    );
   }
   return new Set(parts.flatMap((part) => (part === 'all' ? ['kernel', 'jit'] : [part])));
 }

@@ -2,6 +2,7 @@ import type { CollecterClass } from '../collect/collecter.ts';
 import { COLLECTERS, collectersByArea, findCollecter } from '../collect/registry.ts';
 import type { Config } from '../common/config.ts';
 import { UsageError } from '../common/errors.ts';
+import { didYouMean } from '../common/suggest.ts';
 
 /** `--disk` and its like, with their kinds: `disk` -> kind -> collecter. */
 export const AREA_KINDS = new Map(
@@ -29,12 +30,15 @@ export function collectersNamed(names: readonly string[], config: Config): Colle
 function collecterNamed(name: string, group: string | undefined, groups: Record<string, string>): CollecterClass {
   const collecter = findCollecter(name);
   if (collecter !== undefined) return collecter;
-  const known = [...COLLECTERS.map(({ description }) => description.interface), ...Object.keys(groups)].join(', ');
-  const area = [...AREA_KINDS].find(([, kinds]) => kinds.has(name))?.[0];
+  const known = [...COLLECTERS.map(({ description }) => description.interface), ...Object.keys(groups)];
+  const kinds = new Map([...AREA_KINDS].flatMap(([area, all]) => [...all.keys()].map((kind) => [kind, area])));
+  const withFlag = (word: string): string => (kinds.has(word) ? `--${kinds.get(word)}=${word}` : word);
   throw new UsageError(
     group === undefined
       ? `there is no interface or group '${name}'`
       : `group ${group} names '${name}', which is no interface`,
-    area === undefined ? `use one or more of: ${known}` : `'${name}' is a kind: write --${area}=${name}`,
+    kinds.has(name)
+      ? `'${name}' is a kind: write ${withFlag(name)}`
+      : didYouMean(name, [...known, ...kinds.keys()], `use one or more of: ${known.join(', ')}`, withFlag),
   );
 }

@@ -52,6 +52,7 @@ export function declareFilter(command: Command): Command {
  * @throws UsageError (2)
  */
 export function parseSelection(name: string, flags: SelectionFlags): Selection {
+  const conditions = parseConditions(flags);
   const last = flags.input === undefined ? lastDataFile() : undefined;
   const inputs = flags.input ?? (last === undefined ? [] : [last]);
   if (inputs.length === 0) {
@@ -60,7 +61,7 @@ export function parseSelection(name: string, flags: SelectionFlags): Selection {
       `sudo marple collect --stack -t 5, or marple ${name} -i FILE`,
     );
   }
-  return { inputs, ...parseConditions(flags) };
+  return { inputs, ...conditions };
 }
 
 /**

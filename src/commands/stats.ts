@@ -8,7 +8,7 @@ import { EXIT, UsageError } from '../common/errors.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { type FileSectionStats, statsText } from '../display/text/stats.ts';
 import { type DataFiles, openAll } from '../formats/open-all.ts';
-import type { Context, ProgramCommand } from './context.ts';
+import { type Context, DATA_FILES, type ProgramCommand } from './context.ts';
 import {
   declareEntries,
   declareFilter,
@@ -29,7 +29,17 @@ const optionsSchema = z.object({
 
 const DEFAULT_TOP = 10;
 
-export const statsCommand: ProgramCommand = { declare, run: runStats };
+export const statsCommand: ProgramCommand = {
+  declare,
+  examples: [
+    ['marple stats', 'the last file that was collected'],
+    ['marple stats -i slow.marple --from 1 --to 2', 'one second of it'],
+    ['marple stats --by pid --top 3', 'each process by itself, the three largest'],
+    ['marple stats -i slow.marple --json=slow.json', 'for a script'],
+  ],
+  words: { '--input': [DATA_FILES], '--by': ['comm', 'pid'] },
+  run: runStats,
+};
 
 function declare(command: Command): void {
   command

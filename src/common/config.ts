@@ -3,6 +3,7 @@ import { unsafe as decodeIni } from 'ini';
 import * as z from 'zod';
 import { errorCode, UsageError } from './errors.ts';
 import { shippedConfigFile, userConfigFile } from './paths.ts';
+import { didYouMean } from './suggest.ts';
 import { systemReason } from './system-reason.ts';
 
 /** Names of sections, keys, interfaces, groups. */
@@ -191,14 +192,18 @@ function readConfig(path: string, options?: { optional: true }): string | undefi
 
 function checkName({ section, key, source }: ConfigEntry, sections: Sections): void {
   if (!Object.hasOwn(sections, section)) {
+    const known = Object.keys(sections);
     throw new UsageError(
       `${source}: there is no config section [${section}]`,
-      `allowed sections: ${Object.keys(sections).join(', ')}`,
+      didYouMean(section, known, `allowed sections: ${known.join(', ')}`, (name) => `[${name}]`),
     );
   }
   const allowed = allowedKeys(sections[section] as z.ZodType);
   if (allowed !== undefined && !allowed.includes(key)) {
-    throw new UsageError(`${source}: [${section}] has no setting '${key}'`, `allowed settings: ${allowed.join(', ')}`);
+    throw new UsageError(
+      `${source}: [${section}] has no setting '${key}'`,
+      didYouMean(key, allowed, `allowed settings: ${allowed.join(', ')}`),
+    );
   }
 }
 

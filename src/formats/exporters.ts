@@ -1,4 +1,5 @@
 import { UsageError } from '../common/errors.ts';
+import { didYouMean } from '../common/suggest.ts';
 import { cpelExporter } from './cpel-events.ts';
 import { csvExporter } from './csv.ts';
 import type { Exporter } from './exporter.ts';
@@ -23,8 +24,9 @@ export const EXPORTERS: readonly Exporter[] = [
 export function findExporter(format: string): Exporter {
   const found = EXPORTERS.find((exporter) => exporter.format === format);
   if (found !== undefined) return found;
+  const known = EXPORTERS.map((exporter) => exporter.format);
   throw new UsageError(
     `there is no format '${format}' to export to`,
-    `use one of: ${EXPORTERS.map((exporter) => exporter.format).join(', ')}`,
+    didYouMean(format, known, `use one of: ${known.join(', ')}`),
   );
 }

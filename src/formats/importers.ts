@@ -1,4 +1,5 @@
 import { UsageError } from '../common/errors.ts';
+import { didYouMean } from '../common/suggest.ts';
 import { biosnoopImporter } from './biosnoop.ts';
 import { cpelImporter } from './cpel-import.ts';
 import { foldedImporter } from './folded.ts';
@@ -23,11 +24,16 @@ export const IMPORTERS: readonly Importer[] = [
   rawImporter,
 ];
 
+const NAMES = IMPORTERS.map(({ format }) => format);
+
 /** @throws UsageError (2) */
 export function findImporter(format: string): Importer {
   const found = IMPORTERS.find((importer) => importer.format === format);
   if (found !== undefined) return found;
-  throw new UsageError(`there is no format '${format}' to import`, `use one of: ${names(IMPORTERS)}`);
+  throw new UsageError(
+    `there is no format '${format}' to import`,
+    didYouMean(format, NAMES, `use one of: ${NAMES.join(', ')}`),
+  );
 }
 
 /**
@@ -42,12 +48,8 @@ export function detectImporter(head: Buffer | undefined, name: string): Importer
   if (head?.toString('latin1', 0, OWN.length) === OWN) {
     throw new UsageError(`${name} is a data file of MARPLE already`, `marple display -i ${name}`);
   }
-  throw new UsageError(`what ${name} holds is not known`, `say what it is: --format ${names(IMPORTERS)}`);
+  throw new UsageError(`what ${name} holds is not known`, `say what it is: --format ${NAMES.join(', ')}`);
 }
 
 /** What a data file begins with, as MARPLE writes it. */
 const OWN = '{"marple":';
-
-function names(all: readonly { readonly format: string }[]): string {
-  return all.map(({ format }) => format).join(', ');
-}

@@ -8,11 +8,30 @@ afterAll(() => place.remove());
 describe('a mistake is one sentence, a hint and the right exit code', () => {
   const mistakes: [string, string[], RegExp, RegExp][] = [
     ['no interface', ['collect'], /nothing was asked for/, /marple collect --stack/],
-    ['unknown flag', ['collect', '--dsk'], /unknown option '--dsk'/, /--help/],
-    ['unknown command', ['colect'], /unknown command 'colect'.*collect/, /--help/],
-    ['unknown interface', ['collect', 'dislkat'], /no interface or group 'dislkat'/, /disklat/],
+    ['unknown flag', ['collect', '--dsk'], /unknown option '--dsk'/, /^did you mean --disk\?.*--help/],
+    ['unknown flag, short', ['display', '-hw'], /unknown option '-hw'/, /--help/],
+    ['a flag of another command', ['display', '--disk'], /unknown option '--disk'/, /marple collect --help/],
+    ['unknown flag before a command', ['--versoin'], /unknown option '--versoin'/, /^did you mean --version\?/],
+    ['unknown command', ['colect'], /unknown command 'colect'/, /^did you mean marple collect\?.*--help/],
+    ['a file without -i', ['display', 'x.marple'], /too many arguments/, /marple display -i x\.marple/],
+    ['unknown interface', ['collect', 'dislkat'], /no interface or group 'dislkat'/, /^did you mean disklat\?/],
+    ['unknown group', ['doctor', 'overviw'], /no interface or group 'overviw'/, /^did you mean overview\?/],
+    ['unknown kind as interface', ['collect', 'latncy'], /'latncy'/, /^did you mean --disk=latency\?/],
+    [
+      'unknown format to import',
+      ['import', import.meta.filename, '--format', 'perfdata'],
+      /'perfdata'/,
+      /^did you mean perf-data\?/,
+    ],
+    [
+      'unknown format to export',
+      ['export', '-i', 'x', '--format', 'spedscope', '-o', 'y'],
+      /no format 'spedscope'/,
+      /^did you mean speedscope\?/,
+    ],
+    ['unknown tool', ['collect', '--mem', '--tool', 'memtime=smen'], /no tool called smen/, /^did you mean smem\?/],
     ['a kind as interface', ['collect', 'latency'], /no interface or group 'latency'/, /--disk=latency/],
-    ['unknown kind', ['collect', '--disk=lateny'], /--disk has no kind 'lateny'/, /--disk=latency/],
+    ['unknown kind', ['collect', '--disk=lateny'], /--disk has no kind 'lateny'/, /^did you mean --disk=latency\?/],
     ['-t 0', ['collect', '--mem', '-t', '0'], /-t takes a number of seconds above 0, not '0'/, /-t 10/],
     ['-t abc', ['collect', '--mem', '-t', 'abc'], /-t takes .* not 'abc'/, /-t 10/],
     ['-t -1', ['collect', '--mem', '-t', '-1'], /-t takes .* not '-1'/, /-t 10/],
@@ -74,7 +93,7 @@ describe('a mistake is one sentence, a hint and the right exit code', () => {
     writeFileSync(place.path('config/marple/config.txt'), '');
     expect(ended.code).toBe(2);
     expect(ended.stderr).toMatch(/config\.txt:2: .*times/);
-    expect(ended.stderr).toMatch(/time, /);
+    expect(ended.stderr).toMatch(/hint: did you mean time\? .*time, /);
   });
 });
 

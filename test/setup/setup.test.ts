@@ -15,8 +15,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { ROOT, testFolder } from '../support/folder.ts';
+
+// Each run starts a hundred programs.
+vi.setConfig({ testTimeout: 60_000 });
 
 const REPOSITORY = join(import.meta.dirname, '../..');
 const VENDOR = ['FlameGraph', 'perf-tools', 'bcc-tools'];
@@ -50,6 +53,8 @@ const STAND_INS: Readonly<Record<string, string>> = {
   node: `
     [[ -s $STATE/node ]] || exit 127
     [[ $1 == --version ]] && exec cat $STATE/node
+    [[ $2 == man ]] && { for name in marple marple-collect; do echo "$name" >"$4/$name.1"; done; exit; }
+    [[ $2 == completion ]] && { echo "complete marple"; exit; }
     [[ -e node_modules/canvas-built ]]`,
   npm: `
     case "$1" in
@@ -102,7 +107,7 @@ function giveCloneTo(uid: number): void {
 function distribution(options: { readonly node?: string; readonly without?: readonly string[] } = {}): void {
   const names =
     'linux-perf perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem binutils perl libdevel-nytprof-perl gcc libc6-dev fio ' +
-    'stress-ng chromium curl ca-certificates xz-utils npm linux-headers-amd64 libcairo2-dev libpango1.0-dev libjpeg-dev ' +
+    'stress-ng chromium man-db mandoc curl ca-certificates xz-utils npm linux-headers-amd64 libcairo2-dev libpango1.0-dev libjpeg-dev ' +
     'libgif-dev librsvg2-dev pkg-config g++ make python3';
   const packages = names.split(' ').filter((name) => !options.without?.includes(name));
   state(
@@ -182,6 +187,10 @@ describe('on a bare machine', () => {
     const marple = join(place, 'prefix/bin/marple');
     const leadsTo = lstatSync(marple).isSymbolicLink() ? readlinkSync(marple) : readFileSync(marple, 'utf8');
     expect(leadsTo).toContain(join(clone, 'dist/marple.cjs'));
+    const share = join(place, 'prefix/share');
+    expect(readFileSync(join(share, 'man/man1/marple-collect.1'), 'utf8')).toBe('marple-collect\n');
+    expect(readFileSync(join(share, 'bash-completion/completions/marple'), 'utf8')).toBe('complete marple\n');
+    expect(readdirSync(join(place, 'tmp'))).toEqual([]);
   });
 
   test('a second run finds all in place', () => {
