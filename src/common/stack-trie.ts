@@ -77,7 +77,7 @@ export class StackTrie {
   }
 
   #rehash(): void {
-    const slots = new Int32Array(4 * this.#slots.length);
+    const slots = new Int32Array(2 * this.#slots.length);
     const mask = slots.length - 1;
     for (let node = 1; node < this.#size; node++) {
       let slot = place(this.#parents[node]!, this.#frames[node]!) & mask;

@@ -1,8 +1,8 @@
 import { answerable, type Filter, isIdleStack, type SectionGroup, selectStacks } from '../analysis/select.ts';
-import { UsageError } from '../common/errors.ts';
 import { renumbered, type SectionReader } from '../common/reader.ts';
 import { StackTrie } from '../common/stack-trie.ts';
-import { packedPage, packSection } from './page.ts';
+import { foldedNote, MOST_FRAMES, packedPage, packSection } from './page.ts';
+import { foldLightest } from './shape/heaviest.ts';
 import { Packer } from './shape/packing.ts';
 import type { PageDiff, PageSection } from './shape/page.ts';
 
@@ -69,9 +69,6 @@ function isSame({ header: a }: SectionReader, { header: b }: SectionReader): boo
   return a.interface === b.interface && a.datatype === b.datatype && a.y?.label === b.y?.label;
 }
 
-/** Nodes that a page can hold and a browser still draw at once. */
-const MOST_NODES = 4_000_000;
-
 /** The stacks of both sides in one tree: each different stack is a line, with what it weighs after, and before. */
 async function packStackDiff(
   number: number,
@@ -89,28 +86,28 @@ async function packStackDiff(
         const node = trie.add(stack);
         weights[side]!.set(node, (weights[side]!.get(node) ?? 0) + weight / runs.length);
       }
-      if (trie.size > MOST_NODES) {
-        throw new UsageError(
-          `section ${section.number} (${header.interface}) has more than ${MOST_NODES.toLocaleString('en-US')} frames, too many for one page`,
-          'compare a part of it: --from SECONDS --to SECONDS, or --comm',
-        );
-      }
     }
   }
-  const ends = [...new Set([...weights[0].keys(), ...weights[1].keys()])];
-  const of = (side: ReadonlyMap<number, number>) => packer.pack(ends.map((node) => side.get(node) ?? 0));
+  const ends = Int32Array.from(new Set([...weights[0].keys(), ...weights[1].keys()]));
+  const [before, after] = weights.map((side) => Float64Array.from(ends, (node) => side.get(node) ?? 0)) as [
+    Float64Array,
+    Float64Array,
+  ];
+  const both = after.map((weight, i) => weight + before[i]!);
+  const folded = foldLightest(trie, ends, both, MOST_FRAMES);
+  const note = foldedNote(folded, header);
   return {
     number,
     header,
-    notes: [],
+    notes: note === undefined ? [] : [note],
     columns: [],
     stacks: {
-      names: trie.names,
-      parents: packer.pack(trie.parents),
-      frames: packer.pack(trie.frames),
-      ends: packer.pack(ends),
-      weights: of(weights[1]),
-      baseline: of(weights[0]),
+      names: folded.names,
+      parents: packer.pack(folded.parents),
+      frames: packer.pack(folded.frames),
+      ends: packer.pack(folded.ends),
+      weights: packer.pack(after),
+      baseline: packer.pack(before),
     },
   };
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { StackCounter } from '../analysis/stats/stacks.ts';
 import type { StackData } from '../common/datatypes.ts';
 import { UnavailableError } from '../common/errors.ts';
-import { visible } from '../common/text.ts';
+import { unitOfMany } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { renderView } from './page.ts';
 import { drawWithScript, findScript } from './perl-flamegraph.ts';
@@ -37,7 +37,9 @@ export interface FlamePicture {
   readonly title: string;
   readonly subtitle: string;
   readonly footer: readonly string[];
+  /** What the widths count, and how much of the weights is one of it. */
   readonly countname: string;
+  readonly unitSize: number;
   readonly colors: Theme;
   readonly width: number;
   readonly minWidth: number;
@@ -57,7 +59,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
   };
 
   override async render(): Promise<Rendered> {
-    if (this.job.format === 'html') return renderView('flamegraph', this.job, this.#title());
+    if (this.job.format === 'html') return renderView('flamegraph', this.job, this.#title(), this.tell);
     if (this.job.format === 'txt') return this.#text();
     const picture = await this.#picture();
     if (this.job.height !== undefined) {
@@ -76,9 +78,9 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
   }
 
   #title(): string {
-    const { section, title, options } = this.job;
+    const { section, options } = this.job;
     const { header } = section;
-    return visible(title || options.title || `${header.interface}: ${header.weight?.label ?? 'stacks'}`);
+    return this.titleOr(options.title, `${header.interface}: ${header.weight?.label ?? 'stacks'}`);
   }
 
   async #text(): Promise<Buffer> {
@@ -96,12 +98,14 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     const { countname, reversed } = options;
     const { tree, unit, numbers, note } = await readStacks(this.job, { countname, reversed, visit });
     if (note !== undefined) this.notes.push(note);
+    const many = countname === '' ? unitOfMany(tree.total, unit) : { unit, size: 1 };
     return {
       tree,
       title: this.#title(),
       subtitle: [...this.origin(), ...numbers].join(' · '),
       footer: this.dataNotes(),
-      countname: unit,
+      countname: many.unit,
+      unitSize: many.size,
       colors: options.colors,
       width: this.job.width ?? options.width,
       minWidth: options.minwidth,

@@ -5,6 +5,7 @@ import type { Filter, SectionGroup } from '../analysis/select.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
 import { checkFree, type MayReplace, saveFile, unwritable, writeToStdout } from '../common/save.ts';
+import { visible } from '../common/text.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
 import { openInViewer } from './opener.ts';
 import type { TrackKind } from './shape/track-choice.ts';
@@ -83,6 +84,16 @@ export abstract class GenericDisplay<Options> {
   readonly notes: string[] = [];
 
   constructor(protected readonly job: DisplayJob<Options>) {}
+
+  /** Adds a note. */
+  protected readonly tell = (note: string): void => {
+    this.notes.push(note);
+  };
+
+  /** The title that was asked for, else that of the config, else the view's own. */
+  protected titleOr(configured: string, own: string): string {
+    return visible(this.job.title || configured || own);
+  }
 
   /** Where and when what is shown comes from, and what of it is shown. */
   protected origin(): string[] {

@@ -100,7 +100,7 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
   override async render(): Promise<Rendered> {
     switch (this.job.format) {
       case 'html':
-        return renderView('heatmap', this.job, this.#title());
+        return renderView('heatmap', this.job, this.#title(), this.tell);
       case 'txt':
         return this.#text();
       default:
@@ -140,10 +140,10 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
   }
 
   #title(): string {
-    const { section, title, options } = this.job;
+    const { section, options } = this.job;
     const { header } = section;
     const what = hasSamples(header) ? 'samples within each second' : (header.y?.label ?? 'y');
-    return visible(title || options.title || `${header.interface}: ${what}`);
+    return this.titleOr(options.title, `${header.interface}: ${what}`);
   }
 
   /** What is taken off x for the labels: they begin at 0 unless a range of time was asked for. */

@@ -10,29 +10,39 @@ import {
   selectStacks,
 } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
+import type { SectionHeader } from '../common/header.ts';
 import type { Column, SectionReader } from '../common/reader.ts';
+import { StackTrie } from '../common/stack-trie.ts';
+import { formatCount, formatWeight, plural, visible } from '../common/text.ts';
 import { type DisplayJob, SIGNATURE } from './generic-display.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
+import { type FoldedTree, foldLightest } from './shape/heaviest.ts';
 import { Packer } from './shape/packing.ts';
 import type { PageColumn, PageManifest, PageSection, PageStacks } from './shape/page.ts';
 
 /** Records of one section that a page can hold and a browser still draw at once. */
 export const MAX_ROWS = 4_000_000;
 
+/** Frames of stacks that a page holds, as different nodes of their tree. */
+export const MOST_FRAMES = 1_000_000;
+
 /**
  * One self-contained HTML page: the app of display/web and the data that it shows. Nothing is loaded from elsewhere.
+ * @param tell is given what the page does not hold.
  * @throws MarpleError (2) where a section has more records than a page can hold.
  */
 export async function renderPage(
   groups: readonly SectionGroup[],
   filter: Filter,
   about: Omit<PageManifest, 'version' | 'sections' | 'bytes' | 'filter'>,
+  tell: (note: string) => void,
 ): Promise<Buffer> {
   const packer = new Packer();
   const sections: PageSection[] = [];
   for (const group of groups) {
     for (const section of group.all) {
       const packed = await packSection(group, section, answerable(group, section, filter), packer);
+      for (const note of packed.notes.slice(sectionNotes(section.header).length)) tell(note);
       const stacks = group.all.find(({ header }) => header.datatype === 'stack');
       const isNamed = stacks !== undefined && section.header.fields?.includes('stack') === true;
       sections.push(isNamed ? { ...packed, namesStacksOf: stacks.number } : packed);
@@ -58,9 +68,14 @@ export async function packedPage(
 }
 
 /** The page of one view. `height` and `width` are the window's, unless they were asked for. */
-export async function renderView(view: string, job: DisplayJob<unknown>, title: string): Promise<Buffer> {
+export async function renderView(
+  view: string,
+  job: DisplayJob<unknown>,
+  title: string,
+  tell: (note: string) => void,
+): Promise<Buffer> {
   const { group, section, filter, options, width, height, showIdle, file } = job;
-  return renderPage([group], filter, {
+  const about = {
     title,
     origin: sectionOrigin(section.header, filter, file).join(' · '),
     view,
@@ -70,7 +85,8 @@ export async function renderView(view: string, job: DisplayJob<unknown>, title: 
     showIdle,
     ...(width === undefined ? {} : { width }),
     ...(height === undefined ? {} : { height }),
-  });
+  };
+  return renderPage([group], filter, about, tell);
 }
 
 export async function packSection(
@@ -82,8 +98,10 @@ export async function packSection(
   const { number, header } = section;
   const about = { number, header, notes: sectionNotes(header) };
   switch (header.datatype) {
-    case 'stack':
-      return { ...about, columns: [], stacks: await packStacks(group, section, filter, packer) };
+    case 'stack': {
+      const { stacks, note } = await packStacks(group, section, filter, packer);
+      return { ...about, columns: [], stacks, notes: note === undefined ? about.notes : [...about.notes, note] };
+    }
     case 'datapoint':
       return { ...about, columns: await packPoints(section, filter, packer) };
     case 'event': {
@@ -140,49 +158,33 @@ async function packStacks(
   section: SectionReader,
   filter: Filter,
   packer: Packer,
-): Promise<PageStacks> {
-  const names: string[] = [];
-  const nameIds = new Map<string, number>();
-  const parents: number[] = [0];
-  const frames: number[] = [0];
-  const children: Map<number, number>[] = [new Map()];
-  const ends: number[] = [];
-  const weights: number[] = [];
-  const idOf = (name: string): number => {
-    let id = nameIds.get(name);
-    if (id === undefined) {
-      id = names.length;
-      names.push(name);
-      nameIds.set(name, id);
-    }
-    return id;
-  };
+): Promise<{ stacks: PageStacks; note: string | undefined }> {
+  const trie = new StackTrie();
+  const [ends, weights] = [new Growing(), new Growing()];
   for await (const { stack, weight } of selectStacks(group, section, filter)) {
-    let node = 0;
     // What does not pass keeps its line, for the records that name lines, and nothing else.
-    for (const name of weight > 0 ? stack : []) {
-      const id = idOf(name);
-      let child = children[node]!.get(id);
-      if (child === undefined) {
-        child = parents.length;
-        parents.push(node);
-        frames.push(id);
-        children.push(new Map());
-        children[node]!.set(id, child);
-      }
-      node = child;
-    }
-    ends.push(node);
-    weights.push(weight);
-    checkRows(section, parents.length);
+    ends.add([weight > 0 ? trie.add(stack) : 0]);
+    weights.add([weight]);
+    checkRows(section, ends.length);
   }
+  const folded = foldLightest(trie, Int32Array.from(ends.values), weights.values, MOST_FRAMES);
   return {
-    names,
-    parents: packer.pack(parents),
-    frames: packer.pack(frames),
-    ends: packer.pack(ends),
-    weights: packer.pack(weights),
+    stacks: {
+      names: folded.names,
+      parents: packer.pack(folded.parents),
+      frames: packer.pack(folded.frames),
+      ends: packer.pack(folded.ends),
+      weights: packer.pack(weights.values),
+    },
+    note: foldedNote(folded, section.header),
   };
+}
+
+/** Says what of a tree is not there; undefined where all of it is. */
+export function foldedNote({ folded, heaviest }: FoldedTree, { weight }: SectionHeader): string | undefined {
+  if (folded === 0) return undefined;
+  const most = formatWeight(heaviest, visible(weight?.unit ?? 'samples'));
+  return `the ${plural(folded, 'lightest frame')}, of at most ${most} each, count for their callers: a page holds ${formatCount(MOST_FRAMES)} (--from, --to, --pid and --comm narrow it)`;
 }
 
 /** Numbers that come chunk by chunk. */

@@ -57,6 +57,7 @@ export function scriptCommand(script: string, picture: FlamePicture): string[] {
     script,
     `--title=${xmlText(shorten(picture.title, Math.floor(picture.width / 12)))}`,
     `--countname=${scriptText(picture.countname)}`,
+    ...(picture.unitSize === 1 ? [] : [`--factor=${1 / picture.unitSize}`]),
     `--colors=${picture.colors}`,
     ...(picture.icicle ? ['--inverted'] : []),
     '--hash',

@@ -1,6 +1,6 @@
 import { isIdleStack, selectStacks } from '../analysis/select.ts';
 import type { StackData } from '../common/datatypes.ts';
-import { formatCount, formatShare, visible } from '../common/text.ts';
+import { formatShare, formatWeight, visible } from '../common/text.ts';
 import type { DisplayJob } from './generic-display.ts';
 import { StackTree } from './shape/tree.ts';
 
@@ -38,11 +38,13 @@ export async function readStacks(
     else tree.add(reversed ? stack.toReversed() : stack, weight);
   }
   const unit = visible(countname || section.header.weight?.unit || 'samples');
-  const hidden = idle > 0 ? [`${formatCount(idle)} idle ${unit} hidden (${formatShare(idle, idle + tree.total)})`] : [];
+  const weight = formatWeight(idle, unit);
+  const idleText = weight.endsWith(unit) ? weight.replace(/ /, ' idle ') : `${weight} idle`;
+  const hidden = idle > 0 ? [`${idleText} hidden (${formatShare(idle, idle + tree.total)})`] : [];
   return {
     tree,
     unit,
-    numbers: [`${formatCount(tree.total)} ${unit}`, ...hidden],
+    numbers: [formatWeight(tree.total, unit), ...hidden],
     note: hidden[0] === undefined ? undefined : `${hidden[0]}; --idle shows them`,
   };
 }

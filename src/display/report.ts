@@ -3,7 +3,6 @@ import type { Finding } from '../analysis/finding.ts';
 import { FINDING_TOP, findingOptions, findings } from '../analysis/findings.ts';
 import { answerable, type SectionGroup } from '../analysis/select.ts';
 import { type SectionStats, sectionStats, withTop } from '../analysis/stats.ts';
-import { visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionOrigin } from './notes.ts';
 import { renderPage } from './page.ts';
@@ -32,7 +31,7 @@ export class Report extends GenericDisplay<ReportOptions> {
   };
 
   override async render(): Promise<Rendered> {
-    const { section, groups, filter, title, options, showIdle, file, format, width, height } = this.job;
+    const { section, groups, filter, options, showIdle, file, format, width, height } = this.job;
     const { title: ownTitle, ...thresholds } = options;
     // Each section has a tool of its own; they are told one by one.
     const { tool: _, ...header } = section.header;
@@ -46,12 +45,12 @@ export class Report extends GenericDisplay<ReportOptions> {
       stats.set(group, own);
     }
     const about = {
-      title: visible(title || ownTitle || [...new Set(groups.map((group) => group.interface))].join(', ')),
+      title: this.titleOr(ownTitle, [...new Set(groups.map((group) => group.interface))].join(', ')),
       origin: sectionOrigin(header, filter, file).join(' · '),
       findings: findings([...stats.values()].flat(), thresholds),
     };
     if (format === 'txt') return this.#text(about, stats);
-    return renderPage(groups, filter, {
+    const page = {
       ...about,
       view: 'report',
       section: section.number,
@@ -59,7 +58,8 @@ export class Report extends GenericDisplay<ReportOptions> {
       showIdle,
       ...(width === undefined ? {} : { width }),
       ...(height === undefined ? {} : { height }),
-    });
+    };
+    return renderPage(groups, filter, page, this.tell);
   }
 
   /** What stands out, then of each interface its own view and its numbers. */

@@ -64,7 +64,7 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
 
   override async render(): Promise<Rendered> {
     const { format, screen, section } = this.job;
-    if (format === 'html') return renderView('stackplot', this.job, this.#title());
+    if (format === 'html') return renderView('stackplot', this.job, this.#title(), this.tell);
     const layout = await this.layout();
     if (layout.averaged) {
       this.notes.push(`each of the ${layout.x.length} columns is the mean over the samples that fall into it`);
@@ -122,9 +122,9 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
   }
 
   #title(): string {
-    const { section, title, options } = this.job;
+    const { section, options } = this.job;
     const { header } = section;
-    return visible(title || options.title || `${header.interface}: ${header.y?.label ?? 'y'}`);
+    return this.titleOr(options.title, `${header.interface}: ${header.y?.label ?? 'y'}`);
   }
 
   #axes(): { x: string; y: string } {

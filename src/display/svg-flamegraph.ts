@@ -54,7 +54,8 @@ function drawFrame(box: FrameBox, total: number, bottom: number, picture: FlameP
   const x = PAD + box.x;
   const y = picture.icicle ? HEAD + box.depth * ROW : bottom - (box.depth + 1) * ROW;
   const percent = ((100 * box.total) / total).toFixed(2);
-  const hover = `${visible(box.name)} (${formatCount(box.total)} ${picture.countname}, ${percent}%)`;
+  const count = formatCount(box.total / picture.unitSize);
+  const hover = `${visible(box.name)} (${count} ${picture.countname}, ${percent}%)`;
   const label = labelIn(visible(box.name), box.width);
   const fill = box.depth === 0 ? '' : ` fill="${frameColour(box.name, picture.colors)}"`;
   return [

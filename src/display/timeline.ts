@@ -3,7 +3,7 @@ import { isScheduling, stateBefore } from '../analysis/scheduling.ts';
 import { recordFields, selectEvents } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import type { Column, ColumnRequest } from '../common/reader.ts';
-import { plural, shorten, visible } from '../common/text.ts';
+import { plural, shorten } from '../common/text.ts';
 import { FAINT_INK, FONT, INK, loadCanvas, measuresText, NO_FONTS, NOTE_INK, sign } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { footerLines, sectionSeconds } from './notes.ts';
@@ -42,12 +42,12 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
   };
 
   override async render(): Promise<Rendered> {
-    const { section, options, title, format } = this.job;
-    const own = visible(title || options.title || `${section.header.interface}: timeline`);
+    const { section, options, format } = this.job;
+    const own = this.titleOr(options.title, `${section.header.interface}: timeline`);
     const track = chooseTracks(section.header, this.job.track ?? options.track);
     if (format === 'png') return this.#drawPng(own, await this.timeline());
     if (format === 'txt') return this.#text(own, await this.timeline());
-    return renderView('plot', { ...this.job, options: { ...options, track } }, own);
+    return renderView('plot', { ...this.job, options: { ...options, track } }, own, this.tell);
   }
 
   /** The events that pass the filter, on tracks. */

@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { visible } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { renderView } from './page.ts';
 import { readStacks } from './read-stacks.ts';
@@ -28,10 +27,10 @@ export class TreeMap extends GenericDisplay<TreeMapOptions> {
   };
 
   override async render(): Promise<Rendered> {
-    const { section, title, options, format, screen } = this.job;
+    const { section, options, format, screen } = this.job;
     const { header } = section;
-    const own = visible(title || options.title || `${header.interface}: ${header.weight?.label ?? 'stacks'}`);
-    if (format === 'html') return renderView('treemap', this.job, own);
+    const own = this.titleOr(options.title, `${header.interface}: ${header.weight?.label ?? 'stacks'}`);
+    if (format === 'html') return renderView('treemap', this.job, own, this.tell);
     const { tree, unit, numbers, note } = await readStacks(this.job);
     if (note !== undefined) this.notes.push(note);
     return textPage(own, [[...this.origin(), ...numbers].join(' · ')], this.dataNotes(), screen, (area) =>

@@ -115,6 +115,27 @@ describe.each(ENGINES)('a flame graph by %s', (engine) => {
     );
   });
 
+  it('counts nanoseconds and bytes in a unit that can be read', async () => {
+    const records = [
+      { weight: 600e9, stack: ['app', 'wait'] },
+      { weight: 237e9, stack: ['app'] },
+    ];
+    const { frames, root } = await draw(engine, records, {}, {}, { weight: { label: 'time', unit: 'ns' } });
+    expect(frames.map(({ total }) => total)).toEqual(['837,000 ms, 100%', '837,000 ms, 100%', '600,000 ms, 71.68%']);
+    expect(shownTexts(root).join()).toContain('UTC · 837 s');
+    const named = await draw(engine, records, { countname: 'ticks' }, {}, { weight: { label: 'time', unit: 'ns' } });
+    expect(named.frames[0]?.total).toBe('837,000,000,000 ticks, 100%');
+    const bytes = await draw(
+      engine,
+      [{ weight: 3 * 2 ** 24, stack: ['a'] }],
+      {},
+      {},
+      { weight: { label: '', unit: 'bytes' } },
+    );
+    expect(bytes.frames[0]?.total).toBe('49,152 KiB, 100%');
+    expect(shownTexts(bytes.root).join()).toContain('UTC · 48 MiB');
+  });
+
   it('hides idle time, counts it and says so; and shows it where it is asked for', async () => {
     const idle: StackData[] = ['swapper', 'swapper/1', 'swapper-0', 'swapper-0/0'].map((name) => ({
       weight: 250,
@@ -311,7 +332,7 @@ describe('flamegraph.pl', () => {
     const tree = new StackTree();
     tree.add(['a'], 1);
     const texts = { title: 't', subtitle: 's', footer: [], countname: 'samples' };
-    const picture = { tree, ...texts, colors: 'hot' as const, width: 1200, minWidth: 0.1, icicle: false };
+    const picture = { tree, ...texts, unitSize: 1, colors: 'hot' as const, width: 1200, minWidth: 0.1, icicle: false };
     const error = await drawWithScript(script, picture).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UnavailableError);
     expect((error as Error).message).toContain(reason);

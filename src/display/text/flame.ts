@@ -1,5 +1,6 @@
 import type { FunctionWeight, Share } from '../../analysis/stats/stacks.ts';
 import { fitted, formatCount, textWidth, visible } from '../../common/text.ts';
+import { heaviestNodes } from '../shape/heaviest.ts';
 import type { StackTree } from '../shape/tree.ts';
 import type { Screen } from './screen.ts';
 import { ShareRows } from './share-rows.ts';
@@ -47,12 +48,17 @@ export function flameText(
   ];
 }
 
+/** No stack is deeper, on the average. */
+const FRAMES_PER_LINE = 200;
+
 /** The heaviest frames in `count` lines, in the order of the tree, the heavier first. */
 function treeLines(tree: StackTree, count: number): { lines: Line[]; hidden: number } {
   const { parents, frames, names } = tree.trie;
   const { total, self } = tree.weights();
   const continues = (node: number): boolean => parents[node] !== 0 && total[node] === total[parents[node]!];
-  const byWeight = Array.from({ length: parents.length - 1 }, (_, i) => i + 1);
+  const isHeavy = heaviestNodes(total, 1 + FRAMES_PER_LINE * count);
+  const byWeight: number[] = [];
+  for (let node = 1; node < isHeavy.length; node++) if (isHeavy[node] === 1) byWeight.push(node);
   // A parent weighs as much as its child, or more, and has a lower number.
   byWeight.sort((a, b) => total[b]! - total[a]! || a - b);
   const children = new Map<number, number[]>();

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { formatCount, formatShare, visible } from '../../common/text.ts';
+import { formatShare, formatWeight, visible } from '../../common/text.ts';
 import { ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
 import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { useSaved } from './address.ts';
@@ -36,7 +36,7 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   }, [icicle, stacks, size.height]);
 
   const all = total[0]!;
-  const unit = section.header.weight?.unit ?? 'samples';
+  const unit = visible(section.header.weight?.unit ?? 'samples');
   const boxes = useMemo(
     () => (size.width > 0 ? flameBoxes(stacks, children, total, zoom, size.width, MIN_WIDTH) : []),
     [stacks, children, total, zoom, size.width],
@@ -82,8 +82,8 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
     base === undefined ? '' : `, ${formatShare(before[node]!, before[0]!)} in the base`;
   const shown = hover?.node ?? focus;
   const describe = (node: number): string =>
-    `${nameOf(node)}: ${formatCount(total[node]!)} ${unit}, ${formatShare(total[node]!, all)} of all${compared(node)}` +
-    (self[node]! > 0 ? `, ${formatCount(self[node]!)} in itself` : '');
+    `${nameOf(node)}: ${formatWeight(total[node]!, unit)}, ${formatShare(total[node]!, all)} of all${compared(node)}` +
+    (self[node]! > 0 ? `, ${formatWeight(self[node]!, unit)} in itself` : '');
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Flame graph">
@@ -172,12 +172,12 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
         <Tip at={hover.at}>
           <b>{nameOf(hover.node)}</b>
           <div>
-            {formatCount(total[hover.node]!)} {unit} · {formatShare(total[hover.node]!, all)} of all
+            {formatWeight(total[hover.node]!, unit)} · {formatShare(total[hover.node]!, all)} of all
             {compared(hover.node)}
             {zoom !== 0 && ` · ${formatShare(total[hover.node]!, total[zoom]!)} of what is zoomed`}
           </div>
           <div class="faint">
-            itself {formatCount(self[hover.node]!)} ({formatShare(self[hover.node]!, all)})
+            itself {formatWeight(self[hover.node]!, unit)} ({formatShare(self[hover.node]!, all)})
           </div>
         </Tip>
       )}

@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import { formatCount, formatShare, visible } from '../../common/text.ts';
+import { formatCount, formatShare, formatWeight, visible } from '../../common/text.ts';
 import { ChildLists } from '../shape/flame.ts';
 import { functionWeights, neighbours } from '../shape/functions.ts';
 import { isText, useSaved } from './address.ts';
@@ -64,10 +64,10 @@ export function FunctionsView({ data, section, filters, select }: ViewProps) {
               {shown.slice(0, ROWS).map(({ name, self, total }) => (
                 <tr key={name} class={name === chosen ? 'chosen' : ''}>
                   <td>
-                    {formatShare(self, all)} <span class="faint">{formatCount(self)}</span>
+                    {formatShare(self, all)} <span class="faint">{formatWeight(self, unit)}</span>
                   </td>
                   <td>
-                    {formatShare(total, all)} <span class="faint">{formatCount(total)}</span>
+                    {formatShare(total, all)} <span class="faint">{formatWeight(total, unit)}</span>
                   </td>
                   <td>
                     <button type="button" class="plain" onClick={() => setChosen(name)}>
@@ -89,7 +89,7 @@ export function FunctionsView({ data, section, filters, select }: ViewProps) {
         )}
       </div>
       <div class="status">
-        {formatCount(shown.length)} functions, {formatCount(all)} {unit}
+        {formatCount(shown.length)} functions, {formatWeight(all, unit)}
         {shown.length > ROWS ? `; the first ${ROWS} are shown` : ''}
       </div>
     </>

@@ -1,4 +1,4 @@
-import { formatCount, visible } from '../../common/text.ts';
+import { formatWeight, visible } from '../../common/text.ts';
 import { type Filter, frameFilter } from './filters.ts';
 import type { Section } from './model.ts';
 
@@ -36,7 +36,7 @@ export function IdleButton({ idle, unit, isShown, onChange }: IdleProps) {
   if (!(idle > 0)) return null;
   return (
     <button type="button" aria-pressed={isShown} onClick={() => onChange(!isShown)}>
-      Idle ({formatCount(idle)} {unit})
+      Idle ({formatWeight(idle, unit)})
     </button>
   );
 }

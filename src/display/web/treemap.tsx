@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { formatCount, formatShare, visible } from '../../common/text.ts';
+import { formatCount, formatShare, formatWeight, visible } from '../../common/text.ts';
 import { ChildLists } from '../shape/flame.ts';
 import { frameColour } from '../shape/frame-colour.ts';
 import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
@@ -32,7 +32,7 @@ export function TreemapView({ data, section, filters, select }: ViewProps) {
   }, [at]);
 
   const all = total[0]!;
-  const unit = section.header.weight?.unit ?? 'samples';
+  const unit = visible(section.header.weight?.unit ?? 'samples');
   const boxes = useMemo(
     () => treemapBoxes(children, weights, at, levels, size.width, size.height),
     [children, weights, at, levels, size.width, size.height],
@@ -56,7 +56,7 @@ export function TreemapView({ data, section, filters, select }: ViewProps) {
   };
   const parentOf = ({ part }: TreemapBox): number => (part.kind === 'node' ? stacks.parents[part.node]! : part.node);
   const describe = (box: TreemapBox): string =>
-    `${titleOf(box)}: ${formatCount(box.weight)} ${unit}, ${formatShare(box.weight, total[parentOf(box)]!)} of ${nameOf(parentOf(box))}, ` +
+    `${titleOf(box)}: ${formatWeight(box.weight, unit)}, ${formatShare(box.weight, total[parentOf(box)]!)} of ${nameOf(parentOf(box))}, ` +
     `${formatShare(box.weight, all)} of all`;
 
   const path: number[] = [];
@@ -167,14 +167,12 @@ export function TreemapView({ data, section, filters, select }: ViewProps) {
         />
       </div>
       <div class="status">
-        {shown === undefined ? `${nameOf(at)}: ${formatCount(total[at]!)} ${unit}` : describe(shown)}
+        {shown === undefined ? `${nameOf(at)}: ${formatWeight(total[at]!, unit)}` : describe(shown)}
       </div>
       {hover !== undefined && (
         <Tip at={hover.place}>
           <b>{titleOf(hover.box)}</b>
-          <div>
-            {formatCount(hover.box.weight)} {unit}
-          </div>
+          <div>{formatWeight(hover.box.weight, unit)}</div>
           <div class="faint">
             {formatShare(hover.box.weight, total[parentOf(hover.box)]!)} of {nameOf(parentOf(hover.box))} ·{' '}
             {formatShare(hover.box.weight, all)} of all

@@ -55,7 +55,9 @@ describe('the flame graph', () => {
     const tip = page.locator('.tip');
     expect(await tip.textContent()).toContain('main');
     expect(await tip.textContent()).toContain('1,000 samples');
-    expect(await page.locator('.status').textContent()).toMatch(/^main: 1,000 samples, 95 % of all, 100 in itself$/);
+    expect(await page.locator('.status').textContent()).toMatch(
+      /^main: 1,000 samples, 95 % of all, 100 samples in itself$/,
+    );
     await page.mouse.click(box.x + box.width - 10, bottom - 18 * 1.5);
     await page.mouse.move(box.x + 100, bottom - 18 * 2.5);
     expect(await tip.textContent()).toContain(HOSTILE);
