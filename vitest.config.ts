@@ -36,6 +36,9 @@ export default defineConfig({
     env: { LC_ALL: 'C', TZ: 'UTC' },
     // Real tools on a real machine that does other things too: what fails for that does not fail three times in a row.
     retry: 2,
+    // Only against a test that hangs: a busy machine is many times slower.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     coverage: {
       include: ['src/**'],
       reportsDirectory: 'reports/coverage',
@@ -59,8 +62,6 @@ export default defineConfig({
           // One file at a time, when the unit tests are done.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
         },
       },
     ],
