@@ -21,6 +21,8 @@ export interface TaskSpans {
   readonly start: Float64Array;
   readonly end: Float64Array;
   readonly doing: Uint8Array;
+  /** 1 where it ran then: of a wait for a CPU, that it had one at the end. */
+  readonly ran: Uint8Array;
   readonly pid: Int32Array;
   /** The CPU that it ran on; -1 where it did not run. */
   readonly cpu: Int32Array;
@@ -31,17 +33,18 @@ export interface TaskSpans {
 
 /** What tasks did when, from the events of cpusched, as statistics have it. */
 export function taskSpans(table: EventTable, header: SectionHeader, state?: SchedulingState): TaskSpans {
-  const [start, end, doing, pids, cpus, names]: [number[], number[], number[], number[], number[], number[]] = [
-    [],
-    [],
-    [],
-    [],
-    [],
-    [],
-  ];
+  const start: number[] = [];
+  const end: number[] = [];
+  const doing: number[] = [];
+  const ran: number[] = [];
+  const pids: number[] = [];
+  const cpus: number[] = [];
+  const names: number[] = [];
   const comms = new Map<string, number>();
-  const add = ({ pid, comm }: Named, what: number, cpu: number, since: number, until: number): void => {
-    if (pid === 0 || until <= since) return;
+  const add = (task: Named, what: number, cpu: number, since: number, until: number, comes = false): void => {
+    const { pid, comm } = task;
+    // What had a CPU at once waited too, for no time at all.
+    if (pid === 0 || until < since || (until === since && !comes)) return;
     let name = comms.get(comm);
     if (name === undefined) {
       name = comms.size;
@@ -50,6 +53,7 @@ export function taskSpans(table: EventTable, header: SectionHeader, state?: Sche
     start.push(since / 1e9);
     end.push(until / 1e9);
     doing.push(what);
+    ran.push(comes ? 1 : 0);
     pids.push(pid);
     cpus.push(cpu);
     names.push(name);
@@ -60,8 +64,8 @@ export function taskSpans(table: EventTable, header: SectionHeader, state?: Sche
       ran(cpu, who, since, until) {
         if (who !== undefined) add(who, TASK_RUNS, cpu, since, until);
       },
-      waited(task, reason, since, until) {
-        if (reason === RUNNABLE) add(task, TASK_READY, -1, since, until);
+      waited(task, reason, since, until, comes) {
+        if (reason === RUNNABLE) add(task, TASK_READY, -1, since, until, comes);
         else if (reason === 'disk') add(task, TASK_DISK, -1, since, until);
       },
       switched() {},
@@ -75,6 +79,7 @@ export function taskSpans(table: EventTable, header: SectionHeader, state?: Sche
     start: Float64Array.from(start),
     end: Float64Array.from(end),
     doing: Uint8Array.from(doing),
+    ran: Uint8Array.from(ran),
     pid: Int32Array.from(pids),
     cpu: Int32Array.from(cpus),
     comm: Int32Array.from(names),

@@ -22,6 +22,7 @@ const PAUSE = 60;
 /** The fragment of the address of this page. */
 export class Address {
   #state = readState(location.hash);
+  #written = location.hash;
   #waits = false;
   #isStale = false;
 
@@ -62,7 +63,10 @@ export class Address {
 
   #flush(): void {
     this.#isStale = false;
+    // Somebody else has put another one there, and there will be another Address for that.
+    if (location.hash !== this.#written) return;
     history.replaceState(null, '', writeState(this.#state));
+    this.#written = location.hash;
   }
 }
 

@@ -4,9 +4,17 @@ import { ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
 import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import { type Stacks, sameSection } from './model.ts';
+import type { Stacks } from './model.ts';
 import { FrameButtons, IdleButton, SearchField } from './stack-bar.tsx';
-import { clipped, useMatches, useSavedNode, useSearch, useStackWeights } from './stack-weights.ts';
+import {
+  clipped,
+  shareOf,
+  useBaseWeights,
+  useMatches,
+  useSavedNode,
+  useSearch,
+  useStackWeights,
+} from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
 const ROW = 18;
@@ -27,8 +35,7 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   const [zoom, setZoom] = useSavedNode('zoom', stacks, children);
   const [focus, setFocus] = useSavedNode('focus', stacks, children);
   const { total, self, idle } = useStackWeights(section, stacks, filters, showIdle);
-  const baseSection = base === undefined ? section : (sameSection(base.data, section) ?? section);
-  const before = useStackWeights(baseSection, stacks, base?.filters ?? filters, showIdle).total;
+  const before = useBaseWeights(section, stacks, base, showIdle)?.total;
   // The root is what one sees first: it is at the bottom, unless the icicle hangs from the top.
   useEffect(() => {
     const element = ref.current;
@@ -73,13 +80,12 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
     event.preventDefault();
   };
 
-  const shareOf = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
   const colourOf = (node: number, name: string): string =>
-    base === undefined
+    before === undefined
       ? frameColour(name, 'hot')
       : differenceColour(shareOf(total[node]!, all) - shareOf(before[node]!, before[0]!));
   const compared = (node: number): string =>
-    base === undefined ? '' : `, ${formatShare(before[node]!, before[0]!)} in the base`;
+    before === undefined ? '' : `, ${formatShare(before[node]!, before[0]!)} in the base`;
   const shown = hover?.node ?? focus;
   const describe = (node: number): string =>
     `${nameOf(node)}: ${formatWeight(total[node]!, unit)}, ${formatShare(total[node]!, all)} of all${compared(node)}` +
@@ -140,7 +146,7 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
               setHover(box === undefined ? undefined : { node: box.node, at: { x: event.clientX, y: event.clientY } });
             }}
             onMouseLeave={() => setHover(undefined)}
-            depends={[boxes, theme.isDark, matches, focus, icicle, total, base, before]}
+            depends={[boxes, theme.isDark, matches, focus, icicle, total, before]}
             draw={(context) => {
               context.font = `12px ${FONT}`;
               context.textBaseline = 'middle';

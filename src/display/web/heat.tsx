@@ -18,7 +18,7 @@ import { moved, nextDown, type Range, zoomed } from '../shape/zoom.ts';
 import { isOneOf, isRange, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, type Theme, Tip, useChange, useSize, useTheme } from './canvas.tsx';
 import { askedTime, type Filter, maskOf } from './filters.ts';
-import type { PageData, Section } from './model.ts';
+import { type PageData, type Section, sameSection } from './model.ts';
 import {
   type Area,
   drawXAxis,
@@ -64,7 +64,8 @@ type Selection = { readonly box: Box } | { readonly run: Range };
  * Points in bins: hover reads a bin, the wheel zooms, a drag selects, and what is selected is shown beside. The axes have room
  * for the points of another section, `alike`, too.
  */
-export function HeatView({ data, section, filters, select, alike }: ViewProps & { readonly alike?: Section }) {
+export function HeatView(props: ViewProps & { readonly alike?: Section }) {
+  const { data, section, filters, base, select, alike } = props;
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const settings = useMemo(() => settingsOf(data), [data]);
@@ -116,6 +117,11 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
     }
     return empty;
   }, [points, mask, home, zoom, axis, bins, isSamples]);
+  const before = useMemo(() => {
+    if (base === undefined) return undefined;
+    const own = sameSection(base.data, section) ?? section;
+    return { section: own, rows: rowsIn(own, pointsOf(own), shownRows(own, base.filters, showIdle).mask, undefined) };
+  }, [section, base, showIdle]);
   const selected = useMemo(() => rowsIn(section, points, mask, selection), [section, points, mask, selection]);
 
   // What was zoomed to, or selected, is not there any more.
@@ -250,6 +256,7 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
       <SelectionPanel
         section={section}
         rows={selected}
+        before={before}
         ranges={selection === undefined ? [] : describeSelection(selection, axes, summary)}
         all={summary.count}
         noun={noun}
@@ -259,7 +266,7 @@ export function HeatView({ data, section, filters, select, alike }: ViewProps & 
         clear={selection === undefined ? undefined : clear}
       />
     ),
-    [section, selected, summary],
+    [section, selected, before, summary],
   );
   const logColours = colours === 'log' || (colours === 'auto' && spansDecades(grid));
   const shown = hover?.bin ?? cursor;

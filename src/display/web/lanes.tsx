@@ -6,11 +6,13 @@ import type { Filter } from './filters.ts';
 import { hasLane, type Lane, laneAt, laneOf } from './lane.ts';
 import type { PageData } from './model.ts';
 import { clipped } from './stack-weights.ts';
+import type { Base } from './views.ts';
 
 const AXIS = 22;
 const LABELS = 256;
 /** Height of a lane, pixels: as much of the window as is fair, shared among them. */
-const [LOWEST, HIGHEST, SHARE] = [22, 44, 0.36];
+const [LOWEST, HIGHEST] = [15, 44];
+const SHARES = { overview: 0.3, view: 0.2 } as const;
 /** From this height on a label has two lines. */
 const TWO_LINES = 36;
 /** Drags of fewer pixels are clicks. */
@@ -20,12 +22,16 @@ interface LanesProps {
   readonly data: PageData;
   readonly filters: readonly Filter[];
   readonly range: TimeRange;
+  /** What the selection is compared with, where there is something. */
+  readonly base?: Base;
+  /** Above a view there is less room than above the overview. */
+  readonly above: keyof typeof SHARES;
   /** Undefined: all of the time again. */
   readonly onTime: (range: TimeRange | undefined) => void;
 }
 
 /** One lane per timed section over a common axis. Drag to select a range of time; a click or Escape takes it back. */
-export function Lanes({ data, filters, range, onTime }: LanesProps) {
+export function Lanes({ data, filters, range, base, above, onTime }: LanesProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const [drag, setDrag] = useState<{ readonly start: number; readonly now: number } | undefined>();
@@ -34,7 +40,7 @@ export function Lanes({ data, filters, range, onTime }: LanesProps) {
   const sections = useMemo(() => data.sections.filter(hasLane), [data]);
   const width = Math.max(0, size.width - LABELS);
   const row = Math.round(
-    Math.min(HIGHEST, Math.max(LOWEST, (SHARE * window.innerHeight - AXIS) / Math.max(1, sections.length))),
+    Math.min(HIGHEST, Math.max(LOWEST, (SHARES[above] * window.innerHeight - AXIS) / Math.max(1, sections.length))),
   );
   const bottom = sections.length * row;
   const height = bottom + AXIS;
@@ -45,6 +51,7 @@ export function Lanes({ data, filters, range, onTime }: LanesProps) {
     [data, sections, others, range, width],
   );
   const time = filters.find((filter) => filter.kind === 'time');
+  const compared = base?.filters.find((filter) => filter.kind === 'time');
   const selected: TimeRange | undefined =
     drag === undefined ? time : orderedRange(timeAt(drag.start), timeAt(drag.now));
 
@@ -95,7 +102,7 @@ export function Lanes({ data, filters, range, onTime }: LanesProps) {
           setDrag(undefined);
           onTime(Math.abs(end - start) < CLICK ? undefined : orderedRange(timeAt(start), timeAt(end)));
         }}
-        depends={[lanes, selected?.from, selected?.to, theme.isDark]}
+        depends={[lanes, selected?.from, selected?.to, compared, theme.isDark]}
         draw={(context) => {
           context.textBaseline = 'middle';
           for (const [i, lane] of lanes.entries()) {
@@ -107,7 +114,7 @@ export function Lanes({ data, filters, range, onTime }: LanesProps) {
             for (let bin = 0; bin < lane.values.length; bin++) {
               const value = lane.values[bin]!;
               if (value <= 0) continue;
-              const bar = Math.max(1, (value / lane.top) * (row - 5));
+              const bar = Math.max(1, (value / lane.top) * (row - 4));
               const left = Math.round(LABELS + bin * step);
               context.fillRect(left, top + row - 1 - bar, Math.round(LABELS + (bin + 1) * step) - left, bar);
             }
@@ -115,6 +122,14 @@ export function Lanes({ data, filters, range, onTime }: LanesProps) {
             context.fillRect(0, top + row - 1, size.width, 1);
           }
           drawAxis(context, range, xOf, bottom, theme.faint);
+          if (compared !== undefined) {
+            context.strokeStyle = theme.ink;
+            context.lineWidth = 1;
+            context.setLineDash([5, 3]);
+            const [start, end] = [xOf(compared.from), xOf(compared.to)];
+            context.strokeRect(start, 0.5, Math.max(1, end - start), bottom - 1);
+            context.setLineDash([]);
+          }
           if (selected === undefined) return;
           const [left, right] = [xOf(selected.from), xOf(selected.to)];
           context.globalAlpha = 0.55;

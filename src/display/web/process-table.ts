@@ -1,14 +1,22 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
+import { Summariser } from '../../analysis/stats/summary.ts';
 import { type Filter, maskOf, stackWeights } from './filters.ts';
 import { type PageData, processOf, type Section } from './model.ts';
 import { isIdleName } from './stack-weights.ts';
-import { spanFilter, taskSpansOf } from './task-spans.ts';
+import { spanFilter, taskSpansOf, waitsForCpu } from './task-spans.ts';
 
 /** One program over all sections. `numbers` has an entry for each column that there is data of. */
 export interface ProcessRow {
   readonly comm: string;
   readonly pids: Set<number>;
   readonly numbers: Map<ColumnKey, number>;
+}
+
+/** The same, while it is gathered. */
+interface Gathered extends ProcessRow {
+  /** Milliseconds from ready to running, and of I/Os. */
+  readonly waits: Summariser;
+  readonly ios: Summariser;
 }
 
 export interface ProcessColumn {
@@ -19,15 +27,21 @@ export interface ProcessColumn {
 }
 
 /** The columns that a table can have, in their order. */
-const COLUMNS = [
+export const COLUMNS = [
   { key: 'cpu', label: 'On CPU', unit: 's', title: 'Time that its tasks ran (cpusched)' },
   { key: 'ready', label: 'Ready', unit: 's', title: 'Time that its tasks waited for a CPU (cpusched)' },
+  {
+    key: 'ready99',
+    label: 'Ready p99',
+    unit: 'ms',
+    title: '99 of 100 of its waits for a CPU took no longer (cpusched)',
+  },
   { key: 'disk', label: 'Disk wait', unit: 's', title: 'Time that its tasks waited for a disk, state D (cpusched)' },
   { key: 'samples', label: 'CPU samples', unit: '', title: 'Samples of its call stacks (callstack)' },
   { key: 'off', label: 'Off CPU', unit: 's', title: 'Time that its tasks did not run, by their stacks (offcpu)' },
   { key: 'ios', label: 'Disk I/Os', unit: '', title: 'I/Os that it issued (disklat)' },
-  { key: 'p50', label: 'p50', unit: 'ms', title: 'Half of its I/Os took no longer (disklat)' },
-  { key: 'p99', label: 'p99', unit: 'ms', title: '99 of 100 of its I/Os took no longer (disklat)' },
+  { key: 'p50', label: 'I/O p50', unit: 'ms', title: 'Half of its I/Os took no longer (disklat)' },
+  { key: 'p99', label: 'I/O p99', unit: 'ms', title: '99 of 100 of its I/Os took no longer (disklat)' },
   { key: 'memory', label: 'Memory', unit: 'MiB', title: 'The last that was measured, of all its processes (memtime)' },
   { key: 'leaked', label: 'Not freed', unit: 'MiB', title: 'Allocated and not given back (memleak)' },
   { key: 'malloc', label: 'malloc', unit: 'MiB', title: 'Asked of malloc (mallocstacks)' },
@@ -38,28 +52,35 @@ export type ColumnKey = (typeof COLUMNS)[number]['key'];
 
 const MIB = 2 ** 20;
 
-export interface ProcessTable {
-  readonly columns: readonly ProcessColumn[];
-  readonly rows: readonly ProcessRow[];
-}
-
-/** What each program did in all the sections, as far as it passes the filters. */
-export function processTable(data: PageData, filters: readonly Filter[]): ProcessTable {
-  const rows = new Map<string, ProcessRow>();
-  const rowOf = (comm: string): ProcessRow => {
+/** What each program did in all the sections, as far as it passes the filters; by its name. */
+export function processTable(data: PageData, filters: readonly Filter[]): ReadonlyMap<string, ProcessRow> {
+  const rows = new Map<string, Gathered>();
+  const rowOf = (comm: string): Gathered => {
     let row = rows.get(comm);
     if (row === undefined) {
-      row = { comm, pids: new Set(), numbers: new Map() };
+      row = {
+        comm,
+        pids: new Set(),
+        numbers: new Map(),
+        waits: new Summariser('group'),
+        ios: new Summariser('group'),
+      };
       rows.set(comm, row);
     }
     return row;
   };
   for (const section of data.sections) gather(section, filters, rowOf);
-  const all = [...rows.values()].filter(({ comm }) => data.manifest.showIdle || !isIdleName(comm));
-  return { columns: COLUMNS.filter(({ key }) => all.some(({ numbers }) => numbers.has(key))), rows: all };
+  for (const { numbers, waits, ios } of rows.values()) {
+    if (waits.count > 0) numbers.set('ready99', waits.summary().p99!);
+    if (ios.count === 0) continue;
+    const { count, p50, p99 } = ios.summary();
+    numbers.set('ios', count).set('p50', p50!).set('p99', p99!);
+  }
+  if (!data.manifest.showIdle) for (const comm of [...rows.keys()].filter(isIdleName)) rows.delete(comm);
+  return rows;
 }
 
-type RowOf = (comm: string) => ProcessRow;
+type RowOf = (comm: string) => Gathered;
 
 function gather(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
   const { header } = section;
@@ -79,20 +100,29 @@ const DOING: readonly ColumnKey[] = ['cpu', 'ready', 'disk'];
 function gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
   const spans = taskSpansOf(section);
   const passes = spanFilter(spans, filters);
-  const time = filters.find((filter) => filter.kind === 'time') ?? {
-    from: Number.NEGATIVE_INFINITY,
-    to: Number.POSITIVE_INFINITY,
-  };
-  const rows = spans.comms.map((comm) => ({ comm, row: undefined as ProcessRow | undefined }));
+  const { from, to } = filters.find((filter) => filter.kind === 'time') ?? ALWAYS;
+  // By name, and what it did.
+  const seconds = new Float64Array(spans.comms.length * DOING.length);
+  const pids = spans.comms.map(() => new Set<number>());
   for (let span = 0; span < spans.start.length; span++) {
-    const seconds = Math.min(spans.end[span]!, time.to) - Math.max(spans.start[span]!, time.from);
-    if (seconds <= 0 || !passes(span)) continue;
-    const known = rows[spans.comm[span]!]!;
-    known.row ??= rowOf(known.comm);
-    known.row.pids.add(spans.pid[span]!);
-    add(known.row, DOING[spans.doing[span]!]!, seconds);
+    const time = Math.min(spans.end[span]!, to) - Math.max(spans.start[span]!, from);
+    if (time <= 0 || !passes(span)) continue;
+    seconds[spans.comm[span]! * DOING.length + spans.doing[span]!]! += time;
+    pids[spans.comm[span]!]!.add(spans.pid[span]!);
   }
+  for (const [name, comm] of spans.comms.entries()) {
+    if (pids[name]!.size === 0) continue;
+    const row = rowOf(comm);
+    for (const pid of pids[name]!) row.pids.add(pid);
+    for (const [doing, key] of DOING.entries()) {
+      const time = seconds[name * DOING.length + doing]!;
+      if (time > 0) add(row, key, time);
+    }
+  }
+  for (const { comm, milliseconds } of waitsForCpu(section, filters)) rowOf(comm).waits.add(milliseconds);
 }
+
+const ALWAYS = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
 /** The columns of interfaces with stacks, and what one of the column is in the unit of the weights. */
 const OF_STACKS: Readonly<Record<string, readonly [key: ColumnKey, unit: number]>> = {
@@ -124,25 +154,11 @@ function gatherStacks(section: Section, filters: readonly Filter[], rowOf: RowOf
 function gatherDisk(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
   const mask = maskOf(section, filters);
   const y = section.columns.get('y')!.values;
-  const latencies = new Map<string, number[]>();
   for (let row = 0; row < section.rows; row++) {
     if (mask?.[row] === 0) continue;
-    const comm = section.textAt('comm', row);
-    const own = latencies.get(comm);
-    if (own === undefined) latencies.set(comm, [y[row]!]);
-    else own.push(y[row]!);
-    see(section, row, rowOf(comm));
-  }
-  for (const [comm, values] of latencies) {
-    const row = rowOf(comm);
-    const sorted = Float64Array.from(values).sort();
-    add(row, 'ios', values.length);
-    for (const [key, share] of [
-      ['p50', 0.5],
-      ['p99', 0.99],
-    ] as const) {
-      row.numbers.set(key, sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!);
-    }
+    const own = rowOf(section.textAt('comm', row));
+    own.ios.add(y[row]!);
+    see(section, row, own);
   }
 }
 

@@ -1,9 +1,10 @@
 import { useMemo } from 'preact/hooks';
 import { formatCount, formatValue, plural, visible } from '../../common/text.ts';
 import { isText, useSaved } from './address.ts';
+import { InBase } from './base.tsx';
 import type { Filter } from './filters.ts';
 import type { PageData } from './model.ts';
-import { type ColumnKey, type ProcessColumn, type ProcessRow, processTable } from './process-table.ts';
+import { COLUMNS, type ColumnKey, type ProcessColumn, type ProcessRow, processTable } from './process-table.ts';
 import { SearchField } from './stack-bar.tsx';
 import { useSearch } from './stack-weights.ts';
 import type { Base } from './views.ts';
@@ -20,19 +21,25 @@ interface ProcessesProps {
 export function Processes({ data, filters, base, select }: ProcessesProps) {
   const [asked, setSort] = useSaved<string | undefined>('sort', undefined, isText);
   const [search, setSearch] = useSaved('search', '');
-  const { columns, rows } = useMemo(() => processTable(data, filters), [data, filters]);
-  const before = useMemo(
-    () => base && new Map(processTable(base.data, base.filters).rows.map((row) => [row.comm, row])),
-    [base],
+  const own = useMemo(() => processTable(data, filters), [data, filters]);
+  const before = useMemo(() => base && processTable(base.data, base.filters), [base]);
+  // Programs that are only in the base are compared too: they are gone.
+  const rows = useMemo(() => [...new Map([...(before ?? []), ...own])], [own, before]);
+  const columns = COLUMNS.filter(({ key }) =>
+    [own, before].some((table) => table !== undefined && [...table.values()].some(({ numbers }) => numbers.has(key))),
   );
-  const sort: ColumnKey | 'comm' =
-    asked === 'comm' ? asked : ((columns.find(({ key }) => key === asked) ?? columns[0])?.key ?? 'comm');
+  const sort = asked === 'comm' ? asked : ((columns.find(({ key }) => key === asked) ?? columns[0])?.key ?? 'comm');
   const pattern = useSearch(search);
-  const sorted = useMemo(() => sortedRows(rows, sort), [rows, sort]);
-  const shown = sorted.filter(({ comm }) => !(pattern instanceof RegExp) || pattern.test(comm));
+  const shown = useMemo(() => {
+    const number = (comm: string): number => (sort === 'comm' ? 0 : (own.get(comm)?.numbers.get(sort) ?? -1));
+    return rows
+      .map(([comm]) => comm)
+      .filter((comm) => !(pattern instanceof RegExp) || pattern.test(comm))
+      .sort((a, b) => number(b) - number(a) || (a < b ? -1 : 1));
+  }, [rows, own, sort, pattern]);
   const only = (comm: string, not: boolean): void => select({ kind: 'field', field: 'comm', values: [comm], not });
   const head = (key: ColumnKey | 'comm', label: string, title: string) => (
-    <th key={key} aria-sort={key === sort ? 'descending' : 'none'} title={title}>
+    <th key={key} aria-sort={key !== sort ? 'none' : key === 'comm' ? 'ascending' : 'descending'} title={title}>
       <button type="button" onClick={() => setSort(key)}>
         {label}
       </button>
@@ -46,31 +53,31 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
         <span class="space" />
         <SearchField text={search} onInput={setSearch} pattern={pattern} />
       </div>
-      <table class="processes">
+      <table class="named processes">
         <thead>
           <tr>
-            {columns.map(({ key, label, unit, title }) => head(key, unit === '' ? label : `${label} (${unit})`, title))}
             {head('comm', 'Program', 'Name of its processes, and their pids')}
+            {columns.map(({ key, label, unit, title }) => head(key, unit === '' ? label : `${label} (${unit})`, title))}
           </tr>
         </thead>
         <tbody>
-          {shown.map((row) => (
-            <tr key={row.comm}>
+          {shown.map((comm) => (
+            <tr key={comm}>
+              <td>
+                <button type="button" class="plain" title="Only this one" onClick={() => only(comm, false)}>
+                  {visible(comm) || '(no name)'}
+                </button>{' '}
+                <span class="faint">{pidsText((own.get(comm) ?? before?.get(comm))!.pids)}</span>{' '}
+                <button type="button" class="only" title="All but this one" onClick={() => only(comm, true)}>
+                  hide
+                </button>
+              </td>
               {columns.map((column) => (
                 <td key={column.key}>
-                  {cellText(row, column)}
-                  {before !== undefined && <Before row={row} before={before.get(row.comm)} column={column} />}
+                  {numberText(own.get(comm), column)}
+                  {before !== undefined && <InBase>{baseText(own.get(comm), before.get(comm), column)}</InBase>}
                 </td>
               ))}
-              <td>
-                <button type="button" class="plain" title="Only this one" onClick={() => only(row.comm, false)}>
-                  {visible(row.comm) || '(no name)'}
-                </button>{' '}
-                <button type="button" class="only" title="All but this one" onClick={() => only(row.comm, true)}>
-                  hide
-                </button>{' '}
-                <span class="faint">{pidsText(row.pids)}</span>
-              </td>
             </tr>
           ))}
         </tbody>
@@ -79,24 +86,12 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
   );
 }
 
-interface BeforeProps {
-  readonly row: ProcessRow;
-  readonly before: ProcessRow | undefined;
-  readonly column: ProcessColumn;
-}
-
 /** The number of the base; 0 where only the selection has one. */
-function Before({ row, before, column }: BeforeProps) {
-  const text = cellText(before, column) || (row.numbers.has(column.key) ? '0' : '');
-  return text === '' ? null : <span class="base faint"> ({text})</span>;
+function baseText(row: ProcessRow | undefined, before: ProcessRow | undefined, column: ProcessColumn): string {
+  return numberText(before, column) || (row?.numbers.has(column.key) === true ? '0' : '');
 }
 
-function sortedRows(rows: readonly ProcessRow[], sort: ColumnKey | 'comm'): ProcessRow[] {
-  if (sort === 'comm') return rows.toSorted((a, b) => a.comm.localeCompare(b.comm));
-  return rows.toSorted((a, b) => (b.numbers.get(sort) ?? -1) - (a.numbers.get(sort) ?? -1));
-}
-
-function cellText(row: ProcessRow | undefined, { key, unit }: ProcessColumn): string {
+function numberText(row: ProcessRow | undefined, { key, unit }: ProcessColumn): string {
   const number = row?.numbers.get(key);
   if (number === undefined) return '';
   return unit === '' ? formatCount(number) : formatValue(number);

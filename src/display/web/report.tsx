@@ -1,11 +1,13 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import type { Finding } from '../../analysis/finding.ts';
-import { formatCount, visible } from '../../common/text.ts';
+import { visible } from '../../common/text.ts';
+import { About, Collected } from './about.tsx';
 import { type Address, SavedViewContext } from './address.ts';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type Filter, type FilterHistory, NO_FILTERS, withFilter, withoutFilter } from './filters.ts';
 import { Lanes, timeRangeOf } from './lanes.tsx';
+import { Latencies } from './latency-table.tsx';
 import type { PageData } from './model.ts';
 import { Processes } from './processes.tsx';
 import { type Tab, type TabGroup, tabGroups } from './report-tabs.ts';
@@ -68,7 +70,14 @@ export function Report({ data, address }: PageProps) {
         <h1>{manifest.title}</h1>
         <div class="origin">{manifest.origin}</div>
       </header>
-      <Lanes data={data} filters={history.filters} range={range} onTime={onTime} />
+      <Lanes
+        data={data}
+        filters={history.filters}
+        range={range}
+        {...compared}
+        above={tab === undefined ? 'overview' : 'view'}
+        onTime={onTime}
+      />
       <FilterBar history={history} onChange={setHistory} base={base} onPin={setBase} />
       <Tabs groups={groups} tab={tab} open={open} onOpen={setOpen}>
         <button type="button" aria-pressed={saving} onClick={() => setSaving(!saving)} title="What is shown, as a file">
@@ -96,6 +105,7 @@ export function Report({ data, address }: PageProps) {
       ) : (
         <div class="view">
           <div class="scroll">
+            <Collected data={data} onMore={() => setOpen(ABOUT)} />
             <Findings
               data={data}
               onSelect={(finding) => select(...finding.select)}
@@ -105,6 +115,7 @@ export function Report({ data, address }: PageProps) {
               }}
             />
             <SavedViewContext.Provider value={savedView}>
+              <Latencies data={data} filters={history.filters} {...compared} />
               <Processes data={data} filters={history.filters} {...compared} select={select} />
             </SavedViewContext.Provider>
           </div>
@@ -140,7 +151,7 @@ function Tabs({ groups, tab, open, onOpen, children }: TabsProps) {
         <span class="space" />
         {children}
       </div>
-      {group !== undefined && part !== undefined && (
+      {group !== undefined && part !== undefined && (group.parts.length > 1 || part.tabs.length > 1) && (
         <div class="bar tabs" role="tablist" aria-label={`Views of ${group.name}`}>
           {group.parts.length > 1 &&
             group.parts.map(({ name, tabs }) => {
@@ -181,40 +192,6 @@ function Findings({ data, onSelect, onShow }: FindingsProps) {
         </li>
       ))}
     </ul>
-  );
-}
-
-/** Where the data comes from, by section: what was really run, what was lost, skipped or substituted. */
-function About({ data }: { readonly data: PageData }) {
-  return (
-    <div class="view">
-      <div class="scroll about">
-        {data.notes.map((note) => (
-          <p key={note}>{note}</p>
-        ))}
-        {data.sections.map(({ number, header, notes, rows, stacks }) => (
-          <section key={number}>
-            <h2>
-              {number}. {visible(header.interface)} <span class="faint">{header.datatype}</span>
-            </h2>
-            <p>
-              {formatCount(stacks?.ends.length ?? rows)} records
-              {header.tool === undefined ? '' : `, by ${visible(`${header.tool.name} ${header.tool.version}`)}`}
-              {(header.lost ?? 0) > 0 ? `, ${formatCount(header.lost ?? 0)} lost` : ''}
-              {(header.skipped ?? 0) > 0 ? `, ${formatCount(header.skipped ?? 0)} skipped` : ''}
-            </p>
-            {header.tool !== undefined && <p class="command">{visible(header.tool.command.join(' '))}</p>}
-            {notes.length > 0 && (
-              <ul class="notes">
-                {notes.map((note) => (
-                  <li key={note}>{note}</li>
-                ))}
-              </ul>
-            )}
-          </section>
-        ))}
-      </div>
-    </div>
   );
 }
 

@@ -2,7 +2,8 @@ import { useMemo } from 'preact/hooks';
 import { type ChildLists, type NodeWeights, nodeTotals } from '../shape/flame.ts';
 import { isTexts, useSaved } from './address.ts';
 import { type Filter, stackWeights } from './filters.ts';
-import { processOf, type Section, type Stacks } from './model.ts';
+import { processOf, type Section, type Stacks, sameSection } from './model.ts';
+import type { Base } from './views.ts';
 
 /** The process name of idle time. */
 const IDLE = /^swapper(\/\d+)?$/;
@@ -23,17 +24,37 @@ export function useStackWeights(
   filters: readonly Filter[],
   showIdle: boolean,
 ): ShownWeights {
-  return useMemo(() => {
-    const own = section.stacks!;
-    const weights = stackWeights(section, filters);
-    let idle = 0;
-    for (let line = 0; line < weights.length; line++) {
-      if (!IDLE.test(processOf(own, own.ends[line]!))) continue;
-      idle += weights[line]!;
-      if (!showIdle) weights[line] = 0;
-    }
-    return { ...nodeTotals(stacks, stacks.ends, weights), idle };
-  }, [section, stacks, filters, showIdle]);
+  return useMemo(() => shownWeights(section, stacks, filters, showIdle), [section, stacks, filters, showIdle]);
+}
+
+/** The same of what is compared with, where there is something. */
+export function useBaseWeights(
+  section: Section,
+  stacks: Stacks,
+  base: Base | undefined,
+  showIdle: boolean,
+): ShownWeights | undefined {
+  return useMemo(
+    () => base && shownWeights(sameSection(base.data, section) ?? section, stacks, base.filters, showIdle),
+    [section, stacks, base, showIdle],
+  );
+}
+
+function shownWeights(section: Section, stacks: Stacks, filters: readonly Filter[], showIdle: boolean): ShownWeights {
+  const own = section.stacks!;
+  const weights = stackWeights(section, filters);
+  let idle = 0;
+  for (let line = 0; line < weights.length; line++) {
+    if (!IDLE.test(processOf(own, own.ends[line]!))) continue;
+    idle += weights[line]!;
+    if (!showIdle) weights[line] = 0;
+  }
+  return { ...nodeTotals(stacks, stacks.ends, weights), idle };
+}
+
+/** The share of a part in a whole, which may be nothing. */
+export function shareOf(part: number, whole: number): number {
+  return whole > 0 ? part / whole : 0;
 }
 
 /** A node that is kept in the address, by the names on the way to it; 0 where these stacks have none such. */

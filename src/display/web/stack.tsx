@@ -9,9 +9,10 @@ import { shownRange } from '../shape/range.ts';
 import { SeriesBuilder, SeriesSummary } from '../shape/series.ts';
 import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
 import { isCount, isOneOf, isRange, isTexts, useSaved } from './address.ts';
+import { InBase } from './base.tsx';
 import { Canvas, type Place, type Theme, Tip, useChange, useSize, useTheme } from './canvas.tsx';
 import { askedTime, type Filter, maskOf } from './filters.ts';
-import type { PageData, Section } from './model.ts';
+import { type PageData, type Section, sameSection } from './model.ts';
 import {
   type Area,
   drawXAxis,
@@ -44,7 +45,7 @@ interface Layer {
 }
 
 /** The largest contributors stacked on each other over x. Hover reads the values, the legend hides and shows, a drag selects a time. */
-export function StackView({ data, section, filters, select }: ViewProps) {
+export function StackView({ data, section, filters, base, select }: ViewProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const settings = useMemo(() => settingsOf(data), [data]);
@@ -73,6 +74,11 @@ export function StackView({ data, section, filters, select }: ViewProps) {
     for (let row = 0; row < x.length; row++) if (mask?.[row] !== 0) all.add(x[row]!, y[row]!, ids[row]!);
     return all;
   }, [x, y, ids, mask]);
+  const means = useMemo(() => {
+    if (base === undefined) return undefined;
+    const before = sameSection(base.data, section) ?? section;
+    return { own: meansOf(section, by, filters), before: meansOf(before, by, base.filters) };
+  }, [section, by, filters, base]);
   const home = useMemo(() => shownRange(header, askedTime(data, filters), summary), [header, data, filters, summary]);
   const chosen = useMemo(() => summary.largest(top), [summary, top]);
   const view: Range = zoom ?? home;
@@ -334,9 +340,16 @@ export function StackView({ data, section, filters, select }: ViewProps) {
           />
         </div>
         <aside class="legend" aria-label="Legend">
-          <h3>
-            {readAt === '' ? 'Nothing' : `At ${readAt}`} {read >= 0 && `· ${value(totals[read]!)} in all`}
-          </h3>
+          {means === undefined ? (
+            <h3>
+              {readAt === '' ? 'Nothing' : `At ${readAt}`} {read >= 0 && `· ${value(totals[read]!)} in all`}
+            </h3>
+          ) : (
+            <h3>
+              Mean · {value(sumOf(means.own))} in all
+              <InBase>{value(sumOf(means.before))}</InBase>
+            </h3>
+          )}
           <ul>
             {layers.toReversed().map(({ key, text, colour, values, filter }) => (
               <li key={key}>
@@ -350,7 +363,14 @@ export function StackView({ data, section, filters, select }: ViewProps) {
                   <i style={{ background: hidden.has(key) ? 'none' : colour, borderColor: colour }} />
                   {text}
                 </button>
-                <span>{read < 0 ? '' : value(values[read]!)}</span>
+                {means === undefined ? (
+                  <span>{read < 0 ? '' : value(values[read]!)}</span>
+                ) : (
+                  <span>
+                    {key !== '' && value(means.own.get(key) ?? 0)}
+                    {key !== '' && <InBase>{value(means.before.get(key) ?? 0)}</InBase>}
+                  </span>
+                )}
                 {filter !== undefined && (
                   <button
                     type="button"
@@ -412,6 +432,25 @@ function labelRows(section: Section, by: By): { labels: Labels; ids: Int32Array 
     ids[row] = labels.of(section.textAt(field, row), pid);
   }
   return { labels, ids };
+}
+
+/** By the keys of the contributors, the mean over the positions that there are any records at. */
+function meansOf(section: Section, by: By, filters: readonly Filter[]): ReadonlyMap<string, number> {
+  const { labels, ids } = labelRows(section, by);
+  const [x, y] = [section.columns.get('x')!.values, section.columns.get('y')!.values];
+  const mask = maskOf(section, filters);
+  const positions = new Set<number>();
+  const sums = new Map<number, number>();
+  for (let row = 0; row < x.length; row++) {
+    if (mask?.[row] === 0) continue;
+    positions.add(x[row]!);
+    sums.set(ids[row]!, (sums.get(ids[row]!) ?? 0) + y[row]!);
+  }
+  return new Map([...sums].map(([label, sum]) => [labels.key(label), sum / positions.size]));
+}
+
+function sumOf(means: ReadonlyMap<string, number>): number {
+  return [...means.values()].reduce((sum, mean) => sum + mean, 0);
 }
 
 /** Where in the positions the one is that is nearest; undefined where there is none. */

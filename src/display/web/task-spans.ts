@@ -1,4 +1,4 @@
-import { type TaskSpans, taskSpans } from '../shape/task-spans.ts';
+import { TASK_READY, type TaskSpans, taskSpans } from '../shape/task-spans.ts';
 import type { Filter } from './filters.ts';
 import { eventTableOf, type Section } from './model.ts';
 
@@ -24,4 +24,22 @@ export function spanFilter(spans: TaskSpans, filters: readonly Filter[]): (span:
     return [(span) => numbers.has(column[span]!) !== not];
   });
   return (span) => conditions.every((passes) => passes(span));
+}
+
+/** The waits for a CPU that passed the filters and had one at the end, within the time that they ask for. */
+export function* waitsForCpu(
+  section: Section,
+  filters: readonly Filter[],
+): Generator<{ readonly comm: string; readonly milliseconds: number }> {
+  const spans = taskSpansOf(section);
+  const passes = spanFilter(spans, filters);
+  const time = filters.find((filter) => filter.kind === 'time');
+  for (let span = 0; span < spans.start.length; span++) {
+    if (spans.doing[span] !== TASK_READY || spans.ran[span] === 0 || !passes(span)) continue;
+    const end = spans.end[span]!;
+    if (time !== undefined && (end < time.from || end > time.to)) continue;
+    // Seconds of whole nanoseconds.
+    const milliseconds = Math.round((end - spans.start[span]!) * 1e9) / 1e6;
+    yield { comm: spans.comms[spans.comm[span]!]!, milliseconds };
+  }
 }

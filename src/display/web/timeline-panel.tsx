@@ -1,31 +1,57 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import { RUNNABLE } from '../../analysis/scheduling.ts';
 import { ConnectionCounter, isConnections } from '../../analysis/stats/connections.ts';
 import { formatCount, formatShare, plural, visible } from '../../common/text.ts';
 import { eventColumns, sliceTable } from '../shape/event-table.ts';
+import { SPAN_RUNNING } from '../shape/spans.ts';
 import { formatDuration } from '../shape/time-scale.ts';
 import { type ColourBy, READY_COLOUR, RUNNING_COLOUR, SHAPES, shapeOf, typeColour } from '../shape/timeline-draw.ts';
-import { countTypes, cpuNumbers, type Other, rowsBetween, taskNumbers } from '../shape/track-numbers.ts';
+import {
+  countTypes,
+  cpuNumbers,
+  type Other,
+  rowsBetween,
+  type TaskNumbers,
+  taskNumbers,
+} from '../shape/track-numbers.ts';
 import { SHOWN_BY_SPANS, type Timeline, type Track } from '../shape/tracks.ts';
 import type { Range } from '../shape/zoom.ts';
+import { InBase } from './base.tsx';
 import type { Filter } from './filters.ts';
-import type { Section } from './model.ts';
+import type { PageData, Section } from './model.ts';
+import { spanWords } from './timeline-tip.tsx';
+import { SpanDetails } from './timeline-wait.tsx';
 
 const LISTED = 8;
 /** While one zooms or moves, the numbers wait: milliseconds. */
 const SETTLES = 120;
 
+/** Another range of time, and what happened then. */
+export interface Before {
+  readonly timeline: Timeline;
+  readonly range: Range;
+}
+
 interface PanelProps {
+  readonly data: PageData;
   readonly section: Section;
   readonly timeline: Timeline;
   readonly place: number;
+  /** Of the track, where one is chosen. */
+  readonly span: number | undefined;
   readonly range: Range;
+  /** What is compared with, where there is something. */
+  readonly before: Before | undefined;
   readonly choose: (place: number) => void;
+  /** Another span of the track. */
+  readonly chooseSpan: (span: number) => void;
   readonly close: () => void;
   readonly select: (...filters: readonly Filter[]) => void;
 }
 
 /** What a track comes to in the time that is shown. */
-export function TimelinePanel({ section, timeline, place, range, choose, close, select }: PanelProps) {
+export function TimelinePanel(props: PanelProps) {
+  const { data, section, timeline, place, span, range, before, choose, chooseSpan, close, select } = props;
   const [from, to] = useSettled(range);
   const track = timeline.tracks[place]!;
   const types = useMemo(() => countTypes(timeline.table, track.rows, from, to), [timeline, track, from, to]);
@@ -35,7 +61,10 @@ export function TimelinePanel({ section, timeline, place, range, choose, close, 
   return (
     <aside aria-label="Selected track" class="selection">
       <h2>{track.label}</h2>
-      <div class="faint">in the {formatDuration(to - from)} shown</div>
+      <div class="faint">
+        in the {formatDuration(to - from)} shown
+        {before !== undefined && ` (and in the ${formatDuration(lengthOf(before))} of the base)`}
+      </div>
       <div class="buttons">
         <button
           type="button"
@@ -62,12 +91,16 @@ export function TimelinePanel({ section, timeline, place, range, choose, close, 
           Close
         </button>
       </div>
+      {span !== undefined && <SpanDetails data={data} timeline={timeline} place={place} span={span} select={select} />}
       {timeline.hasSpans &&
         (timeline.kind === 'cpu' ? (
-          <CpuTimes timeline={timeline} track={track} from={from} to={to} />
+          <CpuTimes timeline={timeline} track={track} from={from} to={to} before={before} />
         ) : (
-          <TaskTimes timeline={timeline} track={track} from={from} to={to} choose={choose} />
+          <TaskTimes timeline={timeline} track={track} from={from} to={to} before={before} choose={choose} />
         ))}
+      {timeline.hasSpans && timeline.kind === 'pid' && (
+        <LongestWaits timeline={timeline} place={place} from={from} to={to} choose={chooseSpan} />
+      )}
       {isConnections(section.header) && timeline.kind === 'pid' && (
         <Peers timeline={timeline} track={track} from={from} to={to} choose={choose} />
       )}
@@ -95,11 +128,23 @@ interface TimesProps {
   readonly to: number;
 }
 
-function TaskTimes({ timeline, track, from, to, choose }: TimesProps & Pick<PanelProps, 'choose'>) {
+type ComparedProps = TimesProps & Pick<PanelProps, 'before'>;
+
+function TaskTimes({ timeline, track, from, to, before, choose }: ComparedProps & Pick<PanelProps, 'choose'>) {
   const numbers = useMemo(() => taskNumbers(timeline, track, from, to), [timeline, track, from, to]);
+  const base = useMemo(() => {
+    const own = before && trackIn(before, track);
+    return before && own && taskNumbers(before.timeline, own, ...before.range);
+  }, [track, before]);
   const { running, waits, latency, switches, preempted, cpus, wakers, wakes } = numbers;
   const all = to - from;
-  const ready = waits.find(({ reason }) => reason === 'runnable')?.time ?? 0;
+  const waitOf = ({ waits: of }: TaskNumbers, wanted: string): number =>
+    of.find(({ reason }) => reason === wanted)?.time ?? 0;
+  const ready = waitOf(numbers, RUNNABLE);
+  const reasons = new Set([...waits, ...(base?.waits ?? [])].map(({ reason }) => reason));
+  reasons.delete(RUNNABLE);
+  const compared = (time: (of: TaskNumbers) => number) =>
+    base !== undefined && before !== undefined && <InBase>{timeText(time(base), lengthOf(before))}</InBase>;
   const ms = (value: number | null): string => (value === null ? '–' : formatDuration(value * 1e6));
   return (
     <>
@@ -107,41 +152,40 @@ function TaskTimes({ timeline, track, from, to, choose }: TimesProps & Pick<Pane
         <dt>Running</dt>
         <dd>
           {formatDuration(running)} <span class="faint">({formatShare(running, all)})</span>
+          {compared((of) => of.running)}
         </dd>
         <dt>Waiting for a CPU</dt>
         <dd>
           {formatDuration(ready)} <span class="faint">({formatShare(ready, all)})</span>
+          {compared((of) => waitOf(of, RUNNABLE))}
         </dd>
-        {waits
-          .filter(({ reason }) => reason !== 'runnable')
-          .map(({ reason, time }) => (
-            <>
-              <dt key={reason}>{REASON_TITLES[reason] ?? reason}</dt>
-              <dd>
-                {formatDuration(time)} <span class="faint">({formatShare(time, all)})</span>
-              </dd>
-            </>
-          ))}
+        {[...reasons].map((reason) => (
+          <>
+            <dt key={reason}>{REASON_TITLES[reason] ?? reason}</dt>
+            <dd>
+              {formatDuration(waitOf(numbers, reason))}{' '}
+              <span class="faint">({formatShare(waitOf(numbers, reason), all)})</span>
+              {compared((of) => waitOf(of, reason))}
+            </dd>
+          </>
+        ))}
         <dt>Left a CPU</dt>
         <dd>
           {plural(switches, 'time')}, {formatCount(preempted)} of them able to go on
+          {base !== undefined && <InBase>{`${formatCount(base.switches)}, ${formatCount(base.preempted)}`}</InBase>}
         </dd>
       </dl>
       {latency.count > 0 && (
         <>
           <h3>From ready to running ({formatCount(latency.count)})</h3>
           <dl class="measures">
-            {(
-              [
-                ['p50', latency.p50],
-                ['p90', latency.p90],
-                ['p99', latency.p99],
-                ['max', latency.max],
-              ] as const
-            ).map(([name, value]) => (
+            {(['p50', 'p90', 'p99', 'max'] as const).map((name) => (
               <div key={name}>
                 <dt>{name}</dt>
-                <dd>{ms(value)}</dd>
+                <dd>
+                  {ms(latency[name])}
+                  {base !== undefined && <InBase>{ms(base.latency[name])}</InBase>}
+                </dd>
               </div>
             ))}
           </dl>
@@ -165,6 +209,20 @@ function TaskTimes({ timeline, track, from, to, choose }: TimesProps & Pick<Pane
   );
 }
 
+function lengthOf({ range }: Before): number {
+  return range[1] - range[0];
+}
+
+/** The same task or CPU; undefined where there is nothing of it. */
+function trackIn({ timeline }: Before, { key }: Track): Track | undefined {
+  return timeline.tracks.find((track) => track.key === key);
+}
+
+/** A time, and how much of all it is. */
+function timeText(time: number, all: number): string {
+  return `${formatDuration(time)}, ${formatShare(time, all)}`;
+}
+
 const REASON_TITLES: Readonly<Record<string, string>> = {
   sleeping: 'Sleeping',
   disk: 'Waiting for a disk (D)',
@@ -175,15 +233,21 @@ const REASON_TITLES: Readonly<Record<string, string>> = {
   unknown: 'Not known',
 };
 
-function CpuTimes({ timeline, track, from, to }: TimesProps) {
+function CpuTimes({ timeline, track, from, to, before }: ComparedProps) {
   const tasks = useMemo(() => cpuNumbers(timeline, track, from, to), [timeline, track, from, to]);
-  const busy = tasks.reduce((sum, { time }) => sum + time, 0);
+  const base = useMemo(() => {
+    const own = before && trackIn(before, track);
+    return before && own && cpuNumbers(before.timeline, own, ...before.range);
+  }, [track, before]);
+  const sum = (of: readonly { readonly time: number }[]): number => of.reduce((total, { time }) => total + time, 0);
+  const busy = sum(tasks);
   return (
     <>
       <dl class="times">
         <dt>Busy</dt>
         <dd>
           {formatDuration(busy)} <span class="faint">({formatShare(busy, to - from)})</span>
+          {base !== undefined && before !== undefined && <InBase>{timeText(sum(base), lengthOf(before))}</InBase>}
         </dd>
       </dl>
       <h3>Ran ({formatCount(tasks.length)} tasks)</h3>
@@ -192,6 +256,43 @@ function CpuTimes({ timeline, track, from, to }: TimesProps) {
           <li key={`${pid} ${comm}`}>
             <span>{formatShare(time, to - from)}</span>
             {visible(comm)}({pid})
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+interface LongestProps {
+  readonly timeline: Timeline;
+  readonly place: number;
+  readonly from: number;
+  readonly to: number;
+  readonly choose: (span: number) => void;
+}
+
+/** The longest spans in which a task did not run: a click shows why. */
+function LongestWaits({ timeline, place, from, to, choose }: LongestProps) {
+  const { spans } = timeline.tracks[place]!;
+  const longest = useMemo(() => {
+    const waits: number[] = [];
+    for (let span = 0; span < spans.length; span++) {
+      if (spans.kind[span] !== SPAN_RUNNING && spans.end[span]! > from && spans.start[span]! < to) waits.push(span);
+    }
+    const length = (span: number): number => spans.end[span]! - spans.start[span]!;
+    return waits.sort((a, b) => length(b) - length(a)).slice(0, LISTED);
+  }, [spans, from, to]);
+  if (longest.length === 0) return null;
+  return (
+    <>
+      <h3>Longest waits</h3>
+      <ul class="weights">
+        {longest.map((span) => (
+          <li key={span}>
+            <span>{formatDuration(spans.end[span]! - spans.start[span]!)}</span>
+            <button type="button" class="plain" title="Why it waited" onClick={() => choose(span)}>
+              {spanWords(timeline, place, span)}
+            </button>
           </li>
         ))}
       </ul>

@@ -55,7 +55,7 @@ export function spanWords(timeline: Timeline, place: number, span: number): stri
 }
 
 /** How a span ended: what the task did next, or who woke it. */
-function endOf({ table, tracks }: Timeline, place: number, span: number): string {
+export function spanEnd({ table, tracks }: Timeline, place: number, span: number): string {
   const { spans } = tracks[place]!;
   const row = spans.row[span]!;
   if (row < 0) return 'still so where the data ends';
@@ -80,7 +80,7 @@ function endOf({ table, tracks }: Timeline, place: number, span: number): string
 export function spanText(timeline: Timeline, place: number, span: number): string {
   const { spans, label } = timeline.tracks[place]!;
   const [start, end] = [spans.start[span]!, spans.end[span]!];
-  return `${label}: ${spanWords(timeline, place, span)}, ${formatDuration(end - start)} from ${formatTime(start)}, ${endOf(timeline, place, span)}`;
+  return `${label}: ${spanWords(timeline, place, span)}, ${formatDuration(end - start)} from ${formatTime(start)}, ${spanEnd(timeline, place, span)}`;
 }
 
 export function SpanTip({
@@ -100,7 +100,7 @@ export function SpanTip({
       <div>
         {formatDuration(end - start)} <span class="faint">from {formatTime(start)}</span>
       </div>
-      <div class="faint">{endOf(timeline, place, span)}</div>
+      <div class="faint">{spanEnd(timeline, place, span)}</div>
     </>
   );
 }

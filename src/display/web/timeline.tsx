@@ -20,7 +20,7 @@ import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
 import { isNumbers, isOneOf, isRange, SavedViewContext, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useChange, useSize, useTheme } from './canvas.tsx';
 import { columnOf, type Filter } from './filters.ts';
-import type { Section } from './model.ts';
+import { eventTableOf, type Section, sameSection } from './model.ts';
 import { KEY_FACTOR, placeIn, wheelFactor } from './plot.ts';
 import { TimelineLegend, TimelinePanel } from './timeline-panel.tsx';
 import { EventTip, eventText, SpanTip, spanText } from './timeline-tip.tsx';
@@ -47,7 +47,7 @@ interface Drag {
 }
 
 /** Events on tracks over time: bars where it is known who ran, marks for events, arrows between the two ends of a link. */
-export function TimelineView({ data, section, filters, select }: ViewProps) {
+export function TimelineView({ data, section, filters, base, select }: ViewProps) {
   const theme = useTheme();
   const [scroller, size] = useSize<HTMLDivElement>();
   const kinds = useMemo(() => trackKinds(section.header), [section]);
@@ -57,12 +57,21 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
     asked === 'cpu' && kinds.includes('cpu') ? 'cpu' : (kinds[0] ?? 'pid'),
     isOneOf(...kinds),
   );
-  const table = useMemo(() => tableOf(section), [section]);
+  const table = useMemo(() => eventTableOf(section), [section]);
   const timeline = useMemo(() => buildTimeline(table, section.header, kind, section.before), [table, section, kind]);
   const limits = useMemo(
     () => limitsOf(table, section, data.manifest.filter, filters),
     [table, section, data, filters],
   );
+  const before = useMemo(() => {
+    if (base === undefined) return undefined;
+    const own = sameSection(base.data, section) ?? section;
+    const events = own === section ? table : eventTableOf(own);
+    return {
+      timeline: own === section ? timeline : buildTimeline(events, own.header, kind, own.before),
+      range: limitsOf(events, own, base.data.manifest.filter, base.filters),
+    };
+  }, [base, section, table, timeline, kind]);
   const [range, setRange] = useSavedRange(limits);
   const [scroll, setScroll] = useState(0);
   const [order, setOrder] = useSaved<Order>('order', 'activity', isOneOf('name', 'activity', 'first'));
@@ -75,7 +84,11 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
   const [hidden, setHidden] = useSavedTracks('hidden', timeline);
   const [chosen, setChosen] = useSavedTracks('track', timeline);
   const [selected] = chosen;
-  const setSelected = (place: number | undefined): void => setChosen(place === undefined ? [] : [place]);
+  const [span, setSpan] = useState<number | undefined>();
+  const setSelected = (place: number | undefined, ofSpan?: number): void => {
+    setChosen(place === undefined ? [] : [place]);
+    setSpan(ofSpan);
+  };
   const [focus, setFocus] = useState(selected);
   const [event, setEvent] = useState<number | undefined>();
   const [hover, setHover] = useState<{ readonly hit: Hit; readonly at: Place } | undefined>();
@@ -211,6 +224,10 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
         choose(focus);
         break;
       case 'Escape':
+        if (span !== undefined) {
+          setSpan(undefined);
+          break;
+        }
         setSelected(undefined);
         setEvent(undefined);
         setPoints([]);
@@ -290,7 +307,7 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
     if (hit.isLabel || hit.track === undefined) return;
     setFocus(hit.track);
     setEvent(hit.event);
-    if (hit.event === undefined && hit.span !== undefined) setSelected(hit.track);
+    if (hit.event === undefined && hit.span !== undefined) setSelected(hit.track, hit.span);
   };
 
   const band = drag?.mode === 'zoom' && drag.start.x >= labels ? ordered(drag.start.x, drag.now.x) : undefined;
@@ -448,6 +465,7 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
                   focus,
                   event,
                   points,
+                  span,
                   band?.[0],
                   band?.[1],
                   theme.isDark,
@@ -457,6 +475,9 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
                     context.putImageData(new ImageData(pixels.data, pixels.width, pixels.height), x, y),
                   );
                   if (now.arrows !== drawn.arrows || now.links !== drawn.links) setDrawn(now);
+                  if (span !== undefined && selected !== undefined) {
+                    outlineSpan(context, scene.current!, selected, span);
+                  }
                   if (band !== undefined) {
                     context.fillStyle = theme.accent;
                     context.globalAlpha = 0.18;
@@ -483,13 +504,23 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
         </div>
         {track !== undefined && selected !== undefined ? (
           <TimelinePanel
+            data={data}
             section={section}
             timeline={timeline}
             place={selected}
+            span={span}
             range={range}
+            before={before}
             choose={(place) => {
               setSelected(place);
               focusOn(place);
+            }}
+            chooseSpan={(next) => {
+              setSpan(next);
+              const { start, end } = track.spans;
+              const middle = (start[next]! + end[next]!) / 2;
+              if (middle < range[0] || middle > range[1])
+                setRange((old) => moved(old, middle - (old[0] + old[1]) / 2, limits));
             }}
             close={() => setSelected(undefined)}
             select={select}
@@ -513,6 +544,21 @@ export function TimelineView({ data, section, filters, select }: ViewProps) {
       )}
     </>
   );
+}
+
+/** Marks one span of a track that is shown. */
+function outlineSpan(context: CanvasRenderingContext2D, scene: Scene, place: number, span: number): void {
+  const { timeline, shown, from, to, width, labels, scroll, ink } = scene;
+  const { start, end } = timeline.tracks[place]!.spans;
+  const top = RULER_HEIGHT + shown.indexOf(place) * ROW_HEIGHT - scroll;
+  if (!shown.includes(place) || top < RULER_HEIGHT - ROW_HEIGHT) return;
+  const [left, right] = [start[span]!, end[span]!].map((time) => {
+    const x = labels + ((time - from) / (to - from)) * (width - labels);
+    return Math.max(labels, Math.min(width, x));
+  }) as [number, number];
+  context.strokeStyle = ink.mark;
+  context.lineWidth = 2;
+  context.strokeRect(left, top + 1, Math.max(2, right - left), ROW_HEIGHT - 2);
 }
 
 interface OverviewProps {
@@ -627,16 +673,6 @@ function useFrameState<T>(initial: T | (() => T)): [T, (next: T | ((old: T) => T
     });
   };
   return [value, set];
-}
-
-function tableOf(section: Section): EventTable {
-  const times = section.times ?? new Float64Array(0);
-  return {
-    length: times.length,
-    time: times.map((seconds) => Math.round(seconds * 1e9)),
-    type: section.columns.get('type') ?? { values: new Float64Array(times.length), texts: [''] },
-    columns: section.columns,
-  };
 }
 
 function limitsOf(

@@ -1,18 +1,27 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { formatCount, formatShare, formatWeight, visible } from '../../common/text.ts';
 import { ChildLists } from '../shape/flame.ts';
-import { frameColour } from '../shape/frame-colour.ts';
+import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
 import { isCount, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import { FrameButtons, IdleButton, SearchField } from './stack-bar.tsx';
-import { clipped, matchedWeight, useMatches, useSavedNode, useSearch, useStackWeights } from './stack-weights.ts';
+import {
+  clipped,
+  matchedWeight,
+  shareOf,
+  useBaseWeights,
+  useMatches,
+  useSavedNode,
+  useSearch,
+  useStackWeights,
+} from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
 const DEEPEST = 6;
 
 /** Boxes within boxes. A click goes down, the breadcrumb goes up; arrows and Enter do the same. */
-export function TreemapView({ data, section, filters, select }: ViewProps) {
+export function TreemapView({ data, section, filters, base, select }: ViewProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const stacks = section.stacks!;
@@ -26,6 +35,7 @@ export function TreemapView({ data, section, filters, select }: ViewProps) {
   const [at, setAt] = useSavedNode('zoom', stacks, children);
   const weights = useStackWeights(section, stacks, filters, showIdle);
   const { total, idle } = weights;
+  const before = useBaseWeights(section, stacks, base, showIdle);
   useEffect(() => {
     setFocus(0);
     setHover(undefined);
@@ -57,7 +67,21 @@ export function TreemapView({ data, section, filters, select }: ViewProps) {
   const parentOf = ({ part }: TreemapBox): number => (part.kind === 'node' ? stacks.parents[part.node]! : part.node);
   const describe = (box: TreemapBox): string =>
     `${titleOf(box)}: ${formatWeight(box.weight, unit)}, ${formatShare(box.weight, total[parentOf(box)]!)} of ${nameOf(parentOf(box))}, ` +
-    `${formatShare(box.weight, all)} of all`;
+    `${formatShare(box.weight, all)} of all${compared(box)}`;
+
+  /** Of a box in the base; undefined where there is none, or nothing to compare. */
+  const shareBefore = ({ part }: TreemapBox): number | undefined =>
+    before === undefined || part.kind === 'rest'
+      ? undefined
+      : shareOf((part.kind === 'node' ? before.total : before.self)[part.node]!, before.total[0]!);
+  const compared = (box: TreemapBox): string => {
+    const share = shareBefore(box);
+    return share === undefined ? '' : `, ${formatShare(share, 1)} in the base`;
+  };
+  const colourOf = (box: TreemapBox): string => {
+    const share = shareBefore(box);
+    return share === undefined ? frameColour(titleOf(box), 'hot') : differenceColour(shareOf(box.weight, all) - share);
+  };
 
   const path: number[] = [];
   for (let node = at; node !== 0; node = stacks.parents[node]!) path.unshift(node);
@@ -128,18 +152,14 @@ export function TreemapView({ data, section, filters, select }: ViewProps) {
             setHover(box === undefined ? undefined : { box, place: { x: event.clientX, y: event.clientY } });
           }}
           onMouseLeave={() => setHover(undefined)}
-          depends={[boxes, theme.isDark, matches, focus]}
+          depends={[boxes, theme.isDark, matches, focus, before]}
           draw={(context) => {
             context.textBaseline = 'middle';
             for (const [i, box] of boxes.entries()) {
               const { part, x, y, width, height } = box;
               const isHit = part.kind === 'node' && matches?.[stacks.frames[part.node]!] === true;
               const isOn = part.kind === 'node' && !isHit && holds(part.node);
-              context.fillStyle = isHit
-                ? theme.mark
-                : part.kind === 'node'
-                  ? frameColour(nameOf(part.node), 'hot')
-                  : theme.panel;
+              context.fillStyle = isHit ? theme.mark : part.kind === 'node' ? colourOf(box) : theme.panel;
               context.globalAlpha = matches === undefined || isHit || isOn ? 1 : 0.35;
               context.fillRect(x, y, width, height);
               context.globalAlpha = 1;
@@ -175,7 +195,7 @@ export function TreemapView({ data, section, filters, select }: ViewProps) {
           <div>{formatWeight(hover.box.weight, unit)}</div>
           <div class="faint">
             {formatShare(hover.box.weight, total[parentOf(hover.box)]!)} of {nameOf(parentOf(hover.box))} ·{' '}
-            {formatShare(hover.box.weight, all)} of all
+            {formatShare(hover.box.weight, all)} of all{compared(hover.box)}
           </div>
         </Tip>
       )}

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Summary } from '../../../src/analysis/stats/summary.ts';
 import type { SectionStats } from '../../../src/analysis/stats.ts';
 import type { Datapoint, EventData, StackData } from '../../../src/common/datatypes.ts';
 import { formatCount, formatValue, visible } from '../../../src/common/text.ts';
@@ -151,6 +152,18 @@ async function programs(page: Page): Promise<Record<string, Record<string, strin
   });
 }
 
+/** The quantiles of what takes time, by its name. */
+async function latencies(page: Page): Promise<Record<string, string[]>> {
+  return page.locator('table.latencies tbody').evaluate((table) =>
+    Object.fromEntries(
+      [...table.querySelectorAll('tr')].map((row) => {
+        const [name, ...cells] = [...row.querySelectorAll('td')].map((cell) => cell.textContent ?? '');
+        return [name, cells];
+      }),
+    ),
+  );
+}
+
 const lanes = (page: Page) => page.locator('.lanes canvas');
 const filters = (page: Page) => page.getByRole('region', { name: 'Filters' });
 
@@ -202,6 +215,9 @@ describe('a range of time', () => {
     expect(processes.map(({ comm }) => comm)).toEqual(['db', 'web']);
     const waits = processes.find(({ comm }) => comm === 'db')!.waits;
     expect(table['db']?.['Disk wait (s)']).toBe(formatValue(waits.find(({ reason }) => reason === 'disk')!.seconds));
+    for (const { comm, latency } of processes) {
+      expect(table[comm]?.['Ready p99 (ms)'] ?? '').toBe(latency.p99 === null ? '' : formatValue(latency.p99));
+    }
     expect(table['db']?.['Ready (s)']).toBe(formatValue(waits.find(({ reason }) => reason === 'runnable')!.seconds));
     const stacks = statsOf(all, 'callstack', 'stacks').stacks!;
     const disk = statsOf(all, 'disklat', 'points').points!;
@@ -217,8 +233,18 @@ describe('a range of time', () => {
     const db = disk.processes.find(({ comm }) => comm === 'db')!;
     expect(table['db']).toMatchObject({
       'Disk I/Os': formatCount(db.count),
-      'p50 (ms)': formatValue(db.p50!),
-      'p99 (ms)': formatValue(db.p99!),
+      'I/O p50 (ms)': formatValue(db.p50!),
+      'I/O p99 (ms)': formatValue(db.p99!),
+    });
+
+    const { latency } = statsOf(all, 'cpusched', 'scheduling').scheduling!;
+    const quantiles = ({ count, p50, p90, p99, p999, max }: Summary): string[] => [
+      formatCount(count),
+      ...[p50, p90, p99, p999, max].map((value) => formatValue(value!)),
+    ];
+    expect(await latencies(page)).toEqual({
+      'from ready to running cpusched': quantiles(latency),
+      'latency disklat': quantiles(disk.all),
     });
 
     await open(page, 'callstack');
@@ -385,6 +411,7 @@ describe('the list of filters', () => {
     expect(await page.locator('.page').textContent()).toBe(flames);
     expect(await page.getByRole('searchbox').inputValue()).toBe('query');
     // Another address in an open page is what it shows.
+    await theAddress(page);
     await page.evaluate(`location.hash = ${JSON.stringify(address)}`);
     await expect.poll(() => page.locator('.page').textContent()).toBe(functions);
     await page.goto(`${page.url().split('#')[0]}#%7B%22tab%22:7,%22filters%22:[3,{}]}`);
@@ -418,7 +445,7 @@ describe('by keyboard', () => {
     const page = await openPage(await report());
     const chosen = () => page.getByRole('tab', { selected: true }).allTextContents();
     await page.keyboard.press(']');
-    expect(await chosen()).toEqual(['cpusched', 'Timeline']);
+    expect(await chosen()).toEqual(['cpusched']);
     await page.keyboard.press(']');
     expect(await chosen()).toEqual(['callstack', 'Flame graph']);
     await page.locator('.view canvas').press('/');
@@ -457,23 +484,134 @@ describe('by keyboard', () => {
   });
 });
 
-test('a pinned selection is what the next one is compared with, until it is unpinned', async () => {
-  const page = await openPage(await report());
-  await dragTime(page, 0, 2);
-  const before = await programs(page);
-  await page.getByRole('button', { name: 'Pin as base' }).click();
-  await filters(page).getByRole('button', { name: ' s ✕' }).click();
-  const all = await programs(page);
-  expect(all['db']?.['CPU samples']).toBe(`500 (${before['db']?.['CPU samples']})`);
-  expect(all['web']?.['Memory (MiB)']).toBe(`230 (${before['web']?.['Memory (MiB)']})`);
-  await open(page, 'callstack');
-  expect(await page.locator('.status').textContent()).toBe('all: 900 samples, 100 % of all, 100 % in the base');
-  await page.reload();
-  await page.waitForSelector('#app[data-ready="true"]');
-  expect(await filters(page).textContent()).toContain('compared with ');
-  await page.getByRole('button', { name: 'Unpin' }).click();
-  expect(await page.locator('.status').textContent()).toBe('all: 900 samples, 100 % of all');
+describe('a pinned selection', () => {
+  test('is what the next one is compared with, in the tables, until it is unpinned', async () => {
+    const page = await openPage(await report());
+    await dragTime(page, 0, 2);
+    const [before, latencyBefore] = [await programs(page), await latencies(page)];
+    await page.getByRole('button', { name: 'Pin as base' }).click();
+    await filters(page).getByRole('button', { name: ' s ✕' }).click();
+    const [all, latency] = [await programs(page), await latencies(page)];
+    expect(all['db']?.['CPU samples']).toBe(`500 (${before['db']?.['CPU samples']})`);
+    expect(all['web']?.['Memory (MiB)']).toBe(`230 (${before['web']?.['Memory (MiB)']})`);
+    const [counts, p99] = [latency['latency disklat']?.[0], latency['latency disklat']?.[3]];
+    expect(counts).toBe(`100 (${latencyBefore['latency disklat']?.[0]})`);
+    expect(p99).toBe(`49.7 (${latencyBefore['latency disklat']?.[3]})`);
+    await open(page, 'callstack');
+    expect(await page.locator('.status').textContent()).toBe('all: 900 samples, 100 % of all, 100 % in the base');
+    await page.reload();
+    await page.waitForSelector('#app[data-ready="true"]');
+    expect(await filters(page).textContent()).toContain('compared with ');
+    await page.getByRole('button', { name: 'Unpin' }).click();
+    expect(await page.locator('.status').textContent()).toBe('all: 900 samples, 100 % of all');
+  });
+
+  test('in functions, treemap, heat map, stack plot and timeline', async () => {
+    const page = await openPage(await report());
+    await only(page, 'db');
+    await page.getByRole('button', { name: 'Pin as base' }).click();
+    await filters(page).getByRole('button', { name: ' ✕' }).click();
+    await only(page, 'web');
+    await filters(page).getByRole('button', { name: ' ✕' }).click();
+    await open(page, 'callstack');
+    await open(page, 'Functions');
+    const row = page.locator('.table tr', { hasText: 'query' });
+    expect(await row.locator('td').allTextContents()).toEqual([
+      '56 % 500 samples (100 % 500 samples)',
+      '56 % 500 samples (100 % 500 samples)',
+      '−44.4',
+      'query only hide',
+    ]);
+    await page.getByRole('button', { name: 'Change' }).click();
+    expect(await page.locator('.table tbody tr').first().textContent()).toContain('query');
+    await open(page, 'Treemap');
+    await expect.poll(() => page.locator('.status').textContent()).toContain('100 % in the base');
+    await open(page, 'disklat');
+    const details = page.getByRole('complementary', { name: 'Selection' });
+    expect(await details.textContent()).toContain('(90 in the base)');
+    expect(await details.locator('.weights li').allTextContents()).toEqual([
+      '90 (90)90 % (100 %)dbhide',
+      expect.stringContaining('10 (0)10 % (0 %)'),
+    ]);
+    await open(page, 'memtime');
+    const legend = page.getByRole('complementary', { name: 'Legend' });
+    expect(await legend.textContent()).toContain('Mean · 170 MiB in all (30 MiB)');
+    await open(page, 'cpusched');
+    for (const key of ['ArrowDown', 'Enter']) await page.locator('.tracks .scroll canvas').press(key);
+    expect(await page.getByRole('complementary', { name: 'Selected track' }).textContent()).toContain('of the base');
+  });
 });
+
+describe('a gap between the bars', () => {
+  test('tells why the task waited, and with which stack it left its CPU', async () => {
+    const page = await openPage(await waits());
+    await open(page, 'cpusched');
+    const canvas = page.locator('.tracks .scroll canvas');
+    const box = (await canvas.boundingBox())!;
+    const place = (seconds: number) => ({ x: 190 + ((box.width - 190) * seconds) / 1, y: 26 + 12 });
+    await canvas.click({ position: place(0.35) });
+    const panel = page.getByRole('complementary', { name: 'Selected track' });
+    const text = (await panel.textContent())!;
+    expect(text).toContain('waiting for a disk (D) · 200 ms');
+    expect(text).toContain('woken by swapper/0(0)');
+    expect(text).toContain('How it left its CPU: disk');
+    expect(await panel.locator('.stack li').allTextContents()).toEqual(['io_schedule', 'read_block', '[disk]', 'web']);
+    await panel.getByRole('button', { name: 'Only this span' }).click();
+    expect(await filters(page).textContent()).toContain('0.3 to 0.5 s ✕task 7 ✕');
+    await open(page, 'offcpu');
+    expect(await page.locator('.status').textContent()).toMatch(/^all: 300 ms/);
+  });
+
+  test('or from the list of the longest waits, by keyboard', async () => {
+    const page = await openPage(await waits());
+    await open(page, 'cpusched');
+    for (const key of ['ArrowDown', 'Enter']) await page.locator('.tracks .scroll canvas').press(key);
+    const panel = page.getByRole('complementary', { name: 'Selected track' });
+    await panel.getByTitle('Why it waited').first().press('Enter');
+    expect(await panel.textContent()).toContain('How it left its CPU: disk');
+    await page.locator('.tracks .scroll canvas').press('Escape');
+    expect(await panel.textContent()).not.toContain('How it left its CPU');
+  });
+});
+
+/** A task that waits for a disk from 0.3 s on, is ready at 0.5 s and runs at 0.6 s; and its stack, seen a little later. */
+async function waits(): Promise<string> {
+  const end = { end: '2026-03-01T09:30:01.000Z' };
+  await writeFile(place.path('waits.marple'), [
+    {
+      header: headerOf('event', {
+        ...end,
+        interface: 'cpusched',
+        fields: ['cpu', 'pid', 'comm', 'other_pid', 'other_comm', 'state'],
+      }),
+      records: [
+        { time: 100e6, type: 'switch', datum: ['0', '0', 'swapper/0', '7', 'web', 'R'] },
+        { time: 300e6, type: 'switch', datum: ['0', '7', 'web', '0', 'swapper/0', 'D'] },
+        { time: 500e6, type: 'wakeup', datum: ['0', '0', 'swapper/0', '7', 'web', ''] },
+        { time: 600e6, type: 'switch', datum: ['0', '0', 'swapper/0', '7', 'web', 'R'] },
+        { time: 900e6, type: 'switch', datum: ['0', '7', 'web', '0', 'swapper/0', 'S'] },
+      ],
+    },
+    {
+      header: headerOf('stack', { ...end, interface: 'offcpu', weight: { label: 'time off the CPU', unit: 'ns' } }),
+      records: [
+        { weight: 300e6, stack: ['web', '[disk]', 'read_block', 'io_schedule'] },
+        { weight: 50e6, stack: ['web', '[sleeping]', 'nanosleep'] },
+      ],
+    },
+    {
+      header: headerOf('event', { ...end, interface: 'offcpu', fields: ['stack', 'cpu', 'pid', 'tid', 'weight'] }),
+      records: [
+        { time: 300_004_000, type: 'disk', datum: ['0', '0', '7', '7', '300000000'] },
+        { time: 900_004_000, type: 'sleeping', datum: ['1', '0', '7', '7', '50000000'] },
+      ],
+    },
+  ]);
+  expect(await place.marple(['display', '-i', 'waits.marple', '-r', '-o', 'waits.html', '--force'])).toMatchObject({
+    code: 0,
+  });
+  return place.path('waits.html');
+}
 
 describe('save', () => {
   test('the table as CSV, the picture as PNG', async () => {
@@ -490,7 +628,7 @@ describe('save', () => {
     expect(name).toBe('marple-overview.csv');
     const lines = csv.toString().split('\r\n');
     expect(lines[0]).toContain('On CPU (s),Ready (s),');
-    expect(lines[1]).toMatch(/,500,.*,db 10$/);
+    expect(lines[1]).toMatch(/^db 10,6,.*,500,/);
     expect(lines.find((line) => line.includes('owned'))).toContain('"""></script>');
     await open(page, 'callstack');
     const [picture, png] = await saved('PNG');

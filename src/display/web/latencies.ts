@@ -1,0 +1,41 @@
+import { isScheduling } from '../../analysis/scheduling.ts';
+import { Summariser, type Summary } from '../../analysis/stats/summary.ts';
+import { type Filter, maskOf } from './filters.ts';
+import type { PageData, Section } from './model.ts';
+import { waitsForCpu } from './task-spans.ts';
+
+/** How long something took, over all records that pass the filters; milliseconds. */
+export interface Latency {
+  readonly section: Section;
+  readonly name: string;
+  readonly summary: Summary;
+}
+
+/** How long tasks waited for a CPU, and for anything else, and I/Os for their disk: of each section that tells. */
+export function latencies(data: PageData, filters: readonly Filter[]): Latency[] {
+  return data.sections.flatMap((section): Latency[] => {
+    const name = nameOf(section);
+    return name === undefined ? [] : [{ section, name, summary: summaryOf(section, filters) }];
+  });
+}
+
+function nameOf(section: Section): string | undefined {
+  const { header, rows, named } = section;
+  if (rows === 0) return undefined;
+  if (isScheduling(header)) return 'from ready to running';
+  if (named?.header.weight?.unit === 'ns' && section.columns.has('weight')) return named.header.weight.label;
+  return header.datatype === 'datapoint' && header.y?.unit === 'ms' ? header.y.label : undefined;
+}
+
+function summaryOf(section: Section, filters: readonly Filter[]): Summary {
+  const summary = new Summariser('all');
+  if (isScheduling(section.header)) {
+    for (const { milliseconds } of waitsForCpu(section, filters)) summary.add(milliseconds);
+    return summary.summary();
+  }
+  const mask = maskOf(section, filters);
+  const [column, unit] = section.columns.has('y') ? ['y', 1] : ['weight', 1e6];
+  const { values } = section.columns.get(column)!;
+  for (let row = 0; row < values.length; row++) if (mask?.[row] !== 0) summary.add(values[row]! / unit);
+  return summary.summary();
+}
