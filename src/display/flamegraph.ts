@@ -42,6 +42,8 @@ export interface FlamePicture {
   readonly unitSize: number;
   readonly colors: Theme;
   readonly width: number;
+  /** Whether it is as wide as the window where it is looked at; else it has its own width there too. */
+  readonly fitsWindow: boolean;
   readonly minWidth: number;
   readonly icicle: boolean;
 }
@@ -108,6 +110,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
       unitSize: many.size,
       colors: options.colors,
       width: this.job.width ?? options.width,
+      fitsWindow: this.job.width === undefined,
       minWidth: options.minwidth,
       icicle: options.icicle,
     };

@@ -10,6 +10,7 @@ import type { FlamePicture } from './flamegraph.ts';
 import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
 import { foldedLines } from './shape/tree.ts';
+import { companion } from './svg-companion.ts';
 
 const PAD = 10;
 const NOTE_HEIGHT = 15;
@@ -111,10 +112,8 @@ function annotate(all: Buffer, picture: FlamePicture): Buffer {
   // "Reset Zoom" and "Search" stand at the sides of the subtitle.
   const subtitle = shorten(picture.subtitle, Math.floor((width - 260) / 6.4));
   const texts = [
-    noteText(`text-anchor="middle" x="${width / 2}" y="24" fill="rgb(90,90,90)"`, subtitle),
-    ...lines.map((line, i) =>
-      noteText(`x="${PAD}" y="${height + (i + 1) * NOTE_HEIGHT - 3}" fill="rgb(150,60,0)"`, line),
-    ),
+    noteText(`class="subtitle" text-anchor="middle" x="${width / 2}" y="24"`, subtitle),
+    ...lines.map((line, i) => noteText(`class="note" x="${PAD}" y="${height + (i + 1) * NOTE_HEIGHT - 3}"`, line)),
   ];
   const edits: [RegExpExecArray, string][] = [
     [size, `${svg}<!-- ${SIGNATURE} -->`],
@@ -127,8 +126,27 @@ function annotate(all: Buffer, picture: FlamePicture): Buffer {
     parts.push(all.subarray(from, index), Buffer.from(text, 'latin1'));
     from = index + old.length;
   }
-  return Buffer.concat([...parts, all.subarray(from, end), Buffer.from(`${texts.join('\n')}\n</svg>\n`)]);
+  return Buffer.concat([
+    ...parts,
+    all.subarray(from, end),
+    Buffer.from(`${texts.join('\n')}\n${companion(picture, STYLE)}\n</svg>\n`),
+  ]);
 }
+
+/** The script's own colours are those of paper. What it sets itself goes before a rule without `important`. */
+const STYLE = `
+.subtitle{fill:#5a5a5a}
+.note{fill:#963c00}
+#search{opacity:1!important}
+@media (prefers-color-scheme:dark){
+svg>rect{fill:#17181c}
+svg>text{fill:#e4e4e4}
+svg>.subtitle{fill:#a5a5a5}
+svg>.note{fill:#ffb074}
+.func_g:hover{stroke:#fff}
+.func_g text{stroke:none}
+}
+`;
 
 function noteText(attributes: string, text: string): string {
   return `<text ${attributes} font-size="11" font-family="${FONTS}">${xmlText(text)}</text>`;

@@ -4,6 +4,7 @@ import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
 import { frameColour } from './shape/frame-colour.ts';
 import type { FlameLayout, FrameBox } from './shape/tree.ts';
+import { companion } from './svg-companion.ts';
 
 const PAD = 10;
 const HEAD = 52;
@@ -45,6 +46,7 @@ export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
         `<text class="note" x="${PAD}" y="${graphBottom + 26 + (i + 1) * NOTE_HEIGHT - 3}">${xmlText(line)}</text>`,
     ),
     `<script><![CDATA[${SCRIPT}]]></script>`,
+    companion(picture, ''),
     '</svg>',
     '',
   ].join('\n');
@@ -152,11 +154,10 @@ const SCRIPT = `
     f.g.addEventListener('mouseenter', function () { byId('details').textContent = f.hover; });
     f.g.addEventListener('mouseleave', function () { byId('details').textContent = ''; });
   });
-  byId('reset').addEventListener('click', function () { zoom(frames[0]); });
+  byId('reset').addEventListener('click', function () { if (frames.length > 0) zoom(frames[0]); });
   byId('search').addEventListener('click', search);
   document.addEventListener('keydown', function (e) {
     if ((e.ctrlKey || e.metaKey) && e.key === 'f') { e.preventDefault(); search(); }
-    if (e.key === 'Escape' && frames.length > 0) zoom(frames[0]);
   });
 })();
 `;

@@ -228,7 +228,7 @@ describe.each(ENGINES)('a flame graph by %s', (engine) => {
   it.each(HOSTILE)('shows the frame %j as text and as nothing else', async (name) => {
     const { root, frames, svg } = await draw(engine, [{ weight: 10, stack: [name, name] }], { title: name });
     expect(frames.map(({ depth }) => depth)).toEqual([0, 1, 2]);
-    expect(elements(root, 'script')).toHaveLength(1);
+    expect(elements(root, 'script')).toHaveLength(2);
     expect(elements(root, 'image')).toEqual([]);
     expect(svg).not.toMatch(/[\x00-\x08\x0b\x0c\x0e-\x1f\u202e\ud800]/);
     expectHarmlessHandlers(root);
@@ -332,7 +332,16 @@ describe('flamegraph.pl', () => {
     const tree = new StackTree();
     tree.add(['a'], 1);
     const texts = { title: 't', subtitle: 's', footer: [], countname: 'samples' };
-    const picture = { tree, ...texts, unitSize: 1, colors: 'hot' as const, width: 1200, minWidth: 0.1, icicle: false };
+    const picture = {
+      tree,
+      ...texts,
+      unitSize: 1,
+      colors: 'hot' as const,
+      width: 1200,
+      fitsWindow: true,
+      minWidth: 0.1,
+      icicle: false,
+    };
     const error = await drawWithScript(script, picture).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UnavailableError);
     expect((error as Error).message).toContain(reason);
