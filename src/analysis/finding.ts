@@ -1,6 +1,8 @@
 /** A condition on the records, as the report's filters have it. */
 export type FindingFilter =
   | { readonly kind: 'field'; readonly field: string; readonly values: readonly string[]; readonly not: boolean }
+  /** A function that is in the stack. */
+  | { readonly kind: 'frame'; readonly name: string; readonly not: boolean }
   | { readonly kind: 'values'; readonly interface: string; readonly from: number; readonly to: number };
 
 export interface Finding {

@@ -14,6 +14,8 @@ export const findingOptions = z.object({
   cpu_busy: z.coerce.number().min(0).max(100).default(90),
   /** 99th percentile of the time from being ready to run to running, ms. */
   runqueue_p99: z.coerce.number().positive().default(10),
+  /** Time that the tasks of a program wait for a CPU, together, percent of the run. */
+  cpu_wait: z.coerce.number().positive().default(50),
   /** Share of its time that a program waits for a disk, percent of the run. */
   disk_wait: z.coerce.number().positive().max(100).default(20),
   /** Time that tasks wait for locks, percent of the run. */
@@ -22,12 +24,19 @@ export const findingOptions = z.object({
   disk_p99: z.coerce.number().positive().default(20),
   /** How many times the median the slowest percent of the I/Os is. */
   disk_tail: z.coerce.number().positive().default(20),
+  /** I/Os that are under way at a device at a time, on the average. */
+  disk_queue: z.coerce.number().positive().default(8),
   /** MiB that a program's memory grows each second. */
   memory_growth: z.coerce.number().positive().default(1),
+  /** MiB that are allocated and not freed, by memleak. */
+  leaked: z.coerce.number().positive().default(1),
   /** Share of all samples, bytes or time in one function itself, percent. */
   hot_function: z.coerce.number().positive().max(100).default(25),
 });
 export type FindingOptions = z.infer<typeof findingOptions>;
+
+/** How many programs are named that have to wait for a CPU. */
+const WAITING = 3;
 
 /** How many processes and functions of a section are looked at: who waits most may be far from using most. */
 export const FINDING_TOP = 1000;
@@ -38,7 +47,7 @@ export function findings(all: readonly SectionStats[], options: FindingOptions):
     ...schedulingFindings(stats, options),
     ...diskFindings(stats, options),
     ...memoryFindings(stats, options),
-    ...lockFindings(stats, options),
+    ...waitFindings(stats, options),
     ...stackFindings(stats, options),
   ]);
   return [...found, ...all.flatMap(lossFindings)];
@@ -56,6 +65,10 @@ function finding(
 
 function only(comm: string): FindingFilter[] {
   return [{ kind: 'field', field: 'comm', values: [comm], not: false }];
+}
+
+function within(name: string): FindingFilter[] {
+  return [{ kind: 'frame', name, not: false }];
 }
 
 function schedulingFindings(stats: SectionStats, options: FindingOptions): Finding[] {
@@ -97,8 +110,26 @@ function schedulingFindings(stats: SectionStats, options: FindingOptions): Findi
       ),
     );
   }
+  const waited = (task: (typeof scheduling.processes)[number], wanted: string): number =>
+    task.waits.find(({ reason }) => reason === wanted)?.seconds ?? 0;
+  const ready = scheduling.processes
+    .map((task) => ({ task, time: waited(task, 'runnable') }))
+    .filter(({ time }) => seconds > 0 && (100 * time) / seconds >= options.cpu_wait)
+    .toSorted((a, b) => b.time - a.time);
+  for (const { task, time } of ready.slice(0, WAITING)) {
+    const tasks = task.processes === 1 ? '' : ` (${plural(task.processes, 'task')} together)`;
+    found.push(
+      finding(
+        stats,
+        'note',
+        `${visible(task.comm)} waited ${formatValue(time)} s in ${formatValue(seconds)} s for a CPU${tasks}, and ran ${formatValue(task.cpu_seconds)} s`,
+        time,
+        only(task.comm),
+      ),
+    );
+  }
   for (const task of scheduling.processes) {
-    const disk = task.waits.find(({ reason }) => reason === 'disk')?.seconds ?? 0;
+    const disk = waited(task, 'disk');
     if (seconds <= 0 || (100 * disk) / (seconds * task.processes) < options.disk_wait) continue;
     found.push(
       finding(
@@ -114,12 +145,15 @@ function schedulingFindings(stats: SectionStats, options: FindingOptions): Findi
 }
 
 function diskFindings(stats: SectionStats, options: FindingOptions): Finding[] {
-  const { points } = stats;
+  const { points, seconds } = stats;
   if (stats.interface !== 'disklat' || points === undefined || points.all.p99 === null) return [];
   const { all, processes } = points;
   const slow: FindingFilter = { kind: 'values', interface: stats.interface, from: all.p99!, to: all.max ?? all.p99! };
-  const issuer = processes.toSorted((a, b) => (b.p99 ?? 0) * b.count - (a.p99 ?? 0) * a.count)[0];
-  const who = issuer === undefined ? '' : `; most of that time was of ${visible(issuer.comm)}`;
+  const issuer = processes.toSorted((a, b) => b.sum - a.sum)[0];
+  const who =
+    issuer === undefined
+      ? ''
+      : `; ${formatShare(issuer.sum, all.sum)} of the time of all I/Os was of ${visible(issuer.comm)}`;
   const found: Finding[] = [];
   if (all.p99! >= options.disk_p99) {
     found.push(
@@ -136,9 +170,23 @@ function diskFindings(stats: SectionStats, options: FindingOptions): Finding[] {
       finding(
         stats,
         'note',
-        `The slowest disk I/O took ${formatValue(all.max!)} ms, ${formatCount(all.max! / all.p50!)} times the median (${formatValue(all.p50!)} ms)`,
+        `The slowest disk I/O took ${formatValue(all.max!)} ms, ${formatCount(all.max! / all.p50!)} times the median (${formatValue(all.p50!)} ms)${who}`,
         all.max!,
         [slow],
+      ),
+    );
+  }
+  for (const device of points.by.find(({ field }) => field === 'dev')?.groups ?? []) {
+    // Little's law: how many there are at a time is how often they come, times how long they take.
+    const queued = seconds === null ? 0 : device.sum / 1000 / seconds;
+    if (queued < options.disk_queue) continue;
+    found.push(
+      finding(
+        stats,
+        'warning',
+        `${formatValue(queued)} I/Os were under way at ${visible(device.name)} at a time, on the average${who}`,
+        queued,
+        [{ kind: 'field', field: 'dev', values: [device.name], not: false }],
       ),
     );
   }
@@ -167,21 +215,27 @@ function memoryFindings(stats: SectionStats, options: FindingOptions): Finding[]
 const LOCKS =
   /(^|_)(lll_lock_wait|pthread_(mutex_(timed|clock)?lock|rwlock_(rd|wr)lock)|mutex_lock|rwsem_down_(read|write)_slowpath)(\.\S+)?$/;
 
-function lockFindings(stats: SectionStats, options: FindingOptions): Finding[] {
+/** The frame below the process of stacks with which tasks left their CPUs in state D. */
+const DISK = '[disk]';
+
+/** What tasks waited for, by the stacks with which they left their CPUs. */
+function waitFindings(stats: SectionStats, options: FindingOptions): Finding[] {
   const { stacks, seconds } = stats;
   if (stacks === undefined || stacks.unit !== 'ns' || seconds === null) return [];
+  const found: Finding[] = [];
+  const add = (name: string, time: number, what: string): void => {
+    const sentence = `Tasks waited ${formatValue(time)} s in ${formatValue(seconds)} s for ${what}`;
+    found.push(finding(stats, 'note', sentence, time, within(name)));
+  };
+  const disk = (stacks.reasons.find(({ name }) => name === DISK)?.weight ?? 0) / 1e9;
+  if ((100 * disk) / seconds >= options.disk_wait) add(DISK, disk, 'disks, or for what else no signal ends (state D)');
   // Functions that call each other count the same time; the one with the most has all of it.
   const lock = stacks.by_total.find(({ name }) => LOCKS.test(name));
   const waited = (lock?.total ?? 0) / 1e9;
-  if (lock === undefined || (100 * waited) / seconds < options.lock_wait) return [];
-  return [
-    finding(
-      stats,
-      'note',
-      `Tasks waited ${formatValue(waited)} s in ${formatValue(seconds)} s for locks (${visible(lock.name)})`,
-      waited,
-    ),
-  ];
+  if (lock !== undefined && (100 * waited) / seconds >= options.lock_wait) {
+    add(lock.name, waited, `locks (${visible(lock.name)})`);
+  }
+  return found;
 }
 
 function stackFindings(stats: SectionStats, options: FindingOptions): Finding[] {
@@ -190,12 +244,14 @@ function stackFindings(stats: SectionStats, options: FindingOptions): Finding[] 
   if (stacks === undefined || top === undefined || stacks.total <= 0) return [];
   const share = top.self / stacks.total;
   if (stats.interface === 'memleak') {
+    if (stacks.total < options.leaked * 2 ** 20) return [];
     return [
       finding(
         stats,
         'warning',
         `${formatCount(stacks.total)} bytes were allocated and not freed, the most in ${visible(top.name)} (${formatShare(top.self, stacks.total)})`,
         stacks.total,
+        within(top.name),
       ),
     ];
   }
@@ -207,6 +263,7 @@ function stackFindings(stats: SectionStats, options: FindingOptions): Finding[] 
       'note',
       `${formatShare(top.self, stacks.total)} of the ${visible(stacks.unit)} of ${stats.interface} are in ${visible(top.name)} itself`,
       100 * share,
+      within(top.name),
     ),
   ];
 }

@@ -82,10 +82,76 @@ test('slow I/Os select themselves', () => {
   ];
   const points = { label: 'latency', unit: 'ms', all: summary(1, 75, 90), processes, by: [] };
   const [found] = findings([stats('disklat', { points })], OPTIONS);
-  expect(found?.sentence).toBe('1 in 100 of 1,000 disk I/Os took 75 ms or more; most of that time was of db');
+  expect(found?.sentence).toBe(
+    '1 in 100 of 1,000 disk I/Os took 75 ms or more; 90 % of the time of all I/Os was of db',
+  );
   expect(found?.select).toEqual([{ kind: 'values', interface: 'disklat', from: 75, to: 90 }]);
   const zero = { ...points, all: summary(0, 0, 0), processes: [] };
   expect(sentences(stats('disklat', { points: zero }))).toEqual([]);
+});
+
+test('I/Os that queue at a device select it', () => {
+  const device = (name: string, milliseconds: number) => ({ name, ...summary(milliseconds / 1000, 2, 3) });
+  const points = {
+    label: 'latency',
+    unit: 'ms',
+    all: summary(1, 2, 3),
+    processes: [{ ...process('db'), ...summary(1, 2, 3, 900) }],
+    // In ten seconds.
+    by: [{ field: 'dev', groups: [device('8:0', 120_000), device('8:16', 70_000)] }],
+  };
+  const [found, ...others] = findings([stats('disklat', { points })], OPTIONS);
+  expect(found?.sentence).toBe(
+    '12 I/Os were under way at 8:0 at a time, on the average; 90 % of the time of all I/Os was of db',
+  );
+  expect(found?.select).toEqual([{ kind: 'field', field: 'dev', values: ['8:0'], not: false }]);
+  expect(others).toEqual([]);
+});
+
+test('programs that wait for a CPU, the three that wait most', () => {
+  const waits = (comm: string, seconds: number, processes = 1) => ({
+    ...process(comm, processes),
+    cpu_seconds: 1,
+    switches: 9,
+    preempted: 3,
+    latency: summary(0.1, 1, 2),
+    waits: [{ reason: 'runnable', seconds }],
+  });
+  const scheduling = {
+    from: 0,
+    to: 10,
+    cpus: [],
+    latency: summary(0.1, 1, 2),
+    waits: [],
+    processes: [waits('a', 6), waits('b', 5), waits('c', 4.9), waits('d', 30, 8), waits('e', 7)],
+    missed: 0,
+  };
+  expect(sentences(stats('cpusched', { scheduling }))).toEqual([
+    'd waited 30 s in 10 s for a CPU (8 tasks together), and ran 1 s',
+    'e waited 7 s in 10 s for a CPU, and ran 1 s',
+    'a waited 6 s in 10 s for a CPU, and ran 1 s',
+  ]);
+});
+
+test('what leaked, and where most of it was allocated', () => {
+  const leaked = (total: number) => ({
+    stacks: {
+      label: 'bytes',
+      unit: 'bytes',
+      total,
+      idle: 0,
+      unique: 1,
+      broken: { unique: 0, weight: 0 },
+      by_self: [{ name: 'remember', self: total / 2, total }],
+      by_total: [],
+      processes: [],
+      reasons: [],
+    },
+  });
+  const [found] = findings([stats('memleak', leaked(4 * 2 ** 20))], OPTIONS);
+  expect(found?.sentence).toBe('4,194,304 bytes were allocated and not freed, the most in remember (50 %)');
+  expect(found?.select).toEqual([{ kind: 'frame', name: 'remember', not: false }]);
+  expect(sentences(stats('memleak', leaked(2 ** 19)))).toEqual([]);
 });
 
 test('growing memory, but not where a peak has gone by', () => {
@@ -111,7 +177,7 @@ test('what was lost comes last, and names are shown harmlessly', () => {
   ]);
 });
 
-test('waits for locks, but not those that nobody holds up', () => {
+test('waits for disks and locks, but not those that nobody holds up', () => {
   const waits = (name: string, total: number) => ({
     stacks: {
       label: 'time off the CPU',
@@ -129,6 +195,10 @@ test('waits for locks, but not those that nobody holds up', () => {
       reasons: [],
     },
   });
+  const disk = { stacks: { ...waits('io_schedule', 1e9).stacks, reasons: [{ name: '[disk]', weight: 5e9 }] } };
+  const [found] = findings([stats('offcpu', disk)], OPTIONS);
+  expect(found?.sentence).toBe('Tasks waited 5 s in 10 s for disks, or for what else no signal ends (state D)');
+  expect(found?.select).toEqual([{ kind: 'frame', name: '[disk]', not: false }]);
   for (const name of ['__GI___lll_lock_wait', '___pthread_mutex_lock', '__mutex_lock', 'rwsem_down_write_slowpath']) {
     expect(sentences(stats('offcpu', waits(name, 5e9)))).toEqual([`Tasks waited 5 s in 10 s for locks (${name})`]);
   }

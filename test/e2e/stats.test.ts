@@ -197,7 +197,8 @@ describe('stats', () => {
     const ended = await place.marple(['stats', '-i', 'x.marple', '--top', '1']);
     expect(ended.stdout.split('\n').slice(0, 3)).toEqual(['Findings', `  - ${sentence} (1 callstack)`, '']);
     const { findings } = await json();
-    expect(findings).toEqual([{ kind: 'note', section: 1, interface: 'callstack', sentence, number: 75, select: [] }]);
+    const select = [{ kind: 'frame', name: 'read', not: false }];
+    expect(findings).toEqual([{ kind: 'note', section: 1, interface: 'callstack', sentence, number: 75, select }]);
     expect((await json('--by', 'pid')).findings).toEqual(findings);
     mkdirSync(place.path('config/marple'), { recursive: true });
     writeFileSync(place.path('config/marple/config.txt'), '[report]\nhot_function = 80\ndisk_p99 = 5\n');

@@ -110,8 +110,8 @@ export function Report({ data, address }: PageProps) {
               data={data}
               onSelect={(finding) => select(...finding.select)}
               onShow={(finding) => {
-                const of = tabs.find(({ section }) => section.number === finding.section);
-                if (of !== undefined) setOpen(of.id);
+                // Where a section has no records, its notes are what there is.
+                setOpen(tabs.find(({ section }) => section.number === finding.section)?.id ?? ABOUT);
               }}
             />
             <SavedViewContext.Provider value={savedView}>
