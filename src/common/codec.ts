@@ -1,6 +1,6 @@
-import { isUtf8 } from 'node:buffer';
 import type { Datapoint, Datatype, EventData, MarpleRecord, RecordOf, StackData } from './datatypes.ts';
 import { assertNever } from './errors.ts';
+import type { SectionHeader } from './header.ts';
 
 /*
  * The text form of records (docs/format.md), one string at a time. What reads files goes by bytes (columns.ts); it
@@ -17,7 +17,7 @@ const SPECIAL = {
 } as const;
 
 /** A byte that is not part of valid UTF-8 is this code unit plus the byte, in memory. */
-const BYTE_BASE = 0xdc00;
+export const BYTE_BASE = 0xdc00;
 
 /** Escapes one field, type or frame: the result has no control character, no bare separator and no lone surrogate. */
 export function encodeText(text: string, separator: Separator): string {
@@ -66,27 +66,10 @@ export function decodeText(text: string, separator: Separator): string {
   });
 }
 
-/**
- * Text of raw bytes, of the kernel or a tool: UTF-8, and every byte that is not part of valid UTF-8 as the lone
- * surrogate U+DC80 .. U+DCFF. (The kernel cuts a process name at 15 bytes, so half a character at its end is common.)
- */
-export function decodeBytes(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (isUtf8(buffer)) return buffer.toString('utf8');
-  let text = '';
-  for (let i = 0; i < buffer.length; ) {
-    const length = sequenceLength(buffer, i);
-    text += length > 0 ? buffer.toString('utf8', i, i + length) : String.fromCharCode(BYTE_BASE + buffer[i]!);
-    i += Math.max(length, 1);
-  }
-  return text;
-}
-
-/** Length of the valid UTF-8 sequence at `start` (RFC 3629), 0 where there is none. */
-function sequenceLength(bytes: Buffer, start: number): number {
-  const first = bytes[start]!;
-  const length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-  return length > 0 && start + length <= bytes.length && isUtf8(bytes.subarray(start, start + length)) ? length : 0;
+/** A header as its line, without the newline. Control characters in its texts are escaped, DEL and C1 too. */
+export function serialiseHeader(header: SectionHeader): string {
+  const json = JSON.stringify(header);
+  return json.replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`);
 }
 
 /**

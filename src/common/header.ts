@@ -71,12 +71,6 @@ export function parseHeader(line: string, where: string): SectionHeader {
   );
 }
 
-/** A header as its line, without the newline. Control characters in its texts are escaped, DEL and C1 too. */
-export function serialiseHeader(header: SectionHeader): string {
-  const json = JSON.stringify(header);
-  return json.replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`);
-}
-
 function parseObject(line: string, where: string): Record<string, unknown> {
   if (line.includes('\r')) {
     throw new DamagedFileError(

@@ -4,10 +4,11 @@ import { dirname, join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
+import { serialiseHeader } from './codec.ts';
 import type { MarpleRecord } from './datatypes.ts';
 import { RecordEncoder } from './encoder.ts';
 import { EXIT, errorCode, MarpleError, UsageError } from './errors.ts';
-import { type SectionHeader, serialiseHeader } from './header.ts';
+import type { SectionHeader } from './header.ts';
 import { PARTIAL, sectionFileName } from './partial.ts';
 import { systemReason } from './system-reason.ts';
 

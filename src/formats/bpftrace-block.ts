@@ -1,7 +1,7 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { decodeBytes } from '../common/codec.ts';
+import { decodeBytes } from '../common/decode-bytes.ts';
 import type { Report } from '../common/section.ts';
 import { type BlockRecord, type BlockSource, makesThread } from './block-records.ts';
 import { linesOf } from './lines.ts';

@@ -1,13 +1,12 @@
+import { csvRow } from '../common/csv.ts';
 import type { Datatype, MarpleRecord } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
 import type { Axis, SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
-import { visible } from '../common/text.ts';
 import { type Exporter, type ExportSource, textBytes } from './exporter.ts';
 
 /*
- * CSV by RFC 4180: a header row, then a row per record, lines end in CR LF. A table has one kind of row, so one section
- * is written. Process names and the like are hostile: what a spreadsheet would run as a formula has a ' before it.
+ * CSV: a header row, then a row per record. A table has one kind of row, so one section is written.
  */
 
 export const csvExporter: Exporter = {
@@ -25,10 +24,10 @@ async function* csvText({ sections }: ExportSource): AsyncGenerator<string> {
       `choose one of: ${numbers.join(', ')}`,
     );
   }
-  yield row(columnNames(section.header));
+  yield csvRow(columnNames(section.header));
   for await (const records of section.batches(section.header.datatype)) {
     let text = '';
-    for (const record of shown(section, records)) text += row(cellsOf(section.header.datatype, record));
+    for (const record of shown(section, records)) text += csvRow(cellsOf(section.header.datatype, record));
     yield text;
   }
 }
@@ -62,23 +61,4 @@ function cellsOf(datatype: Datatype, record: MarpleRecord): readonly (string | n
   if ('time' in record) return [record.time, record.type, ...record.datum];
   if (datatype === 'datapoint') return [record.x, record.y, ...record.info];
   throw new TypeError(`a record is none of a ${datatype} section`);
-}
-
-function row(cells: readonly (string | number)[]): string {
-  return `${cells.map((cell) => (typeof cell === 'number' ? String(cell) : textCell(cell))).join(',')}\r\n`;
-}
-
-const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
-/** What makes a formula of a cell, in Excel, LibreOffice and Google Sheets; the wide forms too. */
-const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
-const NEEDS_QUOTES = /[",\r\n]|^\s|\s$/;
-
-/** Most cells are so, and need nothing. */
-const PLAIN = /^[A-Za-z0-9_][\w .:/-]*$/;
-
-function textCell(text: string): string {
-  if ((PLAIN.test(text) && !text.endsWith(' ')) || NUMBER.test(text)) return text;
-  // Control characters, and bytes that are not UTF-8, are written out; a tab or line end goes with them.
-  const safe = FORMULA.test(text) ? `'${visible(text)}` : visible(text);
-  return NEEDS_QUOTES.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -1,4 +1,4 @@
-import { decodeBytes } from '../common/codec.ts';
+import { decodeBytes } from '../common/decode-bytes.ts';
 
 /*
  * What the records of trace events hold, as the kernel itself describes it in events/GROUP/NAME/format

@@ -1,4 +1,4 @@
-import { decodeBytes } from '../common/codec.ts';
+import { decodeBytes } from '../common/decode-bytes.ts';
 
 const NEWLINE = 10;
 /** A line longer than this is cut, so that input without newlines does not fill the memory. */

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { decodeBytes } from '../common/codec.ts';
+import { decodeBytes } from '../common/decode-bytes.ts';
 import { DamagedFileError } from '../common/errors.ts';
 import type { RawRecord } from './event-format.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { monotonicNow } from '../common/clock.ts';
-import { decodeBytes } from '../common/codec.ts';
+import { decodeBytes } from '../common/decode-bytes.ts';
 import { buildIdOf } from './elf.ts';
 import { FEATURE, type FileMapping, type PerfFile } from './perf-file.ts';
 import { hexAddress } from './symbols.ts';

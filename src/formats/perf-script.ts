@@ -1,5 +1,5 @@
 import { ByteStrings } from '../common/byte-strings.ts';
-import { decodeBytes } from '../common/codec.ts';
+import { decodeBytes } from '../common/decode-bytes.ts';
 
 /*
  * Reader of the text that `perf script` prints (perf-script(1)), one line at a time. What a line may look like is in

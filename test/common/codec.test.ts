@@ -2,7 +2,6 @@ import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  decodeBytes,
   decodeRecord,
   decodeText,
   encodeRecord,
@@ -11,6 +10,7 @@ import {
   type Separator,
 } from '../../src/common/codec.ts';
 import type { MarpleRecord } from '../../src/common/datatypes.ts';
+import { decodeBytes } from '../../src/common/decode-bytes.ts';
 import { anyRecord, anyText } from '../support/data-files.ts';
 
 const CONTROL = /[\x00-\x1f\x7f]/;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeBytes } from '../../src/common/codec.ts';
+import { decodeBytes } from '../../src/common/decode-bytes.ts';
 
 /** The inverse: U+DC80 .. U+DCFF back to bytes. */
 function encode(text: string): Buffer {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { serialiseHeader } from '../../src/common/codec.ts';
 import { DamagedFileError, EXIT } from '../../src/common/errors.ts';
-import { FORMAT_VERSION, parseHeader, type SectionHeader, serialiseHeader } from '../../src/common/header.ts';
+import { FORMAT_VERSION, parseHeader, type SectionHeader } from '../../src/common/header.ts';
 import { headerOf } from '../support/data-files.ts';
 
 const full: SectionHeader = {

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { serialiseHeader } from '../../src/common/header.ts';
+import { serialiseHeader } from '../../src/common/codec.ts';
 import { sectionFileName } from '../../src/common/partial.ts';
 import { elements, parseXml, shownTexts } from '../display/svg.ts';
 import { headerOf, type TestSection, writeFile } from '../support/data-files.ts';

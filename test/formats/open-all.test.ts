@@ -1,9 +1,9 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { serialiseHeader } from '../../src/common/codec.ts';
 import type { MarpleRecord } from '../../src/common/datatypes.ts';
 import { DamagedFileError, UsageError } from '../../src/common/errors.ts';
-import { serialiseHeader } from '../../src/common/header.ts';
 import { sectionFileName } from '../../src/common/partial.ts';
 import { openAll } from '../../src/formats/open-all.ts';
 import { headerOf, readRecords, tempFolder, writeFile } from '../support/data-files.ts';

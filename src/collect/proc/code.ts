@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { decodeBytes } from '../../common/codec.ts';
+import { decodeBytes } from '../../common/decode-bytes.ts';
 import type { FileMapping } from '../../formats/perf-file.ts';
 import { isDenied, isGone } from './stat.ts';
 import { numbersIn } from './tasks.ts';

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { decodeBytes } from '../../common/codec.ts';
+import { decodeBytes } from '../../common/decode-bytes.ts';
 import { errorCode } from '../../common/errors.ts';
 import { parseMeminfo } from './meminfo.ts';
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { decodeBytes } from '../../common/codec.ts';
+import { decodeBytes } from '../../common/decode-bytes.ts';
 
 /** A mapping of a process's address space: pages from `start` up to, not including, `end`. */
 export interface Mapping {

@@ -1,4 +1,4 @@
-import { decodeBytes } from '../../common/codec.ts';
+import { decodeBytes } from '../../common/decode-bytes.ts';
 import { errorCode } from '../../common/errors.ts';
 import { readProcFile } from './files.ts';
 
