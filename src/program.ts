@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<ProgramCommand>>> = {
   import: async () => (await import('./commands/import.ts')).importCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   diff: async () => (await import('./commands/diff.ts')).diffCommand,
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   config: async () => (await import('./commands/config.ts')).configCommand,
   completion: async () => (await import('./commands/completion.ts')).completionCommand,
   man: async () => (await import('./commands/man.ts')).manCommand,

@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { monotonicNow, type RunClock, secondsSinceOrigin, startClock } from '../common/clock.ts';
 import type { Config } from '../common/config.ts';
 import { type Deferred, defer } from '../common/deferred.ts';
-import { EXIT, type ExitCode, errorMessage, MarpleError, UnavailableError, UsageError } from '../common/errors.ts';
+import {
+  EXIT,
+  type ExitCode,
+  errorMessage,
+  MarpleError,
+  SIGNAL_EXIT,
+  UnavailableError,
+  UsageError,
+} from '../common/errors.ts';
 import { FORMAT_VERSION, type SectionHeader } from '../common/header.ts';
 import { log } from '../common/log.ts';
 import { startCommand, type UserCommand } from '../common/process.ts';
@@ -104,7 +112,6 @@ interface Job {
   failure: Failure | undefined;
 }
 
-const SIGNAL_EXIT = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated, SIGHUP: EXIT.hangup } as const;
 type StopSignal = keyof typeof SIGNAL_EXIT;
 
 /** One Ctrl-C can arrive twice (from the terminal and from a wrapper such as sudo); later than this it is a second one. */

@@ -1,8 +1,14 @@
 import { collectConfigSections } from '../collect/registry.ts';
-import { type Config, loadConfig } from '../common/config.ts';
+import { type Config, loadConfig, type Sections } from '../common/config.ts';
 import { displayConfigSections } from '../display/registry.ts';
+import { serveOptions } from '../serve/options.ts';
 
-/** The effective configuration, checked against everything that the registries declare. */
+/** What may stand in config.txt, as far as commands and the registries declare it. */
+export function configSections(): Sections {
+  return { ...collectConfigSections(), ...displayConfigSections(), serve: serveOptions };
+}
+
+/** The effective configuration. */
 export function loadSettings(): Config {
-  return loadConfig({ ...collectConfigSections(), ...displayConfigSections() });
+  return loadConfig(configSections());
 }

@@ -14,6 +14,9 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
+/** What a command ends with that a signal ended. */
+export const SIGNAL_EXIT = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated, SIGHUP: EXIT.hangup } as const;
+
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /**

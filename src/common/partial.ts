@@ -3,6 +3,9 @@ import type { SectionHeader } from './header.ts';
 /** The folder NAME.partial in which the data file NAME comes into being: a file per section, and raw recordings. */
 export const PARTIAL = '.partial';
 
+/** The names that data files have in a folder, and what a run left that was cut off. */
+export const DATA_FILE = /\.marple(\.partial)?$/;
+
 /** `00-callstack-stack.section`: its place in the file, then what it holds. The name in the header is what counts. */
 export function sectionFileName(header: SectionHeader, order: number): string {
   const name = header.interface.replace(/[^\w.-]/g, '_');

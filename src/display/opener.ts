@@ -15,13 +15,18 @@ export function hasDesktop(env: Environment = process.env): boolean {
  * browser must not run as root.
  * @returns undefined, or a sentence that says why it could not be opened.
  */
-export async function openInViewer(path: string): Promise<string | undefined> {
+export function openInViewer(path: string): Promise<string | undefined> {
+  return openAddress(resolve(path));
+}
+
+/** The same for an address of the web. */
+export async function openAddress(address: string): Promise<string | undefined> {
   try {
     const { default: open } = await import('open');
     const xdgOpen = findExecutable('xdg-open', { optional: true });
     if (xdgOpen === undefined) return 'not opened: xdg-open is not installed (apt-get install xdg-utils)';
     const [name, ...args] = viewerCommand(xdgOpen, process.getuid?.() ?? 0, invokingUser(), process.env);
-    await open(resolve(path), { app: { name: name as string, arguments: args } });
+    await open(address, { app: { name: name as string, arguments: args } });
     return undefined;
   } catch (error) {
     return `not opened: ${errorMessage(error)}`;

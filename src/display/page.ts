@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
-import { isScheduling, stateBefore } from '../analysis/scheduling.ts';
+import { isScheduling, type SchedulingState, stateBefore } from '../analysis/scheduling.ts';
 import {
   answerable,
   type Filter,
@@ -18,7 +18,8 @@ import { type DisplayJob, SIGNATURE } from './generic-display.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
 import { type FoldedTree, foldLightest } from './shape/heaviest.ts';
 import { Packer } from './shape/packing.ts';
-import type { PageColumn, PageManifest, PageSection, PageStacks } from './shape/page.ts';
+import type { PageColumn, PageManifest, PageSection, PageSpans, PageStacks } from './shape/page.ts';
+import type { TaskSpans } from './shape/task-spans.ts';
 
 /** Records of one section that a page can hold and a browser still draw at once. */
 export const MAX_ROWS = 4_000_000;
@@ -43,12 +44,16 @@ export async function renderPage(
     for (const section of group.all) {
       const packed = await packSection(group, section, answerable(group, section, filter), packer);
       for (const note of packed.notes.slice(sectionNotes(section.header).length)) tell(note);
-      const stacks = group.all.find(({ header }) => header.datatype === 'stack');
-      const isNamed = stacks !== undefined && section.header.fields?.includes('stack') === true;
-      sections.push(isNamed ? { ...packed, namesStacksOf: stacks.number } : packed);
+      sections.push({ ...packed, ...stacksNamedBy(group, section) });
     }
   }
   return packedPage({ ...about, sections }, filter, packer);
+}
+
+/** Which section of the page holds the stacks that the records of this one name. */
+export function stacksNamedBy(group: SectionGroup, { header }: SectionReader): Pick<PageSection, 'namesStacksOf'> {
+  const stacks = group.all.find((other) => other.header.datatype === 'stack');
+  return stacks !== undefined && header.fields?.includes('stack') === true ? { namesStacksOf: stacks.number } : {};
 }
 
 /** A page of sections that are packed already. */
@@ -64,7 +69,7 @@ export async function packedPage(
     bytes: bytes.length,
     filter: { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) },
   };
-  return pageOf(manifest, bytes, await loadApp());
+  return pageOf(manifest, bytes, await webApp());
 }
 
 /** The page of one view. `height` and `width` are the window's, unless they were asked for. */
@@ -89,11 +94,16 @@ export async function renderView(
   return renderPage([group], filter, about, tell);
 }
 
+/**
+ * One section, as far as it passes the filter.
+ * @param known of scheduler events that are read only from some place on: what tasks and CPUs did before.
+ */
 export async function packSection(
   group: SectionGroup,
   section: SectionReader,
   filter: Filter,
   packer: Packer,
+  known?: SchedulingState,
 ): Promise<PageSection> {
   const { number, header } = section;
   const about = { number, header, notes: sectionNotes(header) };
@@ -105,7 +115,7 @@ export async function packSection(
     case 'datapoint':
       return { ...about, columns: await packPoints(section, filter, packer) };
     case 'event': {
-      const before = await stateBefore(section, filter);
+      const before = await stateBefore(section, filter, known);
       const columns = await packEvents(section, filter, packer);
       return { ...about, columns, ...(before === undefined ? {} : { before }) };
     }
@@ -149,7 +159,7 @@ function checkRows({ number, header }: SectionReader, rows: number): void {
   throw new MarpleError(
     `section ${number} (${header.interface}) has more than ${MAX_ROWS.toLocaleString('en-US')} records, too many for one page`,
     EXIT.usage,
-    'show a part of it: --from SECONDS --to SECONDS, or --pid or --comm',
+    'marple serve FILE shows all of it; --from SECONDS --to SECONDS, --pid and --comm take a part',
   );
 }
 
@@ -185,6 +195,35 @@ export function foldedNote({ folded, heaviest }: FoldedTree, { weight }: Section
   if (folded === 0) return undefined;
   const most = formatWeight(heaviest, visible(weight?.unit ?? 'samples'));
   return `the ${plural(folded, 'lightest frame')}, of at most ${most} each, count for their callers: a page holds ${formatCount(MOST_FRAMES)} (--from, --to, --pid and --comm narrow it)`;
+}
+
+/** What the stacks of a section weigh, for a page that has the stacks. */
+export async function packWeights(
+  group: SectionGroup,
+  section: SectionReader,
+  filter: Filter,
+  packer: Packer,
+): Promise<PageSection> {
+  const { number, header } = section;
+  const weights = new Growing();
+  for await (const { weight } of selectStacks(group, section, filter)) weights.add([weight]);
+  return { number, header, notes: sectionNotes(header), columns: [], weights: packer.pack(weights.values) };
+}
+
+export function packSpans(spans: TaskSpans, packer: Packer): PageSpans {
+  const { cpus, start, end, doing, ran, pid, cpu, comm, comms, bins } = spans;
+  return {
+    cpus,
+    start: packer.pack(start),
+    end: packer.pack(end),
+    doing: packer.pack(doing),
+    ran: packer.pack(ran),
+    pid: packer.pack(pid),
+    cpu: packer.pack(cpu),
+    comm: packer.pack(comm),
+    comms,
+    ...(bins === undefined ? {} : { bins }),
+  };
 }
 
 /** Numbers that come chunk by chunk. */
@@ -230,12 +269,13 @@ class GrowingColumn {
   }
 }
 
-interface WebApp {
+export interface WebApp {
   readonly script: string;
   readonly style: string;
 }
 
-async function loadApp(): Promise<WebApp> {
+/** The app behind every page. */
+export async function webApp(): Promise<WebApp> {
   // scripts/web-app.mjs makes it from display/web when the command line is bundled.
   const { script, style } = await import('virtual:web-app');
   return { script, style };

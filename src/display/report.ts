@@ -1,21 +1,21 @@
 import * as z from 'zod';
-import type { Finding } from '../analysis/finding.ts';
 import { FINDING_TOP, findingOptions, findings } from '../analysis/findings.ts';
-import { answerable, type SectionGroup } from '../analysis/select.ts';
+import { answerable, type Filter, type SectionGroup } from '../analysis/select.ts';
 import { type SectionStats, sectionStats, withTop } from '../analysis/stats.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionOrigin } from './notes.ts';
 import { renderPage } from './page.ts';
+import type { PageManifest } from './shape/page.ts';
 import { textPage } from './text/page.ts';
 import { findingsText, numbersText } from './text/stats.ts';
 
-const optionsSchema = z.strictObject({
+export const reportOptions = z.strictObject({
   /** Empty: chosen from what is shown. */
   title: z.string().default(''),
   ...findingOptions.shape,
 });
 
-export type ReportOptions = z.infer<typeof optionsSchema>;
+export type ReportOptions = z.infer<typeof reportOptions>;
 
 /** One page of everything in the file: all sections on one clock, and one selection for all of them. */
 export class Report extends GenericDisplay<ReportOptions> {
@@ -25,16 +25,13 @@ export class Report extends GenericDisplay<ReportOptions> {
     long: '--report',
     summary: 'everything in the file on one page (HTML, text)',
     formats: ['html', 'txt'],
-    options: optionsSchema,
+    options: reportOptions,
     fits: () => true,
     showsAll: true,
   };
 
   override async render(): Promise<Rendered> {
     const { section, groups, filter, options, showIdle, file, format, width, height } = this.job;
-    const { title: ownTitle, ...thresholds } = options;
-    // Each section has a tool of its own; they are told one by one.
-    const { tool: _, ...header } = section.header;
     const stats = new Map<SectionGroup, SectionStats[]>();
     for (const group of groups) {
       const own: SectionStats[] = [];
@@ -44,11 +41,8 @@ export class Report extends GenericDisplay<ReportOptions> {
       }
       stats.set(group, own);
     }
-    const about = {
-      title: this.titleOr(ownTitle, [...new Set(groups.map((group) => group.interface))].join(', ')),
-      origin: sectionOrigin(header, filter, file).join(' · '),
-      findings: findings([...stats.values()].flat(), thresholds),
-    };
+    const title = this.titleOr(options.title, [...new Set(groups.map((group) => group.interface))].join(', '));
+    const about = { title, ...describeReport(groups, [...stats.values()].flat(), { filter, options, file }) };
     if (format === 'txt') return this.#text(about, stats);
     const page = {
       ...about,
@@ -64,7 +58,7 @@ export class Report extends GenericDisplay<ReportOptions> {
 
   /** What stands out, then of each interface its own view and its numbers. */
   async #text(
-    { title, origin, findings: found }: { title: string; origin: string; findings: readonly Finding[] },
+    { title, origin, findings: found }: ReportHead,
     stats: ReadonlyMap<SectionGroup, readonly SectionStats[]>,
   ): Promise<Buffer> {
     const { screen, parts } = this.job;
@@ -78,6 +72,20 @@ export class Report extends GenericDisplay<ReportOptions> {
     }
     return Buffer.concat(texts.flatMap((text, i) => (i === 0 ? [text] : [Buffer.from('\n'), text])));
   }
+}
+
+type ReportHead = Pick<PageManifest, 'title' | 'origin' | 'findings'>;
+
+/** Where the data of a report comes from, and what stands out in it. */
+export function describeReport(
+  groups: readonly SectionGroup[],
+  stats: readonly SectionStats[],
+  { filter, options, file }: { filter: Filter; options: ReportOptions; file: string | undefined },
+): Omit<ReportHead, 'title'> {
+  const { title: _, ...thresholds } = options;
+  // Each section has a tool of its own; they are told one by one.
+  const { tool: __, ...header } = groups[0]!.all[0]!.header;
+  return { origin: sectionOrigin(header, filter, file).join(' · '), findings: findings(stats, thresholds) };
 }
 
 /** Entries of each list of numbers. */

@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MarpleError, UsageError } from '../common/errors.ts';
-import { isPartialFolder, PARTIAL } from '../common/partial.ts';
+import { DATA_FILE, isPartialFolder, PARTIAL } from '../common/partial.ts';
 import { type DataFile, renumbered } from '../common/reader.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { openData } from './open.ts';
@@ -13,9 +13,6 @@ export interface DataFiles {
   readonly warnings: readonly string[];
   close(): Promise<void>;
 }
-
-/** The names that data files have in a folder. */
-const DATA_FILE = /\.marple(\.partial)?$/;
 
 /**
  * Opens all that a user may name as data: what openData() takes, and folders, whose data files are taken in the order of their

@@ -15,18 +15,30 @@ import { SectionWriter } from '../common/writer.ts';
 import { decodeRecording } from './decoders.ts';
 import { RECORDING_FILE, type RunInfo } from './recording.ts';
 
+export interface OpenDataOptions {
+  readonly stdin?: Readable;
+  /** What messages call it, where it is not its path. */
+  readonly name?: string;
+}
+
 /**
  * Opens what a user may name as data: a data file; `-` (stdin) or a pipe; the partial folder of a run that was cut off, or
  * the name that its file would have had. Streams and decoded recordings are kept in `tempDir` until it is closed.
  * @throws UsageError (2), DamagedFileError (65)
  */
-export async function openData(path: string, tempDir: string, stdin: Readable = process.stdin): Promise<DataFile> {
+export async function openData(path: string, tempDir: string, options: OpenDataOptions = {}): Promise<DataFile> {
+  const { stdin = process.stdin, name = path } = options;
   if (path === '-') return openStream(stdin, 'stdin', tempDir);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isFIFO() || found?.isCharacterDevice()) return openStream(createReadStream(path), path, tempDir);
-  if (found?.isDirectory()) return openPartial(path.replace(/(?<=.)\/+$/, ''), tempDir);
+  if (found?.isFIFO() || found?.isCharacterDevice()) return openStream(createReadStream(path), name, tempDir);
+  if (found?.isDirectory()) return openPartial(withoutSlash(path), withoutSlash(name), tempDir);
   const partial = `${path}${PARTIAL}`;
-  return found === undefined && (await isFolder(partial)) ? openPartial(partial, tempDir) : openDataFile(path);
+  if (found === undefined && (await isFolder(partial))) return openPartial(partial, `${name}${PARTIAL}`, tempDir);
+  return openDataFile(path, { name });
+}
+
+function withoutSlash(path: string): string {
+  return path.replace(/(?<=.)\/+$/, '');
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -65,8 +77,8 @@ function withFolder(file: DataFile, folder: string): DataFile {
 }
 
 /** The sections that were written as they came, and in place of those of a raw recording what it decodes to. */
-async function openPartial(path: string, tempDir: string): Promise<DataFile> {
-  const plain = await openDataFile(path);
+async function openPartial(path: string, name: string, tempDir: string): Promise<DataFile> {
+  const plain = await openDataFile(path, { name });
   const opened = [plain];
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((file) => file.close()));
@@ -74,19 +86,19 @@ async function openPartial(path: string, tempDir: string): Promise<DataFile> {
   try {
     const sections = [...plain.sections];
     const warnings = [...plain.warnings];
-    for (const name of await recordedInterfaces(path)) {
+    for (const recorded of await recordedInterfaces(path)) {
       // A section with its records counted was complete before the run was cut off.
-      const own = sections.filter(({ header }) => header.interface === name && typeof header.records !== 'number');
+      const own = sections.filter(({ header }) => header.interface === recorded && typeof header.records !== 'number');
       if (own.length === 0) continue;
-      const recording = join(path, 'recordings', name);
+      const recording = join(path, 'recordings', recorded);
       const { file, headers, problem } = await decodeSections(path, recording, own, tempDir);
       opened.push(file);
       for (const [i, { number }] of own.entries()) {
         sections[number - 1] = renumbered(file.sections[i]!, number, headers[i]);
       }
-      if (problem !== undefined) warnings.push(`${name}: ${problem}`);
+      if (problem !== undefined) warnings.push(`${recorded}: ${problem}`);
     }
-    return { path, partial: true, sections, warnings, close };
+    return { path: name, partial: true, sections, warnings, close };
   } catch (error) {
     await close();
     throw error;

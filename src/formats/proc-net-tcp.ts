@@ -25,6 +25,8 @@ export interface TcpSocket {
   readonly otherAddr: string;
   readonly otherPort: number;
   readonly state: number;
+  /** Whose it is: 0 too where no process has it open. */
+  readonly uid: number;
   /** 0 where no process has it open. */
   readonly inode: number;
 }
@@ -32,12 +34,12 @@ export interface TcpSocket {
 //   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
 //    0: 0100007F:1E61 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 19 1 0000000091edcbab 100 0 0 10 0
 const LINE =
-  /^ *\d+: (?<local>[0-9A-F]+):(?<port>[0-9A-F]{4}) (?<other>[0-9A-F]+):(?<otherPort>[0-9A-F]{4}) (?<state>[0-9A-F]{2}) \S+ \S+ \S+ +\d+ +\d+ (?<inode>\d+) /u;
+  /^ *\d+: (?<local>[0-9A-F]+):(?<port>[0-9A-F]{4}) (?<other>[0-9A-F]+):(?<otherPort>[0-9A-F]{4}) (?<state>[0-9A-F]{2}) \S+ \S+ \S+ +(?<uid>\d+) +\d+ (?<inode>\d+) /u;
 
 /** Reads the text of /proc/net/tcp or tcp6 of a little-endian machine; lines that are none are left out. */
 export function parseTcpTable(text: string): TcpSocket[] {
   return text.split('\n').flatMap((line) => {
-    const { local, port, other, otherPort, state, inode } = LINE.exec(line)?.groups ?? {};
+    const { local, port, other, otherPort, state, uid, inode } = LINE.exec(line)?.groups ?? {};
     if (local === undefined) return [];
     return [
       {
@@ -46,6 +48,7 @@ export function parseTcpTable(text: string): TcpSocket[] {
         otherAddr: hexAddress(other as string),
         otherPort: Number.parseInt(otherPort as string, 16),
         state: Number.parseInt(state as string, 16),
+        uid: Number(uid),
         inode: Number(inode),
       },
     ];

@@ -1,11 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { collectConfigSections } from '../../src/collect/registry.ts';
-import { loadSettings } from '../../src/commands/settings.ts';
+import { configSections, loadSettings } from '../../src/commands/settings.ts';
 import { loadConfig } from '../../src/common/config.ts';
 import { shippedConfigFile } from '../../src/common/paths.ts';
-import { displayConfigSections } from '../../src/display/registry.ts';
 import { testFolder } from '../support/folder.ts';
 
 beforeEach(() => {
@@ -14,7 +12,7 @@ beforeEach(() => {
 });
 
 describe('the shipped config.txt', () => {
-  const sections = { ...collectConfigSections(), ...displayConfigSections() };
+  const sections = configSections();
 
   test('passes the checks of all interfaces and views', () => {
     expect(loadSettings().entries().length).toBeGreaterThan(20);

@@ -52,7 +52,7 @@ describe('one file', () => {
     const bytes = readFileSync(await wholeFile());
     const tempDir = tempFolder();
     const stdin = Readable.from([...bytes].map((byte) => Buffer.of(byte)));
-    const file = await openData('-', tempDir, stdin);
+    const file = await openData('-', tempDir, { stdin });
     expect(file).toMatchObject({ path: 'stdin', partial: false });
     expect(await recordsOf(file)).toEqual([stacks]);
     await file.close();
@@ -71,10 +71,12 @@ describe('one file', () => {
   });
 
   test('damage on stdin is named so', async () => {
-    await expect(openData('-', tempFolder(), Readable.from(['perf script output\n']))).rejects.toThrow(
+    await expect(openData('-', tempFolder(), { stdin: Readable.from(['perf script output\n']) })).rejects.toThrow(
       /^stdin:1: this is no/,
     );
-    await expect(openData('-', tempFolder(), Readable.from([]))).rejects.toThrow(/^stdin:1: the file is empty/);
+    await expect(openData('-', tempFolder(), { stdin: Readable.from([]) })).rejects.toThrow(
+      /^stdin:1: the file is empty/,
+    );
     await expect(openData('/dev/null', tempFolder())).rejects.toThrow(/^\/dev\/null:1: the file is empty/);
   });
 
@@ -85,7 +87,7 @@ describe('one file', () => {
         throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
       })(),
     );
-    await expect(openData('-', tempFolder(), broken)).rejects.toThrow(
+    await expect(openData('-', tempFolder(), { stdin: broken })).rejects.toThrow(
       /^stdin could not be read into .*: the disk is full$/,
     );
   });

@@ -15,16 +15,16 @@ const SIX = `  sl  local_address                         remote_address         
 describe('the tables of sockets', () => {
   test('IPv4', () => {
     expect(parseTcpTable(FOUR)).toEqual([
-      { addr: '127.0.0.1', port: 7777, otherAddr: '0.0.0.0', otherPort: 0, state: 10, inode: 20713 },
-      { addr: '127.0.0.1', port: 36850, otherAddr: '127.0.0.1', otherPort: 7777, state: 1, inode: 20714 },
-      { addr: '10.213.7.2', port: 7777, otherAddr: '10.213.7.1', otherPort: 36852, state: 6, inode: 0 },
+      { addr: '127.0.0.1', port: 7777, otherAddr: '0.0.0.0', otherPort: 0, state: 10, uid: 0, inode: 20713 },
+      { addr: '127.0.0.1', port: 36850, otherAddr: '127.0.0.1', otherPort: 7777, state: 1, uid: 1000, inode: 20714 },
+      { addr: '10.213.7.2', port: 7777, otherAddr: '10.213.7.1', otherPort: 36852, state: 6, uid: 0, inode: 0 },
     ]);
   });
 
   test('IPv6, and IPv4 in it', () => {
     expect(parseTcpTable(SIX)).toEqual([
-      { addr: '::1', port: 8080, otherAddr: '::', otherPort: 0, state: 10, inode: 31337 },
-      { addr: '127.0.0.1', port: 8080, otherAddr: '127.0.0.1', otherPort: 40960, state: 8, inode: 31338 },
+      { addr: '::1', port: 8080, otherAddr: '::', otherPort: 0, state: 10, uid: 0, inode: 31337 },
+      { addr: '127.0.0.1', port: 8080, otherAddr: '127.0.0.1', otherPort: 40960, state: 8, uid: 0, inode: 31338 },
     ]);
   });
 

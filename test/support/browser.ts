@@ -54,11 +54,21 @@ export async function openPage(path: string, options: PageOptions = {}): Promise
 }
 
 /** The same for any page. */
-export async function plainPage(address: string, options: PageOptions = {}): Promise<Page> {
+export function plainPage(address: string, options: PageOptions = {}): Promise<Page> {
+  return watchedPage(address, options, /^(file|data|blob):/);
+}
+
+/** The same for a page of a server, which may ask that server, and nobody else. */
+export function servedPage(address: string, options: PageOptions = {}): Promise<Page> {
+  const { origin } = new URL(address);
+  return watchedPage(address, options, new RegExp(`^(${origin}/|data:|blob:)`));
+}
+
+async function watchedPage(address: string, options: PageOptions, mayAsk: RegExp): Promise<Page> {
   const context: BrowserContext = await (await theBrowser()).newContext({
     viewport: { width: options.width ?? 1280, height: options.height ?? 800 },
     colorScheme: options.dark === true ? 'dark' : 'light',
-    offline: true,
+    offline: address.startsWith('file:'),
   });
   const page = await context.newPage();
   if (options.before !== undefined) await page.addInitScript(options.before);
@@ -69,7 +79,7 @@ export async function plainPage(address: string, options: PageOptions = {}): Pro
   });
   page.on('request', (request) => {
     const url = request.url();
-    if (!/^(file|data|blob):/.test(url)) problems.push(`asks for ${url}`);
+    if (!mayAsk.test(url)) problems.push(`asks for ${url}`);
   });
   onTestFinished(async () => {
     await context.close();

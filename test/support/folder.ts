@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 
 /** As it was when the tests began: a test may set TMPDIR. */
 const TMP = tmpdir();
@@ -15,3 +15,10 @@ export function testFolder(): string {
 
 /** Whether files can be given to others. Where CI=true the tests that need it run, and fail, without. */
 export const ROOT = process.geteuid?.() === 0 || process.env['CI'] === 'true';
+
+/** A private folder for all tests of a file, or of the group that it is made in. */
+export function lastingFolder(): string {
+  const folder = mkdtempSync(join(TMP, 'test-folder-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}

@@ -13,6 +13,11 @@ import { compileProgram } from './programs.ts';
 export const SHORTENED: readonly (readonly [pattern: RegExp, replacement: string, what: string])[] = [
   [/\bsudo (?!sysctl)/g, '', '`sudo` is left out: the tests run as root'],
   [/(marple collect\b[^|&\n]*? -t )\d+/g, '$11', '`-t N` of `marple collect` is `-t 1`'],
+  [
+    /(marple serve\b[^|&\n]*)/g,
+    'timeout -s INT 3 $1 || [ $? = 124 ]',
+    '`marple serve` is ended by Ctrl-C after three seconds',
+  ],
   [/ -p 1234\b/g, ' -p $(pidof -s nginx)', '`-p 1234` is a process that there is'],
 ];
 

@@ -29,6 +29,20 @@ export interface PageStacks {
   readonly baseline?: PackedColumn;
 }
 
+/** See TaskSpans. */
+export interface PageSpans {
+  readonly cpus: number;
+  readonly start: PackedColumn;
+  readonly end: PackedColumn;
+  readonly doing: PackedColumn;
+  readonly ran: PackedColumn;
+  readonly pid: PackedColumn;
+  readonly cpu: PackedColumn;
+  readonly comm: PackedColumn;
+  readonly comms: readonly string[];
+  readonly bins?: number;
+}
+
 export interface PageSection {
   /** Its place in the file, from 1. */
   readonly number: number;
@@ -40,6 +54,12 @@ export interface PageSection {
   readonly namesStacksOf?: number;
   /** What tasks and CPUs did before the first event, where the page begins later than the section. */
   readonly before?: SchedulingState;
+  /** Of stacks that the page has already: what each of them weighs in a range of time. */
+  readonly weights?: PackedColumn;
+  /** How many records there are, where the rows are only some of them, evenly picked, or none. */
+  readonly records?: number;
+  /** Of scheduler events that are too many: what tasks did, added up. */
+  readonly spans?: PageSpans;
   /** One sentence each: what a reader must know. */
   readonly notes: readonly string[];
 }
@@ -53,6 +73,16 @@ export interface PageDiff {
   /** Sections with stacks before and after in one, and pairs of sections with points, by their numbers. */
   readonly stacks: readonly number[];
   readonly points: readonly { readonly before: number; readonly after: number }[];
+}
+
+/** What a page of a server knows of the file. */
+export interface PageServed {
+  /** Changes when the file does. */
+  readonly version: string;
+  /** Records of one section that are given at once. */
+  readonly most: number;
+  /** All of the time, seconds since the origin. */
+  readonly time: { readonly from: number; readonly to: number };
 }
 
 export interface PageManifest {
@@ -73,6 +103,8 @@ export interface PageManifest {
   readonly options: Readonly<Record<string, unknown>>;
   /** Whether idle time (swapper) is shown from the start. */
   readonly showIdle: boolean;
+  /** Of a page of a server, which gives out ranges of time too: what it needs to ask for them. */
+  readonly served?: PageServed;
   /** What was selected when the page was made. */
   readonly filter: { readonly from?: number; readonly to?: number };
   /** On a page that compares, whose view is `diff`. */

@@ -3,6 +3,7 @@ import {
   RUNNABLE,
   SCHEDULING_COLUMNS,
   type SchedulingState,
+  type SpanSink,
   TaskFollower,
 } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
@@ -29,60 +30,89 @@ export interface TaskSpans {
   /** Places in `comms`. */
   readonly comm: Int32Array;
   readonly comms: readonly string[];
+  /**
+   * Where they are sums: in how many bins of the same width. What a task did in a bin, on one CPU, is one span then, at the
+   * beginning of the bin and as long as all of it together.
+   */
+  readonly bins?: number;
 }
 
 /** What tasks did when, from the events of cpusched, as statistics have it. */
 export function taskSpans(table: EventTable, header: SectionHeader, state?: SchedulingState): TaskSpans {
-  const start: number[] = [];
-  const end: number[] = [];
-  const doing: number[] = [];
-  const ran: number[] = [];
-  const pids: number[] = [];
-  const cpus: number[] = [];
-  const names: number[] = [];
-  const comms = new Map<string, number>();
-  const add = (task: Named, what: number, cpu: number, since: number, until: number, comes = false): void => {
-    const { pid, comm } = task;
-    // What had a CPU at once waited too, for no time at all.
-    if (pid === 0 || until < since || (until === since && !comes)) return;
-    let name = comms.get(comm);
-    if (name === undefined) {
-      name = comms.size;
-      comms.set(comm, name);
-    }
-    start.push(since / 1e9);
-    end.push(until / 1e9);
-    doing.push(what);
-    ran.push(comes ? 1 : 0);
-    pids.push(pid);
-    cpus.push(cpu);
-    names.push(name);
-  };
+  const rows = new SpanRows();
   const follower = new TaskFollower(
     header,
-    {
-      ran(cpu, who, since, until) {
-        if (who !== undefined) add(who, TASK_RUNS, cpu, since, until);
-      },
-      waited(task, reason, since, until, comes) {
-        if (reason === RUNNABLE) add(task, TASK_READY, -1, since, until, comes);
-        else if (reason === 'disk') add(task, TASK_DISK, -1, since, until);
-      },
-      switched() {},
-    },
+    spanSink((...span) => rows.add(...span)),
     state,
   );
   follower.add(eventColumns(table, SCHEDULING_COLUMNS));
   follower.end();
-  return {
-    cpus: follower.cpus.length,
-    start: Float64Array.from(start),
-    end: Float64Array.from(end),
-    doing: Uint8Array.from(doing),
-    ran: Uint8Array.from(ran),
-    pid: Int32Array.from(pids),
-    cpu: Int32Array.from(cpus),
-    comm: Int32Array.from(names),
-    comms: [...comms.keys()],
+  return rows.spans(follower.cpus.length);
+}
+
+/**
+ * Is told what a task does (TASK_RUNS and so on), on which CPU, -1 where it does not run, when (nanoseconds), and of a wait for a CPU
+ * whether it had one at the end.
+ */
+type OnSpan = (task: Named, what: number, cpu: number, since: number, until: number, comes: boolean) => void;
+
+/** What a TaskFollower finds, as far as it is a span. */
+export function spanSink(onSpan: OnSpan): SpanSink {
+  const tell: OnSpan = (task, what, cpu, since, until, comes) => {
+    // What had a CPU at once waited too, for no time at all.
+    if (task.pid === 0 || until < since || (until === since && !comes)) return;
+    onSpan(task, what, cpu, since, until, comes);
   };
+  return {
+    ran(cpu, who, since, until) {
+      if (who !== undefined) tell(who, TASK_RUNS, cpu, since, until, false);
+    },
+    waited(task, reason, since, until, comes) {
+      if (reason === RUNNABLE) tell(task, TASK_READY, -1, since, until, comes);
+      else if (reason === 'disk') tell(task, TASK_DISK, -1, since, until, false);
+    },
+    switched() {},
+  };
+}
+
+/** Gathers spans. */
+export class SpanRows {
+  readonly #start: number[] = [];
+  readonly #end: number[] = [];
+  readonly #doing: number[] = [];
+  readonly #ran: number[] = [];
+  readonly #pid: number[] = [];
+  readonly #cpu: number[] = [];
+  readonly #comm: number[] = [];
+  readonly #comms = new Map<string, number>();
+
+  /** Times are nanoseconds. */
+  add({ pid, comm }: Named, what: number, cpu: number, since: number, until: number, comes: boolean): void {
+    let name = this.#comms.get(comm);
+    if (name === undefined) {
+      name = this.#comms.size;
+      this.#comms.set(comm, name);
+    }
+    this.#start.push(since / 1e9);
+    this.#end.push(until / 1e9);
+    this.#doing.push(what);
+    this.#ran.push(comes ? 1 : 0);
+    this.#pid.push(pid);
+    this.#cpu.push(cpu);
+    this.#comm.push(name);
+  }
+
+  spans(cpus: number): TaskSpans {
+    return {
+      cpus,
+      start: Float64Array.from(this.#start),
+      end: Float64Array.from(this.#end),
+      doing: Uint8Array.from(this.#doing),
+      ran: Uint8Array.from(this.#ran),
+      pid: Int32Array.from(this.#pid),
+      cpu: Int32Array.from(this.#cpu),
+      comm: Int32Array.from(this.#comm),
+      comms: [...this.#comms.keys()],
+    };
+  }
 }

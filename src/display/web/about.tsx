@@ -7,7 +7,7 @@ export function Collected({ data, onMore }: { readonly data: PageData; readonly 
   const headers = data.sections.map(({ header }) => header);
   const interfaces = new Set(headers.map((header) => header.interface));
   const tools = new Set(headers.flatMap(({ tool }) => (tool === undefined ? [] : [tool.name])));
-  const records = data.sections.reduce((sum, { rows, stacks }) => sum + (stacks?.ends.length ?? rows), 0);
+  const records = data.sections.reduce((sum, own) => sum + own.records, 0);
   const sum = (key: 'lost' | 'skipped'): number => headers.reduce((total, header) => total + (header[key] ?? 0), 0);
   const substituted = new Set(headers.filter(({ substitute }) => substitute !== undefined).map((own) => own.interface));
   const notes = new Set(data.sections.flatMap((section) => section.notes));
@@ -43,11 +43,10 @@ export function About({ data }: { readonly data: PageData }) {
           <section key={name}>
             <h2>{visible(name)}</h2>
             <ul>
-              {sections.map(({ number, header, rows, stacks }) => (
+              {sections.map(({ number, header, records }) => (
                 <li key={number}>
-                  <span class="faint">{number}.</span> {quantityText(header)}:{' '}
-                  {plural(stacks?.ends.length ?? rows, 'record')}, {formatCount(header.lost ?? 0)} lost,{' '}
-                  {formatCount(header.skipped ?? 0)} skipped
+                  <span class="faint">{number}.</span> {quantityText(header)}: {plural(records, 'record')},{' '}
+                  {formatCount(header.lost ?? 0)} lost, {formatCount(header.skipped ?? 0)} skipped
                 </li>
               ))}
             </ul>

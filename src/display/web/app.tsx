@@ -27,7 +27,7 @@ export function App({ data }: { readonly data: PageData }) {
 }
 
 /** The key `/` puts the cursor into the search field of what is shown. */
-function useSearchKey(): void {
+export function useSearchKey(): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.key !== '/' || event.target instanceof HTMLInputElement) return;

@@ -1,6 +1,6 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
 import { type PackedColumn, unpack } from '../shape/packing.ts';
-import type { PageManifest, PageSection, PageStacks } from '../shape/page.ts';
+import type { PageManifest, PageSection, PageSpans, PageStacks } from '../shape/page.ts';
 import type { TaskSpans } from '../shape/task-spans.ts';
 import { Section, type StackArrays } from './model.ts';
 import { taskSpansOf } from './task-spans.ts';
@@ -17,6 +17,8 @@ export interface SectionData {
   readonly stacks: StackArrays | undefined;
   /** What tasks did, where a report will ask for it. */
   readonly spans: TaskSpans | undefined;
+  /** See PageSection. */
+  readonly weights?: Float64Array;
 }
 
 /** Told from 0 to 1, many times. */
@@ -46,9 +48,10 @@ function decodeSection(page: PageSection, bytes: Uint8Array, needsSpans: boolean
   const data = {
     columns: page.columns.map(({ values }) => unpack(bytes, values)),
     stacks: page.stacks === undefined ? undefined : unpackStacks(page.stacks, bytes),
-    spans: undefined,
+    spans: page.spans === undefined ? undefined : unpackSpans(page.spans, bytes),
+    ...(page.weights === undefined ? {} : { weights: unpack(bytes, page.weights) }),
   };
-  if (!needsSpans || !isScheduling(page.header)) return data;
+  if (!needsSpans || data.spans !== undefined || !isScheduling(page.header)) return data;
   return { ...data, spans: taskSpansOf(new Section(page, data)) };
 }
 
@@ -60,6 +63,22 @@ function unpackStacks({ parents, frames, ends, weights, baseline }: PageStacks, 
     ends: integers(ends),
     weights: unpack(bytes, weights),
     ...(baseline === undefined ? {} : { baseline: unpack(bytes, baseline) }),
+  };
+}
+
+function unpackSpans(spans: PageSpans, bytes: Uint8Array): TaskSpans {
+  const { cpus, start, end, doing, ran, pid, cpu, comm, comms, bins } = spans;
+  return {
+    cpus,
+    start: unpack(bytes, start),
+    end: unpack(bytes, end),
+    doing: Uint8Array.from(unpack(bytes, doing)),
+    ran: Uint8Array.from(unpack(bytes, ran)),
+    pid: Int32Array.from(unpack(bytes, pid)),
+    cpu: Int32Array.from(unpack(bytes, cpu)),
+    comm: Int32Array.from(unpack(bytes, comm)),
+    comms,
+    ...(bins === undefined ? {} : { bins }),
   };
 }
 
@@ -87,8 +106,8 @@ async function inflate(packed: Uint8Array<ArrayBuffer>, length: number, onProgre
 
 /** The memory of all numbers, to be handed over and not copied. */
 export function buffersOf(all: readonly SectionData[]): ArrayBufferLike[] {
-  return all.flatMap(({ columns, stacks, spans }) =>
-    [...columns, ...Object.values(stacks ?? {}), ...Object.values(spans ?? {})].flatMap((value) =>
+  return all.flatMap(({ columns, stacks, spans, weights }) =>
+    [...columns, ...Object.values(stacks ?? {}), ...Object.values(spans ?? {}), weights].flatMap((value) =>
       ArrayBuffer.isView(value) ? [value.buffer] : [],
     ),
   );

@@ -1,6 +1,7 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
 import { visible } from '../../common/text.ts';
 import { type Column, type PageData, processOf, type Section, type Stacks, stackLines } from './model.ts';
+import { SPAN_FIELDS } from './task-spans.ts';
 
 /** One condition on records. Those that a section has no data for do not apply to it. */
 export type Filter =
@@ -124,6 +125,22 @@ export function frameFilter({ stacks, header }: Section, name: string, not: bool
   return isProcess ? { kind: 'field', field: 'comm', values: [processes[frame]!], not } : { kind: 'frame', name, not };
 }
 
+/** Whether the records of a section have what a filter asks for. */
+export function appliesTo(section: Section, filter: Filter): boolean {
+  switch (filter.kind) {
+    case 'time':
+      return true;
+    case 'field':
+      return section.spans?.bins === undefined
+        ? columnOf(section, filter.field) !== undefined
+        : SPAN_FIELDS.includes(filter.field);
+    case 'frame':
+      return section.named !== undefined;
+    case 'values':
+      return section.interface === filter.interface;
+  }
+}
+
 /** Which records of a section pass: 1 or 0 by row; undefined where all do. */
 export function maskOf(section: Section, filters: readonly Filter[]): Uint8Array | undefined {
   let mask: Uint8Array | undefined;
@@ -172,14 +189,31 @@ export function maskOf(section: Section, filters: readonly Filter[]): Uint8Array
 export function stackWeights(section: Section, filters: readonly Filter[]): Float64Array {
   const { stacks, naming } = section;
   if (stacks === undefined) return new Float64Array(0);
-  const mask = naming === undefined ? undefined : maskOf(naming, filters);
+  const isCounted = naming === undefined || areCounted(section, filters);
+  const mask = isCounted ? undefined : maskOf(naming, filters);
   const weights = mask === undefined ? stacks.weights.slice() : weigh(naming!, mask, stacks.weights.length);
   // Stacks that no records name have their process and their frames.
-  for (const filter of naming === undefined ? filters : []) {
+  for (const filter of isCounted ? filters : []) {
     const passes = lineFilter(stacks, filter);
     for (let line = 0; line < weights.length; line++) if (passes?.(line) === false) weights[line] = 0;
   }
   return weights;
+}
+
+/**
+ * Whether stacks whose records are too many to be given weigh what was counted of all of them: by filters that stacks alone answer,
+ * in the time that they were given for.
+ */
+export function areCounted({ stacks, naming, given }: Section, filters: readonly Filter[]): boolean {
+  return (
+    naming?.isReduced === true &&
+    filters.every((filter) =>
+      filter.kind === 'time'
+        ? filter.from === given.from && filter.to === given.to
+        : lineFilter(stacks!, filter) !== undefined || !appliesTo(naming, filter),
+    ) &&
+    filters.some(({ kind }) => kind === 'time') === (given.from !== undefined)
+  );
 }
 
 /** Whether a stack passes a filter; undefined where it does not say. */
@@ -209,7 +243,7 @@ function weigh(naming: Section, mask: Uint8Array, lines: number): Float64Array {
   for (let row = 0; row < mask.length; row++) {
     if (mask[row] === 0) continue;
     const line = lineAt(row);
-    if (line >= 0 && line < lines) weights[line]! += weight?.[row] ?? 1;
+    if (line >= 0 && line < lines) weights[line]! += naming.scale * (weight?.[row] ?? 1);
   }
   return weights;
 }

@@ -2,7 +2,7 @@ import { isScheduling } from '../../analysis/scheduling.ts';
 import { visible } from '../../common/text.ts';
 import { busyLane, countLane, levelLane, maxLane, type TimeRange } from '../shape/lanes.ts';
 import { TASK_RUNS } from '../shape/task-spans.ts';
-import { columnOf, type Filter, maskOf } from './filters.ts';
+import { appliesTo, type Filter, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
 import { isIdleName } from './stack-weights.ts';
 import { spanFilter, taskSpansOf } from './task-spans.ts';
@@ -32,7 +32,7 @@ const UNUSED: Readonly<Record<string, readonly string[]>> = { mode: ['idle', 'io
 
 /** Whether the records of a section have a time, and there are any. */
 export function hasLane(section: Section): boolean {
-  return section.times !== undefined && section.rows > 0;
+  return section.spans?.bins !== undefined || (section.times !== undefined && section.rows > 0);
 }
 
 /** Whether values at one time are parts of a whole, as memory is, and not each for itself, as latencies and shares are. */
@@ -59,14 +59,14 @@ export function laneOf(
       values,
       most,
       top: top ?? (most || 1),
-      obeys: filters.every((filter) => applies(section, filter)),
+      obeys: filters.every((filter) => appliesTo(section, filter)),
     };
   };
   if (isScheduling(header)) {
     const spans = taskSpansOf(section);
     const passes = spanFilter(spans, filters);
     const runs = (span: number): boolean => spans.doing[span] === TASK_RUNS && passes(span);
-    const busy = busyLane(spans.start, spans.end, runs, range, coarse, spans.cpus);
+    const busy = busyLane(spans.start, spans.end, runs, range, spans.bins ?? coarse, spans.cpus);
     return make(
       'CPUs busy',
       '%',
@@ -78,7 +78,7 @@ export function laneOf(
   const mask = maskOf(section, filters);
   if (header.datatype === 'event') {
     const { what, weights } = countedOf(section);
-    const perSecond = coarse / (range.to - range.from);
+    const perSecond = (section.scale * coarse) / (range.to - range.from);
     const counts = countLane(times, notIdle(data, section, mask), range, coarse, weights);
     return make(
       what,
@@ -128,17 +128,4 @@ function notIdle(data: PageData, section: Section, mask: Uint8Array | undefined)
   const kept = mask ?? new Uint8Array(section.rows).fill(1);
   for (let row = 0; row < kept.length; row++) if (idle.has(comm.values[row]!)) kept[row] = 0;
   return kept;
-}
-
-function applies(section: Section, filter: Filter): boolean {
-  switch (filter.kind) {
-    case 'time':
-      return true;
-    case 'field':
-      return columnOf(section, filter.field) !== undefined;
-    case 'frame':
-      return section.named !== undefined;
-    case 'values':
-      return section.interface === filter.interface;
-  }
 }

@@ -236,6 +236,7 @@ function orderedRange(a: number, b: number): TimeRange {
 
 /** From the start of the run to its end, or to the last record where that is later. */
 export function timeRangeOf(data: PageData): TimeRange {
+  if (data.manifest.served !== undefined) return data.manifest.served.time;
   let to = 0;
   for (const { header, times } of data.sections) {
     if (header.end !== null) to = Math.max(to, (Date.parse(header.end) - Date.parse(header.start)) / 1000);

@@ -39,20 +39,23 @@ export function Latencies({ data, filters, base }: LatenciesProps) {
       </thead>
       <tbody>
         {own.map(({ section, name, summary }) => {
-          const compared = before?.find((other) => other.section.number === section.number)?.summary;
+          const compared = before?.find((other) => other.section.number === section.number);
           return (
             <tr key={section.number}>
-              <td>
+              <td title={section.isReduced ? 'About, for it was made of some of the records' : undefined}>
+                {section.isReduced && '≈ '}
                 {visible(name)} <span class="faint">{visible(section.interface)}</span>
               </td>
               <td>
-                {formatCount(summary.count)}
-                {compared !== undefined && <InBase>{formatCount(compared.count)}</InBase>}
+                {formatCount(section.scale * summary.count)}
+                {compared !== undefined && (
+                  <InBase>{formatCount(compared.section.scale * compared.summary.count)}</InBase>
+                )}
               </td>
               {QUANTILES.map(([key]) => (
                 <td key={key}>
                   {valueText(summary[key])}
-                  {compared !== undefined && <InBase>{valueText(compared[key])}</InBase>}
+                  {compared !== undefined && <InBase>{valueText(compared.summary[key])}</InBase>}
                 </td>
               ))}
             </tr>

@@ -1,6 +1,7 @@
 import type { SchedulingState } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import type { EventTable } from '../shape/event-table.ts';
+import type { TimeRange } from '../shape/lanes.ts';
 import type { PageManifest, PageSection } from '../shape/page.ts';
 import type { TaskSpans } from '../shape/task-spans.ts';
 import type { SectionData } from './decode.ts';
@@ -35,8 +36,12 @@ export class Section {
   readonly notes: readonly string[];
   readonly columns: Map<string, Column>;
   readonly stacks: Stacks | undefined;
+  /** How many records there are: more than `rows` where these are only some of them, or none. */
+  readonly records: number;
   /** See PageSection. */
   readonly before: SchedulingState | undefined;
+  /** The time that it was asked for, as far as it was. */
+  given: { readonly from?: number; readonly to?: number } = {};
   /** What tasks did, once it is known: taskSpansOf() says. */
   spans: TaskSpans | undefined;
   /** Of records that name stacks: the section of those stacks. */
@@ -55,6 +60,7 @@ export class Section {
         ? undefined
         : { ...data.stacks, names: page.stacks!.names, processes: page.stacks!.names };
     this.spans = data.spans;
+    this.records = page.records ?? (this.stacks?.ends.length || this.rows);
   }
 
   get interface(): string {
@@ -69,6 +75,16 @@ export class Section {
 
   get rows(): number {
     return (this.columns.get('time') ?? this.columns.get('x'))?.values.length ?? 0;
+  }
+
+  /** Whether the rows are only some of the records. */
+  get isReduced(): boolean {
+    return this.stacks === undefined && this.records > this.rows;
+  }
+
+  /** How many records each row stands for. */
+  get scale(): number {
+    return this.isReduced && this.rows > 0 ? this.records / this.rows : 1;
   }
 
   /** The text of a field of a record. */
@@ -86,6 +102,11 @@ export interface PageData {
   readonly sections: readonly Section[];
   /** What a reader must know of how the page itself was read. */
   readonly notes: readonly string[];
+  /**
+   * Of a page of a server, some of whose sections are reduced: the same page with all records of a range of time, or as many as the
+   * server gives.
+   */
+  readonly ofRange?: (range: TimeRange, signal: AbortSignal) => Promise<PageData>;
 }
 
 /** The section of the page that has the number of another page's of the same file. */
@@ -93,9 +114,17 @@ export function sameSection({ sections }: PageData, { number }: Section): Sectio
   return sections.find((section) => section.number === number);
 }
 
-/** A page, of its manifest and the numbers of its sections. */
-export function pageData(manifest: PageManifest, decoded: readonly SectionData[], notes: readonly string[]): PageData {
+/** A page as it was decoded. */
+export interface Decoded {
+  readonly manifest: PageManifest;
+  /** The numbers of its sections. */
+  readonly decoded: readonly SectionData[];
+  readonly notes: readonly string[];
+}
+
+export function pageData({ manifest, decoded, notes }: Decoded): PageData {
   const sections = manifest.sections.map((section, i) => new Section(section, decoded[i]!));
+  for (const section of sections) section.given = manifest.filter;
   for (const [i, { namesStacksOf }] of manifest.sections.entries()) {
     const stacks = sections.find(({ number }) => number === namesStacksOf);
     if (stacks === undefined) continue;

@@ -1,6 +1,6 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
 import { Summariser } from '../../analysis/stats/summary.ts';
-import { type Filter, maskOf, stackWeights } from './filters.ts';
+import { areCounted, type Filter, maskOf, stackWeights } from './filters.ts';
 import { type PageData, processOf, type Section } from './model.ts';
 import { isIdleName } from './stack-weights.ts';
 import { spanFilter, taskSpansOf, waitsForCpu } from './task-spans.ts';
@@ -17,6 +17,8 @@ interface Gathered extends ProcessRow {
   /** Milliseconds from ready to running, and of I/Os. */
   readonly waits: Summariser;
   readonly ios: Summariser;
+  /** How many I/Os each of them stands for. */
+  scale: number;
 }
 
 export interface ProcessColumn {
@@ -64,21 +66,43 @@ export function processTable(data: PageData, filters: readonly Filter[]): Readon
         numbers: new Map(),
         waits: new Summariser('group'),
         ios: new Summariser('group'),
+        scale: 1,
       };
       rows.set(comm, row);
     }
     return row;
   };
   for (const section of data.sections) gather(section, filters, rowOf);
-  for (const { numbers, waits, ios } of rows.values()) {
+  for (const { numbers, waits, ios, scale } of rows.values()) {
     if (waits.count > 0) numbers.set('ready99', waits.summary().p99!);
     if (ios.count === 0) continue;
     const { count, p50, p99 } = ios.summary();
-    numbers.set('ios', count).set('p50', p50!).set('p99', p99!);
+    numbers
+      .set('ios', scale * count)
+      .set('p50', p50!)
+      .set('p99', p99!);
   }
   if (!data.manifest.showIdle) for (const comm of [...rows.keys()].filter(isIdleName)) rows.delete(comm);
   return rows;
 }
+
+/** Columns whose numbers are about right, for they were made of some of the records. What tasks did is counted of all. */
+export function estimatedColumns(data: PageData, filters: readonly Filter[]): ReadonlySet<ColumnKey> {
+  return new Set(
+    data.sections.flatMap((section): readonly ColumnKey[] => {
+      const ofStacks = OF_STACKS[section.interface];
+      if (section.stacks === undefined || ofStacks === undefined)
+        return section.isReduced ? (OF_RECORDS[section.interface] ?? []) : [];
+      return section.naming?.isReduced === true && !areCounted(section, filters) ? [ofStacks[0]] : [];
+    }),
+  );
+}
+
+const OF_RECORDS: Readonly<Record<string, readonly ColumnKey[]>> = {
+  disklat: ['ios', 'p50', 'p99'],
+  memtime: ['memory'],
+  ipc: ['sent'],
+};
 
 type RowOf = (comm: string) => Gathered;
 
@@ -158,6 +182,7 @@ function gatherDisk(section: Section, filters: readonly Filter[], rowOf: RowOf):
     if (mask?.[row] === 0) continue;
     const own = rowOf(section.textAt('comm', row));
     own.ios.add(y[row]!);
+    own.scale = section.scale;
     see(section, row, own);
   }
 }
@@ -185,7 +210,7 @@ function gatherSent(section: Section, filters: readonly Filter[], rowOf: RowOf):
   for (let row = 0; row < section.rows; row++) {
     if (mask?.[row] === 0 || section.textAt('type', row) !== 'send') continue;
     const process = rowOf(section.textAt('comm', row));
-    add(process, 'sent', Number(section.textAt('bytes', row)) / MIB);
+    add(process, 'sent', (section.scale * Number(section.textAt('bytes', row))) / MIB);
     see(section, row, process);
   }
 }

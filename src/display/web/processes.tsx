@@ -4,7 +4,14 @@ import { isText, useSaved } from './address.ts';
 import { InBase } from './base.tsx';
 import type { Filter } from './filters.ts';
 import type { PageData } from './model.ts';
-import { COLUMNS, type ColumnKey, type ProcessColumn, type ProcessRow, processTable } from './process-table.ts';
+import {
+  COLUMNS,
+  type ColumnKey,
+  estimatedColumns,
+  type ProcessColumn,
+  type ProcessRow,
+  processTable,
+} from './process-table.ts';
 import { SearchField } from './stack-bar.tsx';
 import { useSearch } from './stack-weights.ts';
 import type { Base } from './views.ts';
@@ -22,6 +29,7 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
   const [asked, setSort] = useSaved<string | undefined>('sort', undefined, isText);
   const [search, setSearch] = useSaved('search', '');
   const own = useMemo(() => processTable(data, filters), [data, filters]);
+  const estimated = useMemo(() => estimatedColumns(data, filters), [data, filters]);
   const before = useMemo(() => base && processTable(base.data, base.filters), [base]);
   // Programs that are only in the base are compared too: they are gone.
   const rows = useMemo(() => [...new Map([...(before ?? []), ...own])], [own, before]);
@@ -57,7 +65,13 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
         <thead>
           <tr>
             {head('comm', 'Program', 'Name of its processes, and their pids')}
-            {columns.map(({ key, label, unit, title }) => head(key, unit === '' ? label : `${label} (${unit})`, title))}
+            {columns.map(({ key, label, unit, title }) => {
+              const isAbout = estimated.has(key);
+              const name = unit === '' ? label : `${label} (${unit})`;
+              return isAbout
+                ? head(key, `≈ ${name}`, `${title}; about, for it was made of some of the records`)
+                : head(key, name, title);
+            })}
           </tr>
         </thead>
         <tbody>

@@ -42,7 +42,7 @@ export function tabGroups({ sections }: PageData): TabGroup[] {
 }
 
 function tabsOf(section: Section): Tab[] {
-  if (section.rows === 0 && (section.stacks?.ends.length ?? 0) === 0) return [];
+  if (section.records === 0) return [];
   const tabs = VIEWS.filter((view) => view.fits(section)).map((view) => ({
     id: `${section.number}-${view.name}`,
     section,

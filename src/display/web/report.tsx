@@ -8,10 +8,14 @@ import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type Filter, type FilterHistory, NO_FILTERS, withFilter, withoutFilter } from './filters.ts';
 import { Lanes, timeRangeOf } from './lanes.tsx';
 import { Latencies } from './latency-table.tsx';
-import type { PageData } from './model.ts';
+import { type PageData, sameSection } from './model.ts';
 import { Processes } from './processes.tsx';
+import { Reduced, TooMany } from './reduced.tsx';
 import { type Tab, type TabGroup, tabGroups } from './report-tabs.ts';
 import { Save } from './save.tsx';
+import { useShown } from './shown.ts';
+
+const NONE: readonly Filter[] = [];
 
 /** Tabs that are of no section. */
 const OVERVIEW = 'overview';
@@ -36,7 +40,12 @@ export function Report({ data, address }: PageProps) {
   const [saving, setSaving] = useState(false);
   const range = useMemo(() => timeRangeOf(data), [data]);
   const tab = tabs.find(({ id }) => id === open);
-  const compared = useMemo(() => (base === undefined ? {} : { base: { data, filters: base } }), [data, base]);
+  const shown = useShown(data, history.filters);
+  const shownBase = useShown(data, base ?? NONE);
+  const compared = useMemo(
+    () => (base === undefined ? {} : { base: { data: shownBase.data, filters: shownBase.filters } }),
+    [base, shownBase.data, shownBase.filters],
+  );
   useFilterKeys(setHistory);
   useLayoutEffect(() => {
     address.change({ tab: open, filters: history.filters, base });
@@ -64,6 +73,7 @@ export function Report({ data, address }: PageProps) {
       return filter === undefined ? old : withoutFilter(old, filter);
     });
   const View = tab?.view.View;
+  const section = tab === undefined ? undefined : sameSection(shown.data, tab.section);
   return (
     <div class="page">
       <header>
@@ -79,6 +89,7 @@ export function Report({ data, address }: PageProps) {
         onTime={onTime}
       />
       <FilterBar history={history} onChange={setHistory} base={base} onPin={setBase} />
+      <Reduced shown={shown} base={base === undefined ? undefined : shownBase} range={range} onTime={onTime} />
       <Tabs groups={groups} tab={tab} open={open} onOpen={setOpen}>
         <button type="button" aria-pressed={saving} onClick={() => setSaving(!saving)} title="What is shown, as a file">
           Save
@@ -89,16 +100,20 @@ export function Report({ data, address }: PageProps) {
       </Tabs>
       {saving && <Save name={`marple-${open}`} data={data} filters={history.filters} />}
       {help && <Keys />}
-      {View !== undefined && tab !== undefined ? (
+      {View !== undefined && tab !== undefined && section !== undefined ? (
         <SavedViewContext.Provider value={savedView}>
-          <View
-            key={tab.id}
-            data={data}
-            section={tab.section}
-            filters={history.filters}
-            {...compared}
-            select={select}
-          />
+          {section.isReduced && section.rows === 0 ? (
+            <TooMany data={shown.data} section={section} range={range} onTime={onTime} />
+          ) : (
+            <View
+              key={tab.id}
+              data={shown.data}
+              section={section}
+              filters={shown.filters}
+              {...compared}
+              select={select}
+            />
+          )}
         </SavedViewContext.Provider>
       ) : open === ABOUT ? (
         <About data={data} />
@@ -115,8 +130,8 @@ export function Report({ data, address }: PageProps) {
               }}
             />
             <SavedViewContext.Provider value={savedView}>
-              <Latencies data={data} filters={history.filters} {...compared} />
-              <Processes data={data} filters={history.filters} {...compared} select={select} />
+              <Latencies data={shown.data} filters={shown.filters} {...compared} />
+              <Processes data={shown.data} filters={shown.filters} {...compared} select={select} />
             </SavedViewContext.Provider>
           </div>
         </div>

@@ -8,6 +8,9 @@ export function taskSpansOf(section: Section): TaskSpans {
   return section.spans;
 }
 
+/** The fields that spans can be filtered by. */
+export const SPAN_FIELDS: readonly string[] = ['comm', 'pid', 'tid', 'cpu'];
+
 /** Whether a span passes the filters on tasks; time is the caller's part. A span off the CPU is of no CPU. */
 export function spanFilter(spans: TaskSpans, filters: readonly Filter[]): (span: number) => boolean {
   const conditions = filters.flatMap((filter): ((span: number) => boolean)[] => {
@@ -18,7 +21,7 @@ export function spanFilter(spans: TaskSpans, filters: readonly Filter[]): (span:
       const passes = spans.comms.map((comm) => values.has(comm) !== not);
       return [(span) => passes[spans.comm[span]!]!];
     }
-    if (field !== 'pid' && field !== 'tid' && field !== 'cpu') return [];
+    if (!SPAN_FIELDS.includes(field)) return [];
     const numbers = new Set(filter.values.map(Number));
     const column = spans[field === 'cpu' ? 'cpu' : 'pid'];
     return [(span) => numbers.has(column[span]!) !== not];

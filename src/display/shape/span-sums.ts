@@ -1,0 +1,96 @@
+import type { Named } from '../../analysis/scheduling.ts';
+import { SpanRows, type TaskSpans } from './task-spans.ts';
+
+/** Bins at first: more than a screen has lanes' bars across. */
+const BINS = 1024;
+/** More CPUs than any kernel can have. */
+const CPUS = 2 ** 14;
+const DOINGS = 3;
+
+/**
+ * What tasks did, added up in bins of a range of time: there are too many spans to be kept one by one. Where even the sums are more
+ * than `most`, the bins become twice as wide.
+ */
+export class SpanSums {
+  readonly #from: number;
+  readonly #to: number;
+  #width: number;
+  /** By bin: nanoseconds, by what of whom they are. */
+  #bins: Map<number, number>[] = Array.from({ length: BINS }, () => new Map());
+  #size = 0;
+  readonly #tasks: Named[] = [];
+  readonly #ids = new Map<string, number>();
+  /** The number that a pid had last: a task seldom changes its name. */
+  readonly #lastIds = new Map<number, number>();
+
+  /** Seconds since the origin. */
+  constructor(
+    range: { readonly from: number; readonly to: number },
+    readonly most: number,
+  ) {
+    this.#from = range.from * 1e9;
+    this.#to = range.to * 1e9;
+    this.#width = (this.#to - this.#from) / BINS;
+  }
+
+  /** A span, as spanSink() tells of it; what is outside of the range is left out. */
+  add(task: Named, what: number, cpu: number, since: number, until: number): void {
+    const key = (this.#idOf(task) * DOINGS + what) * CPUS + cpu + 1;
+    const end = Math.min(until, this.#to);
+    let at = Math.max(since, this.#from);
+    for (let bin = this.#binOf(at); at < end; bin++) {
+      const next = bin === this.#bins.length - 1 ? end : Math.min(end, this.#from + (bin + 1) * this.#width);
+      const sums = this.#bins[bin]!;
+      const sum = sums.get(key);
+      if (sum === undefined) this.#size++;
+      sums.set(key, (sum ?? 0) + next - at);
+      at = next;
+    }
+    if (this.#size > this.most && this.#bins.length > 1) this.#widen();
+  }
+
+  /** The sums as spans. */
+  spans(cpus: number): TaskSpans {
+    const rows = new SpanRows();
+    for (const [bin, sums] of this.#bins.entries()) {
+      const start = this.#from + bin * this.#width;
+      for (const [key, sum] of sums) {
+        const cpu = (key % CPUS) - 1;
+        const rest = Math.floor(key / CPUS);
+        rows.add(this.#tasks[Math.floor(rest / DOINGS)]!, rest % DOINGS, cpu, start, start + sum, false);
+      }
+    }
+    return { ...rows.spans(cpus), bins: this.#bins.length };
+  }
+
+  #binOf(time: number): number {
+    return Math.min(this.#bins.length - 1, Math.floor((time - this.#from) / this.#width));
+  }
+
+  #idOf({ pid, comm }: Named): number {
+    const last = this.#lastIds.get(pid);
+    if (last !== undefined && this.#tasks[last]!.comm === comm) return last;
+    const name = `${pid} ${comm}`;
+    let id = this.#ids.get(name);
+    if (id === undefined) {
+      id = this.#tasks.length;
+      this.#ids.set(name, id);
+      this.#tasks.push({ pid, comm });
+    }
+    this.#lastIds.set(pid, id);
+    return id;
+  }
+
+  #widen(): void {
+    const halved: Map<number, number>[] = [];
+    this.#size = 0;
+    for (let bin = 0; bin < this.#bins.length; bin += 2) {
+      const sums = this.#bins[bin]!;
+      for (const [key, sum] of this.#bins[bin + 1] ?? []) sums.set(key, (sums.get(key) ?? 0) + sum);
+      halved.push(sums);
+      this.#size += sums.size;
+    }
+    this.#bins = halved;
+    this.#width *= 2;
+  }
+}
