@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { sectionSeconds } from '../analysis/notes.ts';
-import { decodeBytes } from '../common/codec.ts';
+import { decodeBytes } from '../common/decode-bytes.ts';
 import { DamagedFileError, errorCode, MarpleError, UsageError } from '../common/errors.ts';
 import { DATA_FILE, isPartialFolder, PARTIAL } from '../common/partial.ts';
 import { type DataFile, openDataFile } from '../common/reader.ts';
