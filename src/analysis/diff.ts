@@ -1,5 +1,6 @@
 import { type Comparison, chooseMethod, compare, type Method, type Runs } from './diff/compare.ts';
 import type { Metric, SectionMetrics } from './diff/metrics.ts';
+import { largest } from './largest.ts';
 
 /** One file, or one of several runs of a side. */
 export interface Run {
@@ -155,12 +156,4 @@ function shiftOf({ before, after }: SectionRuns, name: string): number {
 
 function sizeOf({ before, after }: SectionRuns, name: string): number {
   return Math.max(meanValue(before, name), meanValue(after, name));
-}
-
-function largest<Value>(values: readonly Value[], count: number, size: (value: Value) => number): Value[] {
-  return values
-    .map((value) => ({ value, size: size(value) }))
-    .sort((a, b) => b.size - a.size)
-    .slice(0, count)
-    .map(({ value }) => value);
 }

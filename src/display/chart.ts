@@ -105,12 +105,6 @@ export function axisOptions(title: string) {
 
 export const TICK_STYLE = { color: INK, font: { family: FONT, size: 11 } } as const;
 
-/** `latency (ms)`; the unit alone where there is no label. */
-export function axisTitle(axis: { label: string; unit: string } | undefined, fallback: string): string {
-  if (axis === undefined) return fallback;
-  return axis.unit === '' ? axis.label : `${axis.label} (${axis.unit})`;
-}
-
 /** The drawing context of a chart; on canvas it is node-canvas's own. */
 export function contextOf(chart: Chart): CanvasRenderingContext2D {
   return chart.ctx as unknown as CanvasRenderingContext2D;

@@ -5,7 +5,6 @@ import { EXIT, MarpleError } from '../common/errors.ts';
 import { formatCount, formatShare, formatTick, formatValue, plural, visible } from '../common/text.ts';
 import {
   axisOptions,
-  axisTitle,
   contextOf,
   drawChart,
   EMPTY,
@@ -18,7 +17,7 @@ import {
 } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { renderView } from './page.ts';
-import { colourShare, colourTicks, logTicks, roundTicks } from './shape/axes.ts';
+import { axisTitle, colourShare, colourTicks, logTicks, roundTicks } from './shape/axes.ts';
 import { type BinGrid, PointSummary, spansDecades } from './shape/bins.ts';
 import {
   type BinOptions,
@@ -60,10 +59,13 @@ export interface AxesLabels {
   readonly colour: string;
 }
 
-/** Size of the picture, in pixels. */
+/** How the picture is drawn: its size in pixels, bins across and up, and whether x begins at 0 where the data begins elsewhere. */
 export interface GraphParameters {
   readonly width: number;
   readonly height: number;
+  readonly columns: number;
+  readonly rows: number;
+  readonly normalise: boolean;
 }
 
 export interface HeatLayout {
@@ -175,8 +177,8 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     const { header } = this.job.section;
     const { x, y } = heatAxes(header);
     return {
-      x: visible(axisTitle(x, 'x')),
-      y: visible(axisTitle(y, 'y')),
+      x: axisTitle(x),
+      y: axisTitle(y),
       colour: visible(colourLabel(header, grid)),
     };
   }
@@ -184,6 +186,7 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
   async #picture(): Promise<Buffer> {
     const { options, section } = this.job;
     const parameters: GraphParameters = {
+      ...options,
       width: this.job.width ?? options.width,
       height: this.job.height ?? options.height,
     };
@@ -196,7 +199,8 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     const layout = await this.layout();
     const { grid } = layout;
     const frame: Frame = {
-      ...parameters,
+      width: parameters.width,
+      height: parameters.height,
       title: this.#title(),
       subtitle: this.#lines(layout),
       footer: this.dataNotes(),

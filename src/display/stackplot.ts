@@ -3,21 +3,10 @@ import * as z from 'zod';
 import { selectPoints, xIsTime } from '../analysis/select.ts';
 import type { ColumnRequest } from '../common/reader.ts';
 import { formatTick, formatValue, plural, shorten, visible } from '../common/text.ts';
-import {
-  axisOptions,
-  axisTitle,
-  drawChart,
-  EMPTY,
-  FONT,
-  type Frame,
-  frameOptions,
-  INK,
-  NO_FONTS,
-  TICK_STYLE,
-} from './chart.ts';
+import { axisOptions, drawChart, EMPTY, FONT, type Frame, frameOptions, INK, NO_FONTS, TICK_STYLE } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { renderView } from './page.ts';
-import { roundTicks } from './shape/axes.ts';
+import { axisTitle, pointAxes, roundTicks } from './shape/axes.ts';
 import { hashText } from './shape/frame-colour.ts';
 import { hasPid, Labels, labelField } from './shape/labels.ts';
 import { layerColours, OTHER_COLOUR } from './shape/palette.ts';
@@ -128,8 +117,8 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
   }
 
   #axes(): { x: string; y: string } {
-    const { x, y } = this.job.section.header;
-    return { x: visible(axisTitle(x, 'x')), y: visible(axisTitle(y, 'y')) };
+    const { x, y } = pointAxes(this.job.section.header);
+    return { x: axisTitle(x), y: axisTitle(y) };
   }
 
   /** What the picture shows, in words. */

@@ -1,6 +1,7 @@
 import type { Column, ColumnRequest, EventColumns } from '../../common/column-data.ts';
 import type { SectionHeader } from '../../common/header.ts';
-import { type ByProcess, Groups, largest, OTHERS } from './groups.ts';
+import { largest } from '../largest.ts';
+import { type ByProcess, Groups, OTHERS } from './groups.ts';
 
 /** Who talked to whom, from the events of ipc. */
 export interface ConnectionStats {

@@ -1,6 +1,7 @@
 import type { SectionHeader } from '../../common/header.ts';
 import type { Column, ColumnRequest, EventColumns } from '../../common/reader.ts';
-import { type ByProcess, Groups, largest, OTHERS, ProcessGroups, type ProcessName } from './groups.ts';
+import { largest } from '../largest.ts';
+import { type ByProcess, Groups, OTHERS, ProcessGroups, type ProcessName } from './groups.ts';
 
 /** How many events, and what their fields `weight` and `bytes` come to; null where the section has no such field. */
 export interface EventTotals {

@@ -44,11 +44,6 @@ export class Groups<Key, Group> {
   }
 }
 
-/** The largest groups, largest first; ties stay in the order in which they were seen. */
-export function largest<Group>(groups: Iterable<Group>, count: number, size: (group: Group) => number): Group[] {
-  return [...groups].sort((a, b) => size(b) - size(a)).slice(0, count);
-}
-
 /** The records of one process, or of all of one name, and what is counted of them. */
 export class ProcessGroup<Totals> {
   readonly #pids = new Set<number>();

@@ -1,6 +1,7 @@
 import type { SectionHeader } from '../../common/header.ts';
 import type { ColumnRequest, PointColumns } from '../../common/reader.ts';
-import { type ByProcess, Groups, largest, OTHERS, ProcessGroups, type ProcessName } from './groups.ts';
+import { largest } from '../largest.ts';
+import { type ByProcess, Groups, OTHERS, ProcessGroups, type ProcessName } from './groups.ts';
 import { Summariser, type Summary } from './summary.ts';
 
 /** The values of a datapoint section. */

@@ -1,8 +1,9 @@
 import type { EventColumns } from '../../common/column-data.ts';
 import type { SectionHeader } from '../../common/header.ts';
+import { largest } from '../largest.ts';
 import { type Named, RUNNABLE, SCHEDULING_COLUMNS, type SpanSink, TaskFollower } from '../scheduling.ts';
 import { type Filter, remember } from '../select.ts';
-import { type ByProcess, Groups, largest, OTHERS, ProcessGroup, type ProcessName } from './groups.ts';
+import { type ByProcess, Groups, OTHERS, ProcessGroup, type ProcessName } from './groups.ts';
 import { Summariser, type Summary } from './summary.ts';
 
 /** Where the CPUs' time went, from the events of cpusched. Times are seconds, latencies milliseconds. */

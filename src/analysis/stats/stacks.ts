@@ -1,7 +1,8 @@
 import type { StackData } from '../../common/datatypes.ts';
 import type { SectionHeader } from '../../common/header.ts';
+import { largest } from '../largest.ts';
 import { isIdleStack } from '../select.ts';
-import { Groups, largest, OTHERS } from './groups.ts';
+import { Groups, OTHERS } from './groups.ts';
 
 export interface Share {
   readonly name: string;

@@ -1,6 +1,7 @@
 import type { SectionHeader } from '../../common/header.ts';
 import type { ColumnRequest, PointColumns } from '../../common/reader.ts';
-import { type ByProcess, largest, ProcessGroups, type ProcessName } from './groups.ts';
+import { largest } from '../largest.ts';
+import { type ByProcess, ProcessGroups, type ProcessName } from './groups.ts';
 
 /** How a quantity went on over time. All but samples are null where there was none. */
 export interface Trend {

@@ -1,4 +1,16 @@
+import type { Axis, SectionHeader } from '../../common/header.ts';
+import { visible } from '../../common/text.ts';
 import { niceStep, type Viewport } from './bins.ts';
+
+/** What the axes of datapoints measure. */
+export function pointAxes({ x, y }: Pick<SectionHeader, 'x' | 'y'>): { readonly x: Axis; readonly y: Axis } {
+  return { x: x ?? { label: 'x', unit: '' }, y: y ?? { label: 'y', unit: '' } };
+}
+
+/** `latency (ms)`, as visible text; the label alone where there is no unit. */
+export function axisTitle({ label, unit }: Axis): string {
+  return visible(unit === '' ? label : `${label} (${unit})`);
+}
 
 /** Round positions on an axis, about `count` of them, counted from `shift`: so that an axis that is labelled from there begins at 0. */
 export function roundTicks([from, to]: readonly [number, number], count = 12, shift = 0): number[] {

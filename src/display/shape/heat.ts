@@ -1,5 +1,6 @@
 import type { Axis, SectionHeader } from '../../common/header.ts';
 import { formatCount, formatShare, formatValue, plural } from '../../common/text.ts';
+import { pointAxes } from './axes.ts';
 import { BinGrid, chooseViewport, type PointSummary, type ScaleKind } from './bins.ts';
 import { shownRange, type TimeFilter } from './range.ts';
 
@@ -27,7 +28,7 @@ export function heatAxes(header: SectionHeader): { readonly x: Axis; readonly y:
   if (hasSamples(header)) {
     return { x: { label: 'time', unit: 's' }, y: { label: 'offset within the second', unit: 'ms' } };
   }
-  return { x: header.x ?? { label: 'x', unit: '' }, y: header.y ?? { label: 'y', unit: '' } };
+  return pointAxes(header);
 }
 
 /** The point of a sample: its second, and how far into it, in milliseconds. */

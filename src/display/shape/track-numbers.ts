@@ -1,3 +1,4 @@
+import { largest } from '../../analysis/largest.ts';
 import { Summariser, type Summary } from '../../analysis/stats/summary.ts';
 import { type EventTable, numbersOf, textAt, typeNames } from './event-table.ts';
 import { firstAbove, firstAtLeast, SPAN_READY, SPAN_RUNNING } from './spans.ts';
@@ -48,9 +49,9 @@ export function taskNumbers(timeline: Timeline, { spans, key }: Track, from: num
   }
   return {
     running,
-    waits: largest(waits).map(([kind, time]) => ({ reason: timeline.kinds[kind] ?? 'unknown', time })),
+    waits: largestFirst(waits).map(([kind, time]) => ({ reason: timeline.kinds[kind] ?? 'unknown', time })),
     latency: latency.summary(),
-    cpus: largest(cpus).map(([cpu, time]) => ({ cpu, time })),
+    cpus: largestFirst(cpus).map(([cpu, time]) => ({ cpu, time })),
     ...countEvents(timeline.table, key, from, to),
   };
 }
@@ -68,7 +69,7 @@ export function cpuNumbers(
     const time = Math.min(spans.end[i]!, to) - Math.max(spans.start[i]!, from);
     if (time > 0) add(times, spans.who[i]!, time);
   }
-  return largest(times).map(([task, time]) => ({ ...timeline.tasks[task]!, time }));
+  return largestFirst(times).map(([task, time]) => ({ ...timeline.tasks[task]!, time }));
 }
 
 /** How many events of a track there are of each type between two times, the most first. */
@@ -82,7 +83,7 @@ export function countTypes(
   const counts = new Map<number, number>();
   for (const row of rows)
     if (table.time[row]! >= from && table.time[row]! <= to) add(counts, table.type.values[row]!, 1);
-  return largest(counts).map(([type, count]) => ({ type: names[type]!, count }));
+  return largestFirst(counts).map(([type, count]) => ({ type: names[type]!, count }));
 }
 
 /** The rows between two times, both included. */
@@ -148,6 +149,6 @@ function add(sums: Map<number, number>, key: number, value: number): void {
   sums.set(key, (sums.get(key) ?? 0) + value);
 }
 
-function largest(sums: ReadonlyMap<number, number>): [number, number][] {
-  return [...sums].sort(([, a], [, b]) => b - a);
+function largestFirst(sums: ReadonlyMap<number, number>): [number, number][] {
+  return largest(sums, Number.POSITIVE_INFINITY, ([, value]) => value);
 }

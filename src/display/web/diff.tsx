@@ -6,7 +6,7 @@ import type { PageDiff } from '../shape/page.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import { HeatView } from './heat.tsx';
 import type { PageData, Section } from './model.ts';
-import { SearchField } from './stack-bar.tsx';
+import { NameSearch } from './search-field.tsx';
 import { clipped, useSearch } from './stack-weights.ts';
 import './diff.css';
 
@@ -179,7 +179,7 @@ function DiffFlame({ section }: { readonly section: Section }) {
           Normalised
         </button>
         <span class="space" />
-        <SearchField text={search} onInput={setSearch} pattern={pattern} />
+        <NameSearch text={search} onInput={setSearch} pattern={pattern} />
       </div>
       <div class="view">
         <div class="scroll" ref={ref}>

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, formatValue, plural } from '../../common/text.ts';
 import type { FileListing } from '../shape/listing.ts';
 import { useSearchKey } from './app.tsx';
-import { SearchField } from './stack-bar.tsx';
+import { NameSearch } from './search-field.tsx';
 import { useSearch } from './stack-weights.ts';
 
 /** How often the list is asked for, milliseconds. */
@@ -49,7 +49,7 @@ export function Files() {
       <div class="bar" role="toolbar" aria-label="Files">
         A click on a name opens its report. New files appear here by themselves.
         <span class="space" />
-        <SearchField text={search} onInput={setSearch} pattern={pattern} />
+        <NameSearch text={search} onInput={setSearch} pattern={pattern} />
       </div>
       {problem !== undefined && (
         <div class="bar reduced bad" role="alert">

@@ -5,7 +5,8 @@ import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import type { Stacks } from './model.ts';
-import { FrameButtons, IdleButton, SearchField } from './stack-bar.tsx';
+import { NameSearch } from './search-field.tsx';
+import { FrameButtons, IdleButton } from './stack-bar.tsx';
 import {
   clipped,
   shareOf,
@@ -119,12 +120,7 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
           </span>
         )}
         <span class="space" />
-        {search !== '' && (
-          <span role="status">
-            {pattern instanceof RegExp ? `${formatShare(found, total[zoom]!)} matched` : 'not a regular expression'}
-          </span>
-        )}
-        <SearchField text={search} onInput={setSearch} pattern={pattern} />
+        <NameSearch text={search} onInput={setSearch} pattern={pattern} found={formatShare(found, total[zoom]!)} />
       </div>
       <div class="view">
         <div class="scroll" ref={ref}>

@@ -5,7 +5,8 @@ import { type FunctionWeight, functionWeights, neighbours } from '../shape/funct
 import { isOneOf, isText, useSaved } from './address.ts';
 import { InBase } from './base.tsx';
 import type { Stacks } from './model.ts';
-import { FrameButtons, IdleButton, SearchField } from './stack-bar.tsx';
+import { NameSearch } from './search-field.tsx';
+import { FrameButtons, IdleButton } from './stack-bar.tsx';
 import { shareOf, useBaseWeights, useSearch, useStackWeights } from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
@@ -49,7 +50,7 @@ export function FunctionsView({ data, section, filters, base, select }: ViewProp
       <div class="bar" role="toolbar" aria-label="Functions">
         <IdleButton idle={weights.idle} unit={unit} isShown={showIdle} onChange={setShowIdle} />
         <span class="space" />
-        <SearchField text={search} onInput={setSearch} pattern={pattern} />
+        <NameSearch text={search} onInput={setSearch} pattern={pattern} />
       </div>
       <div class="view columns">
         <div class="table">

@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, formatShare, formatTick, formatValue, visible } from '../../common/text.ts';
-import { colourShare, colourTicks, logTicks, roundTicks } from '../shape/axes.ts';
+import { axisTitle, colourShare, colourTicks, logTicks, roundTicks } from '../shape/axes.ts';
 import { BinGrid, PointSummary, type ScaleKind, spansDecades, type Viewport } from '../shape/bins.ts';
 import {
   beyondTexts,
@@ -21,6 +21,7 @@ import { askedTime, type Filter, maskOf } from './filters.ts';
 import { type PageData, type Section, sameSection } from './model.ts';
 import {
   type Area,
+  areaIn,
   drawXAxis,
   drawYAxis,
   isWithin,
@@ -37,8 +38,8 @@ import type { ViewProps } from './views.ts';
 
 type Choice = 'auto' | ScaleKind;
 
-/** Margins around the bins, pixels: at the right the colour bar. */
-const MARGIN = { left: 78, right: 104, top: 10, bottom: 44 } as const;
+/** For the colour bar, right of the bins, pixels. */
+const BAR_SPACE = 104;
 /** The strip of what lies above or below, and what sets it off. */
 const STRIP = 14;
 const GAP = 7;
@@ -132,12 +133,7 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
   }, [section, filters, scale]);
 
   const value = (y: number): string => `${formatValue(y)} ${visible(axes.y.unit)}`.trim();
-  const area: Area = {
-    left: MARGIN.left,
-    top: MARGIN.top,
-    width: Math.max(10, size.width - MARGIN.left - MARGIN.right),
-    height: Math.max(10, size.height - MARGIN.top - MARGIN.bottom),
-  };
+  const area = areaIn(size, BAR_SPACE);
   const layout = layoutOf(area, grid);
   const limits = { x: home.xRange, y: axis.limits };
   const narrowest = { x: isSamples ? 1 : (limits.x[1] - limits.x[0]) * 1e-9, y: (limits.y[1] - limits.y[0]) * 1e-6 };
@@ -276,8 +272,8 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
     ...(zoom === undefined ? [] : [`${formatCount(grid.total)} in view`]),
   ].join(' · ');
   const binText = shown === undefined ? undefined : describeBin(grid, shown, axes, noun);
-  const xTitle = titleOf(axes.x);
-  const yTitle = `${titleOf(axes.y)}${grid.viewport.scale === 'log' ? ', logarithmic' : ''}`;
+  const xTitle = axisTitle(axes.x);
+  const yTitle = `${axisTitle(axes.y)}${grid.viewport.scale === 'log' ? ', logarithmic' : ''}`;
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Heat map">
@@ -777,10 +773,6 @@ function drawSelection(
 
 function clamp(pixel: number, start: number, length: number): number {
   return Math.max(start, Math.min(start + length, pixel));
-}
-
-function titleOf({ label, unit }: { label: string; unit: string }): string {
-  return visible(unit === '' ? label : `${label} (${unit})`);
 }
 
 function rangeText(from: number, to: number, unit: string): string {

@@ -11,6 +11,15 @@ export interface Area {
   readonly height: number;
 }
 
+/** Room for the axes of a plot, pixels: the values with their title, and the ticks below. */
+const MARGIN = { left: 78, top: 10, bottom: 44 } as const;
+
+/** Where a plot is in a canvas of some size, with its axes, and so much room at the right. */
+export function areaIn({ width, height }: { readonly width: number; readonly height: number }, right: number): Area {
+  const { left, top, bottom } = MARGIN;
+  return { left, top, width: Math.max(10, width - left - right), height: Math.max(10, height - top - bottom) };
+}
+
 /** Pixels for so many steps of the wheel, or of a key. */
 const WHEEL_FACTOR = 0.0016;
 export const KEY_FACTOR = 1.4;

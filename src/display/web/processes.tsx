@@ -12,7 +12,7 @@ import {
   type ProcessRow,
   processTable,
 } from './process-table.ts';
-import { SearchField } from './stack-bar.tsx';
+import { NameSearch } from './search-field.tsx';
 import { useSearch } from './stack-weights.ts';
 import type { Base } from './views.ts';
 
@@ -59,7 +59,7 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
         {plural(shown.length, 'program')}
         {shown.length < rows.length && ` of ${formatCount(rows.length)}`}: a click on a name shows only what it did
         <span class="space" />
-        <SearchField text={search} onInput={setSearch} pattern={pattern} />
+        <NameSearch text={search} onInput={setSearch} pattern={pattern} />
       </div>
       <table class="named processes">
         <thead>

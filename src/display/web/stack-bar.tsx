@@ -2,28 +2,6 @@ import { formatWeight, visible } from '../../common/text.ts';
 import { type Filter, frameFilter } from './filters.ts';
 import type { Section } from './model.ts';
 
-interface SearchProps {
-  readonly text: string;
-  readonly onInput: (text: string) => void;
-  /** What useSearch made of the text. */
-  readonly pattern: RegExp | 'wrong' | undefined;
-}
-
-/** The search field of a view of names. */
-export function SearchField({ text, onInput, pattern }: SearchProps) {
-  return (
-    <input
-      type="search"
-      class={pattern === 'wrong' ? 'bad' : ''}
-      placeholder="Search: regular expression ( / )"
-      aria-label="Search"
-      size={30}
-      value={text}
-      onInput={(event) => onInput(event.currentTarget.value)}
-    />
-  );
-}
-
 interface IdleProps {
   readonly idle: number;
   readonly unit: string;

@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, formatShare, formatTick, formatValue, plural, visible } from '../../common/text.ts';
-import { roundTicks } from '../shape/axes.ts';
+import { axisTitle, pointAxes, roundTicks } from '../shape/axes.ts';
 import { niceStep } from '../shape/bins.ts';
 import { hashText } from '../shape/frame-colour.ts';
 import { hasPid, Labels, labelField } from '../shape/labels.ts';
@@ -15,6 +15,7 @@ import { askedTime, type Filter, maskOf } from './filters.ts';
 import { type PageData, type Section, sameSection } from './model.ts';
 import {
   type Area,
+  areaIn,
   drawXAxis,
   drawYAxis,
   isWithin,
@@ -27,7 +28,6 @@ import {
 } from './plot.ts';
 import type { ViewProps } from './views.ts';
 
-const MARGIN = { left: 74, right: 20, top: 12, bottom: 44 } as const;
 const TOPS = [3, 6, 12, 24, 50] as const;
 /** Lines of what is under the pointer. */
 const TIP_LINES = 14;
@@ -63,8 +63,7 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
   const drag = useRef<{ from: Place; last: Place; moves: boolean } | undefined>(undefined);
 
   const { header } = section;
-  const xAxis = header.x ?? { label: 'x', unit: '' };
-  const yAxis = header.y ?? { label: 'y', unit: '' };
+  const { x: xAxis, y: yAxis } = pointAxes(header);
   const x = section.columns.get('x')!.values;
   const y = section.columns.get('y')!.values;
   const { labels, ids } = useMemo(() => labelRows(section, by), [section, by]);
@@ -135,12 +134,7 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
     setHidden(new Set());
   }, [section, by]);
 
-  const area: Area = {
-    left: MARGIN.left,
-    top: MARGIN.top,
-    width: Math.max(10, size.width - MARGIN.left - MARGIN.right),
-    height: Math.max(10, size.height - MARGIN.top - MARGIN.bottom),
-  };
+  const area = areaIn(size, 20);
   const highest = isShare ? 100 : highestIn(series.x, totals, view);
   const unit = visible(yAxis.unit);
   const value = (amount: number): string => `${formatValue(amount)} ${unit}`.trim();
@@ -228,8 +222,8 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
     ...(series.averaged ? ['each point is a mean over its neighbours: zoom in for more'] : []),
   ].join(' · ');
   const readText = at === undefined ? numbers : `${readAt}: ${value(totals[at]!)} in all · ${numbers}`;
-  const title = titleOf(xAxis);
-  const yTitle = isShare ? `share of ${visible(yAxis.label)} (%)` : titleOf(yAxis);
+  const title = axisTitle(xAxis);
+  const yTitle = isShare ? `share of ${visible(yAxis.label)} (%)` : axisTitle(yAxis);
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Stack plot">
@@ -528,8 +522,4 @@ function drawLayers(context: CanvasRenderingContext2D, theme: Theme, area: Area,
     context.stroke();
   }
   context.restore();
-}
-
-function titleOf({ label, unit }: { label: string; unit: string }): string {
-  return visible(unit === '' ? label : `${label} (${unit})`);
 }

@@ -22,6 +22,7 @@ import { Canvas, FONT, type Place, Tip, useChange, useSize, useTheme } from './c
 import { columnOf, type Filter } from './filters.ts';
 import { eventTableOf, type Section, sameSection } from './model.ts';
 import { KEY_FACTOR, placeIn, wheelFactor } from './plot.ts';
+import { SearchField } from './search-field.tsx';
 import { TimelineLegend, TimelinePanel } from './timeline-panel.tsx';
 import { EventTip, eventText, SpanTip, spanText } from './timeline-tip.tsx';
 import type { ViewProps } from './views.ts';
@@ -409,19 +410,14 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
           Legend
         </button>
         <span class="space" />
-        {typeof terms === 'string' && <span role="status">{terms}</span>}
-        <input
-          type="search"
-          class={typeof terms === 'string' ? 'bad' : ''}
-          placeholder="Filter: comm=^fio type=wakeup ( / )"
-          aria-label="Filter"
+        <SearchField
+          label="Filter"
+          hint="comm=^fio type=wakeup"
           title={`FIELD=REGEX or FIELD!=REGEX, separated by spaces; a word alone is a process or a type. Fields: ${knownFields(table).join(', ')}`}
-          size={30}
-          value={search}
-          onInput={(change) => setSearch(change.currentTarget.value)}
-          onKeyDown={(key) => {
-            if (key.key === 'Escape') setSearch('');
-          }}
+          text={search}
+          onInput={setSearch}
+          isWrong={typeof terms === 'string'}
+          status={typeof terms === 'string' ? terms : undefined}
         />
       </div>
       <div class="view columns">

@@ -5,7 +5,8 @@ import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
 import { isCount, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import { FrameButtons, IdleButton, SearchField } from './stack-bar.tsx';
+import { NameSearch } from './search-field.tsx';
+import { FrameButtons, IdleButton } from './stack-bar.tsx';
 import {
   clipped,
   matchedWeight,
@@ -131,12 +132,7 @@ export function TreemapView({ data, section, filters, base, select }: ViewProps)
             ))}
           </select>
         </label>
-        {search !== '' && (
-          <span role="status">
-            {pattern instanceof RegExp ? `${formatShare(found, total[at]!)} matched` : 'not a regular expression'}
-          </span>
-        )}
-        <SearchField text={search} onInput={setSearch} pattern={pattern} />
+        <NameSearch text={search} onInput={setSearch} pattern={pattern} found={formatShare(found, total[at]!)} />
       </div>
       <div class="view" ref={ref}>
         <Canvas
