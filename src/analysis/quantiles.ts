@@ -1,8 +1,20 @@
 /** Values that are kept as they are, where nothing else is asked for. */
 const KEPT_EXACTLY = 1 << 20;
 
-/** Width of a bucket relative to its value: 2^-10, so that a bucket's middle is within 0.05 % of every value in it. */
-const BUCKET_SHIFT = 10;
+/** Bits of the fraction that tell buckets apart: their width is 2^-10 of their value, so that a bucket's middle is within 0.05 % of every value in it. */
+const FRACTION_BITS = 10;
+/** Bits of the upper half of a value that lie below those. */
+const BUCKET_SHIFT = 20 - FRACTION_BITS;
+/** Buckets of one sign and exponent. */
+const PAGE = 1 << FRACTION_BITS;
+/** Signs and exponents. Those of negative values, the smallest ones first, are the upper half. */
+const PAGES = 1 << 12;
+
+/** Values that count as one. */
+interface Bucket {
+  readonly middle: number;
+  readonly count: number;
+}
 
 /**
  * Quantiles of a stream in bounded memory: exact up to a million values (`keptExactly`), within 0.05 % beyond. Values are bucketed by
@@ -15,11 +27,11 @@ export class Quantiles {
   max = Number.NEGATIVE_INFINITY;
   #exact: Float64Array | undefined = new Float64Array(64);
   #sorted = false;
-  readonly #buckets = new Map<number, number>();
-  #ordered: [number, number][] | undefined;
+  /** Counts of the buckets, a page for each sign and exponent that was seen. */
+  #pages: (Float64Array | undefined)[] = [];
+  #ordered: Bucket[] | undefined;
   readonly #value = new Float64Array(1);
-  readonly #bits = new BigUint64Array(this.#value.buffer);
-  readonly #words = new Int32Array(this.#value.buffer);
+  readonly #words = new Uint32Array(this.#value.buffer);
 
   constructor(readonly keptExactly = KEPT_EXACTLY) {}
 
@@ -46,9 +58,9 @@ export class Quantiles {
     if (rank === 0) return this.min;
     if (rank === this.count - 1) return this.max;
     let below = 0;
-    for (const [key, count] of this.#orderedBuckets()) {
+    for (const { middle, count } of this.#buckets()) {
       below += count;
-      if (below > rank) return Math.min(this.max, Math.max(this.min, this.#middle(key)));
+      if (below > rank) return Math.min(this.max, Math.max(this.min, middle));
     }
     return this.max;
   }
@@ -60,7 +72,7 @@ export class Quantiles {
     if (this.#exact !== undefined) {
       for (let i = 0; i < this.count; i++) if ((this.#exact[i] as number) > limit) above++;
     } else {
-      for (const [key, count] of this.#buckets) if (this.#middle(key) > limit) above += count;
+      for (const { middle, count } of this.#buckets()) if (middle > limit) above += count;
     }
     return above / this.count;
   }
@@ -72,6 +84,7 @@ export class Quantiles {
       return;
     }
     this.#exact = undefined;
+    this.#pages = new Array<Float64Array | undefined>(PAGES).fill(undefined);
     for (const value of exact) this.#addToBucket(value);
   }
 
@@ -84,19 +97,41 @@ export class Quantiles {
 
   #addToBucket(value: number): void {
     this.#value[0] = value === 0 ? 0 : value;
-    const key = this.#words[1]! >> BUCKET_SHIFT;
-    this.#buckets.set(key, (this.#buckets.get(key) ?? 0) + 1);
+    const key = this.#words[1]! >>> BUCKET_SHIFT;
+    let page = this.#pages[key >>> FRACTION_BITS];
+    if (page === undefined) {
+      page = new Float64Array(PAGE);
+      this.#pages[key >>> FRACTION_BITS] = page;
+    }
+    page[key & (PAGE - 1)]!++;
     this.#ordered = undefined;
   }
 
-  #orderedBuckets(): [number, number][] {
-    this.#ordered ??= [...this.#buckets].sort(([a], [b]) => this.#middle(a) - this.#middle(b));
+  /** The buckets that hold something, in the order of their values. */
+  #buckets(): Bucket[] {
+    if (this.#ordered !== undefined) return this.#ordered;
+    const found = this.#pages.map((page, place) => (page === undefined ? [] : this.#bucketsOf(page, place)));
+    const negative = found
+      .slice(PAGES / 2)
+      .flat()
+      .reverse();
+    this.#ordered = [...negative, ...found.slice(0, PAGES / 2).flat()];
     return this.#ordered;
+  }
+
+  /** In the order of their size, whatever their sign. */
+  #bucketsOf(page: Float64Array, place: number): Bucket[] {
+    const buckets: Bucket[] = [];
+    for (const [slot, count] of page.entries()) {
+      if (count > 0) buckets.push({ middle: this.#middle((place << FRACTION_BITS) | slot), count });
+    }
+    return buckets;
   }
 
   #middle(key: number): number {
     if (key === 0) return 0;
-    this.#bits[0] = (BigInt.asUintN(32, BigInt(key << BUCKET_SHIFT)) << 32n) | (1n << BigInt(31 + BUCKET_SHIFT));
+    this.#words[1] = (key << BUCKET_SHIFT) | (1 << (BUCKET_SHIFT - 1));
+    this.#words[0] = 0;
     return this.#value[0] as number;
   }
 }

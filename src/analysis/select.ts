@@ -29,6 +29,11 @@ export interface FilterValues extends Omit<Filter, 'comm'> {
   readonly comm?: string;
 }
 
+/** Whether it lets everything through. */
+export function isWide(filter: Filter): boolean {
+  return Object.values(filter).every((value) => value === undefined);
+}
+
 export function makeFilter({ from, to, pids, comm }: FilterValues): Filter {
   return {
     ...(from === undefined ? {} : { from }),
@@ -281,8 +286,7 @@ export async function* selectEventRecords(
     ((ends === 'either' && datum[pidPlaces[0]!] === '') ||
       ((pids === undefined || pidPlaces.some((place) => pids.has(datum[place] ?? ''))) &&
         (matches === undefined || commPlaces.some((place) => isNamed(datum[place] ?? '', matches)))));
-  const isWide = Object.values(filter).every((value) => value === undefined);
-  for await (const events of section.batches('event')) yield isWide ? events : events.filter(passes);
+  for await (const events of section.batches('event')) yield isWide(filter) ? events : events.filter(passes);
 }
 
 function recordsOf({ length, time, type, columns }: EventColumns): EventData[] {
@@ -312,6 +316,10 @@ async function* filterRows<Chunk extends Rows>(
   filter: Filter,
   access: RowAccess<Chunk>,
 ): AsyncGenerator<Chunk> {
+  if (isWide(filter)) {
+    yield* read(want);
+    return;
+  }
   const requests: ColumnRequest[] = [...want];
   const request = (field: string, as: ColumnRequest['as']): number[] =>
     access.prefixes.map((prefix) => requests.push({ field: prefix + field, as }) - 1);

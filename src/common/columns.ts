@@ -44,13 +44,6 @@ export function fieldEnd(bytes: Uint8Array, start: number): number {
   return bytes[i] === COMMA || bytes[i] === NEWLINE ? i : pastEscapes(bytes, i, COMMA, PLAIN_IN_FIELD);
 }
 
-/** Where the frame that begins at `start` ends: at a semicolon or newline. */
-function frameEnd(bytes: Uint8Array, start: number): number {
-  let i = start;
-  while (PLAIN_IN_FRAME[bytes[i]!] === 1) i++;
-  return bytes[i] === SEMICOLON || bytes[i] === NEWLINE ? i : pastEscapes(bytes, i, SEMICOLON, PLAIN_IN_FRAME);
-}
-
 function pastEscapes(bytes: Uint8Array, start: number, separator: number, plain: Uint8Array): number {
   for (let i = start; i < bytes.length; ) {
     const byte = bytes[i]!;
@@ -151,20 +144,11 @@ export class TextDictionary {
 
   constructor(readonly separator: Separator) {}
 
-  /** Bytes of text that are held. */
-  get size(): number {
-    return this.#encoded.size;
-  }
-
   /** The number of the encoded text in bytes[start, end). */
   idAt(bytes: Buffer, start: number, end: number): number {
     const id = this.#encoded.idAt(bytes, start, end);
     if (id === this.texts.length) this.texts.push(decodeText(bytes.toString('utf8', start, end), this.separator));
     return id;
-  }
-
-  textAt(bytes: Buffer, start: number, end: number): string {
-    return this.texts[this.idAt(bytes, start, end)]!;
   }
 }
 
@@ -317,20 +301,79 @@ function lineEnd(bytes: Uint8Array, end: number, fieldCount: number): number {
   return bytes[newline] === NEWLINE ? newline + 1 : DAMAGED;
 }
 
-/** Bytes of distinct texts that are remembered while records are read. */
-const REMEMBERED = 4 * 1024 * 1024;
+/** Texts that are shared while records are read; a power of two. */
+const SHARED = 1 << 14;
+/** Bytes of the longest that is. */
+const LONGEST_SHARED = 64;
+
+/** Reads texts, and shares the strings of those that are equal to one that was read lately. */
+class TextReader {
+  /** Where the text that was read last ended: at the separator or the newline. */
+  end = 0;
+  readonly #byte: number;
+  readonly #plain: Uint8Array;
+  /** By some bits of their hash: strings, how many bytes each has, and these bytes. */
+  readonly #texts = new Array<string>(SHARED).fill('');
+  readonly #lengths = new Int32Array(SHARED);
+  readonly #bytes = Buffer.allocUnsafeSlow(SHARED * LONGEST_SHARED);
+
+  constructor(readonly separator: Separator) {
+    this.#byte = separator === ',' ? COMMA : SEMICOLON;
+    this.#plain = separator === ',' ? PLAIN_IN_FIELD : PLAIN_IN_FRAME;
+  }
+
+  /** The text that begins at `start`; undefined where the line is damaged. */
+  textFrom(bytes: Buffer, start: number): string | undefined {
+    const plain = this.#plain;
+    let hash = 0x811c9dc5;
+    let end = start;
+    let byte = bytes[end]!;
+    while (plain[byte] === 1) {
+      hash = Math.imul(hash ^ byte, 0x01000193);
+      byte = bytes[++end]!;
+    }
+    if (byte !== this.#byte && byte !== NEWLINE) return this.#escaped(bytes, start, end);
+    this.end = end;
+    if (end - start > LONGEST_SHARED) return bytes.toString('utf8', start, end);
+    const slot = (hash ^ (hash >>> 15)) & (SHARED - 1);
+    return this.#isAt(slot, bytes, start, end) ? this.#texts[slot] : this.#share(slot, bytes, start, end);
+  }
+
+  #isAt(slot: number, bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#lengths[slot] !== end - start) return false;
+    const own = this.#bytes;
+    let at = slot * LONGEST_SHARED;
+    for (let i = start; i < end; i++) if (bytes[i] !== own[at++]) return false;
+    return true;
+  }
+
+  #share(slot: number, bytes: Buffer, start: number, end: number): string {
+    const text = bytes.toString('utf8', start, end);
+    this.#texts[slot] = text;
+    this.#lengths[slot] = end - start;
+    const own = this.#bytes;
+    let at = slot * LONGEST_SHARED;
+    for (let i = start; i < end; i++) own[at++] = bytes[i]!;
+    return text;
+  }
+
+  #escaped(bytes: Buffer, start: number, from: number): string | undefined {
+    this.end = pastEscapes(bytes, from, this.#byte, this.#plain);
+    return this.end === DAMAGED ? undefined : decodeText(bytes.toString('utf8', start, this.end), this.separator);
+  }
+}
 
 /** Turns lines into records. The strings of equal texts are shared, and none keeps the bytes of its file alive. */
 export class RecordParser<R extends MarpleRecord = MarpleRecord> {
   readonly #datatype: Datatype;
   readonly #fieldCount: number;
-  #texts: TextDictionary;
+  readonly #texts: TextReader;
   #damaged = false;
 
   constructor({ datatype, fields }: SectionHeader) {
     this.#datatype = datatype;
     this.#fieldCount = fields?.length ?? (datatype === 'datapoint' ? 1 : 0);
-    this.#texts = new TextDictionary(datatype === 'stack' ? ';' : ',');
+    this.#texts = new TextReader(datatype === 'stack' ? ';' : ',');
   }
 
   /** Whether parse() stopped at a line that is damaged. */
@@ -342,7 +385,6 @@ export class RecordParser<R extends MarpleRecord = MarpleRecord> {
   parse(bytes: Buffer, start: number, count: number, records: R[]): number {
     let at = start;
     for (let i = 0; i < count && at < bytes.length; i++) {
-      if (this.#texts.size > REMEMBERED) this.#texts = new TextDictionary(this.#texts.separator);
       const next = this.#parseLine(bytes, at, records as MarpleRecord[]);
       if (next === DAMAGED) {
         this.#damaged = true;
@@ -372,7 +414,7 @@ export class RecordParser<R extends MarpleRecord = MarpleRecord> {
     const x = numberAt(bytes, start, xEnd);
     const y = numberAt(bytes, xEnd + 1, yEnd);
     if (Number.isNaN(x) || Number.isNaN(y)) return DAMAGED;
-    const info: string[] = [];
+    const info = new Array<string>(this.#fieldCount);
     const next = this.#fields(bytes, yEnd, info);
     if (next !== DAMAGED) records.push({ x, y, info });
     return next;
@@ -382,28 +424,28 @@ export class RecordParser<R extends MarpleRecord = MarpleRecord> {
     const end = fieldEnd(bytes, start);
     if (end === DAMAGED || bytes[end] !== COMMA) return DAMAGED;
     const time = integerAt(bytes, start, end);
-    const typeEnd = fieldEnd(bytes, end + 1);
-    if (Number.isNaN(time) || typeEnd === DAMAGED) return DAMAGED;
-    const type = this.#texts.textAt(bytes, end + 1, typeEnd);
-    const datum: string[] = [];
-    const next = this.#fields(bytes, typeEnd, datum);
+    const type = this.#texts.textFrom(bytes, end + 1);
+    if (Number.isNaN(time) || type === undefined) return DAMAGED;
+    const datum = new Array<string>(this.#fieldCount);
+    const next = this.#fields(bytes, this.#texts.end, datum);
     if (next !== DAMAGED) records.push({ time, type, datum });
     return next;
   }
 
   #fields(bytes: Buffer, comma: number, fields: string[]): number {
+    const texts = this.#texts;
     let end = comma;
     for (let i = 0; i < this.#fieldCount; i++) {
-      if (bytes[end] !== COMMA) return DAMAGED;
-      const start = end + 1;
-      end = fieldEnd(bytes, start);
-      if (end === DAMAGED) return DAMAGED;
-      fields.push(this.#texts.textAt(bytes, start, end));
+      const text = bytes[end] === COMMA ? texts.textFrom(bytes, end + 1) : undefined;
+      if (text === undefined) return DAMAGED;
+      fields[i] = text;
+      end = texts.end;
     }
     return lineEnd(bytes, end, this.#fieldCount);
   }
 
   #stack(bytes: Buffer, start: number, records: StackData[]): number {
+    const texts = this.#texts;
     // A weight has 16 digits at most.
     let hash = start;
     while (hash < start + 17 && bytes[hash] !== HASH) hash++;
@@ -412,10 +454,10 @@ export class RecordParser<R extends MarpleRecord = MarpleRecord> {
     const stack: string[] = [];
     let end = hash;
     do {
-      const from = end + 1;
-      end = frameEnd(bytes, from);
-      if (end === DAMAGED) return DAMAGED;
-      stack.push(this.#texts.textAt(bytes, from, end));
+      const frame = texts.textFrom(bytes, end + 1);
+      if (frame === undefined) return DAMAGED;
+      stack.push(frame);
+      end = texts.end;
     } while (bytes[end] === SEMICOLON);
     records.push({ weight, stack });
     return end + 1;

@@ -8,6 +8,7 @@ const CAPACITY = 320 * 1024;
 const NEWLINE = 0x0a;
 const HASH = 0x23;
 const COMMA = 0x2c;
+const MINUS = 0x2d;
 const DOT = 0x2e;
 const ZERO = 0x30;
 const SEMICOLON = 0x3b;
@@ -15,6 +16,13 @@ const SEMICOLON = 0x3b;
 /** By ASCII code: 1 where a character stands for itself in fields and in frames. */
 const PLAIN = new Uint8Array(128).fill(1, 0x20, 0x7f);
 for (const character of '\\,;') PLAIN[character.charCodeAt(0)] = 0;
+
+/** How many decimal digits a whole number below 10^9 has. */
+function digitCount(value: number): number {
+  let count = 1;
+  for (let limit = 10; value >= limit; limit *= 10) count++;
+  return count;
+}
 
 /**
  * Writes records as lines into a buffer, byte by byte: the same text as encodeRecord of codec.ts, without strings that
@@ -75,8 +83,7 @@ export class RecordEncoder {
     const { time, type, datum } = record;
     if (!Number.isSafeInteger(time)) this.#refuse(record);
     if (datum.length !== (this.#header.fields?.length ?? 0)) this.#refuseFields(datum.length);
-    // There is one zero only.
-    this.#number(time + 0);
+    this.#integer(time);
     this.#byte(COMMA);
     this.#text(type, ',');
     if (datum.length === 0) return;
@@ -87,7 +94,7 @@ export class RecordEncoder {
   #stack(record: StackData): void {
     const { weight, stack } = record;
     if (!Number.isSafeInteger(weight) || weight < 0 || stack.length === 0) this.#refuse(record);
-    this.#number(weight + 0);
+    this.#integer(weight);
     this.#byte(HASH);
     this.#texts(stack, SEMICOLON, ';');
   }
@@ -110,14 +117,22 @@ export class RecordEncoder {
     else this.#text(Object.is(value, -0) ? '-0' : `${value}`, ',');
   }
 
+  /** Writes an integer below 2^53, whatever its sign. There is one zero only. */
+  #integer(value: number): void {
+    if (this.#length + 20 > this.#buffer.length) this.#grow(20);
+    if (value < 0) this.#buffer[this.#length++] = MINUS;
+    const size = Math.abs(value);
+    const billions = Math.floor(size / 1e9);
+    if (billions > 0) this.#digits(billions, digitCount(billions));
+    const rest = size - billions * 1e9;
+    this.#digits(rest, billions > 0 ? 9 : digitCount(rest));
+  }
+
   /** Writes an integer below 10^15, divided by 10^9. */
   #decimal(billionths: number): void {
     if (this.#length + 20 > this.#buffer.length) this.#grow(20);
     const whole = Math.floor(billionths / 1e9);
-    this.#digits(
-      whole,
-      whole < 10 ? 1 : whole < 100 ? 2 : whole < 1000 ? 3 : whole < 10_000 ? 4 : whole < 100_000 ? 5 : 6,
-    );
+    this.#digits(whole, digitCount(whole));
     let fraction = billionths - whole * 1e9;
     if (fraction === 0) return;
     let count = 9;

@@ -10,6 +10,7 @@ import { DamagedFileError, errorCode, errorMessage, UsageError } from './errors.
 import { HEADER_START, parseHeader, type SectionHeader } from './header.ts';
 import { isPartialFolder, sectionFiles } from './partial.ts';
 import { systemReason } from './system-reason.ts';
+import { fill } from './util/fill.ts';
 
 export type { Column, ColumnRequest, EventColumns, Part, PointColumns } from './column-data.ts';
 
@@ -437,16 +438,9 @@ class TextFile {
   }
 
   async #fill(buffer: Buffer, position: number): Promise<void> {
-    for (let done = 0; done < buffer.length; ) {
-      const { bytesRead } = await this.handle.read(buffer, done, buffer.length - done, position + done);
-      if (bytesRead === 0) {
-        throw new DamagedFileError(
-          `${this.name}: byte ${position + done}`,
-          'the file became shorter while it was read',
-        );
-      }
-      done += bytesRead;
-    }
+    const done = await fill(this.handle, buffer, position);
+    if (done === buffer.length) return;
+    throw new DamagedFileError(`${this.name}: byte ${position + done}`, 'the file became shorter while it was read');
   }
 }
 

@@ -3,9 +3,10 @@ import { delimiter, resolve } from 'node:path';
 import * as z from 'zod';
 import { errorMessage } from '../common/errors.ts';
 import { findExecutable } from '../common/executables.ts';
+import { makeTempDir } from '../common/temp.ts';
 import { invokingUser } from '../common/user.ts';
-import { writeCpel } from '../formats/cpel.ts';
-import { countsOf, eventLog, planEvents } from '../formats/cpel-events.ts';
+import { countsOf, draftEvents, eventLog } from '../formats/cpel-events.ts';
+import { writeCpel } from '../formats/cpel-writer.ts';
 import { GenericDisplay, type Rendered, SIGNATURE, type ViewDescription } from './generic-display.ts';
 import { viewerCommand } from './opener.ts';
 import { chooseTracks, TRACK_CHOICES, trackKinds } from './shape/track-choice.ts';
@@ -39,10 +40,10 @@ export class G2 extends GenericDisplay<G2Options> {
     const { group, section, filter, options } = this.job;
     const tracks = chooseTracks(section.header, this.job.track ?? options.track);
     const log = eventLog(group, section, filter, tracks, SIGNATURE);
-    const { plan, notes } = await planEvents(log, section, filter);
-    this.#hasExtent = plan.summary.duration > 0;
-    this.notes.push(countsOf(plan.summary), ...notes);
-    return writeCpel(log, plan);
+    const { draft, notes } = await draftEvents(log, section, filter, makeTempDir());
+    this.#hasExtent = draft.summary.duration > 0;
+    this.notes.push(countsOf(draft.summary), ...notes);
+    return writeCpel(draft);
   }
 
   protected override async open(path: string): Promise<string | undefined> {

@@ -1,19 +1,19 @@
 import { isAboutOther } from '../analysis/about-other.ts';
 import { isScheduling } from '../analysis/scheduling.ts';
-import { type Filter, recordFields, type SectionGroup, selectEventRecords } from '../analysis/select.ts';
+import { type Filter, isWide, recordFields, type SectionGroup, selectEventRecords } from '../analysis/select.ts';
 import type { EventData } from '../common/datatypes.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import type { SectionReader } from '../common/reader.ts';
 import { formatCount, plural } from '../common/text.ts';
 import {
+  type CpelDraft,
   type CpelLog,
-  type CpelPlan,
   type CpelSummary,
+  draftCpel,
   LONGEST_NAME,
   MOST_DEFINITIONS,
-  planCpel,
   writeCpel,
-} from './cpel.ts';
+} from './cpel-writer.ts';
 import { type Exporter, type ExportSource, firstOf } from './exporter.ts';
 
 /** The event log of the G2 viewer; `marple display -g2` writes the same, and starts the viewer. */
@@ -31,23 +31,24 @@ async function* exportCpel(source: ExportSource, warn: (sentence: string) => voi
   const section = group.shown.find((shown) => shown.number === number)!;
   const tracks = section.header.fields?.includes('pid') === true ? 'pid' : 'cpu';
   const log = eventLog(group, section, source.filter, tracks, 'Written by MARPLE');
-  const { plan, notes } = await planEvents(log, section, source.filter);
+  const { draft, notes } = await draftEvents(log, section, source.filter, source.tempDir);
   for (const note of notes) warn(note);
-  yield* writeCpel(log, plan);
+  yield* writeCpel(draft);
 }
 
 /**
- * The plan of a log, and what had to be changed so that G2 can show it.
+ * A log ready to be written, and what had to be changed so that G2 can show it.
  * @throws MarpleError (2) where there is nothing to be written.
  */
-export async function planEvents(
+export async function draftEvents(
   log: CpelLog,
   { number, header }: SectionReader,
   filter: Filter,
-): Promise<{ plan: CpelPlan; notes: string[] }> {
-  const plan = await planCpel(log);
-  if (plan.summary.events > 0) return { plan, notes: notesOf(plan.summary) };
-  const isNarrowed = Object.values(filter).some((value) => value !== undefined);
+  tempDir: string,
+): Promise<{ draft: CpelDraft; notes: string[] }> {
+  const draft = await draftCpel(log, tempDir);
+  if (draft.summary.events > 0) return { draft, notes: notesOf(draft.summary) };
+  const isNarrowed = !isWide(filter);
   throw new MarpleError(
     `section ${number} (${header.interface}) has no events${isNarrowed ? ' that pass the filter' : ''}, and G2 crashes on a file without any`,
     EXIT.usage,
@@ -140,15 +141,39 @@ function numberOf(text: string | undefined): number {
   return text === undefined || text === '' ? NONE : Number(text);
 }
 
-/** `cpu=1 state=S`: the fields that the track does not tell, as far as they are known. */
+/** Texts that are remembered; more need more memory. */
+const REMEMBERED = 1 << 17;
+
+/** Where the values of the fields so far lead: to those of the next, and at last to the text. */
+interface Known {
+  readonly next: Map<string, Known>;
+  text: string | undefined;
+}
+
+/** `cpu=1 state=S`: the fields that the track does not tell, as far as they are known. Events are many, and such texts few. */
 function datumWithout(fields: readonly string[], ...told: readonly string[]): (event: EventData) => string {
   const rest = fields.flatMap((field, place) => (told.includes(field) ? [] : [{ start: `${field}=`, place }]));
+  let known: Known = { next: new Map(), text: undefined };
+  let count = 0;
+  const textOf = (datum: readonly string[]): string =>
+    rest.flatMap(({ start, place }) => (datum[place] ? [start + datum[place]] : [])).join(' ');
   return ({ datum }) => {
-    let text = '';
-    for (const { start, place } of rest) {
-      const value = datum[place];
-      if (value) text += text === '' ? start + value : ` ${start}${value}`;
+    let at = known;
+    for (const { place } of rest) {
+      const value = datum[place]!;
+      let next = at.next.get(value);
+      if (next === undefined) {
+        next = { next: new Map(), text: undefined };
+        at.next.set(value, next);
+      }
+      at = next;
     }
-    return text;
+    if (at.text !== undefined) return at.text;
+    at.text = textOf(datum);
+    if (++count === REMEMBERED) {
+      known = { next: new Map(), text: undefined };
+      count = 0;
+    }
+    return at.text;
   };
 }

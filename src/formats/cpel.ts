@@ -1,8 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import type { EventData } from '../common/datatypes.ts';
-import { DamagedFileError, EXIT, errorCode, MarpleError, UsageError } from '../common/errors.ts';
+import { DamagedFileError, errorCode, UsageError } from '../common/errors.ts';
 import { systemReason } from '../common/system-reason.ts';
-import { formatCount } from '../common/text.ts';
+import { fill } from '../common/util/fill.ts';
 
 /*
  * CPEL, the event logs of the G2 viewer. Format and its readers: FD.io VPP, src/tools/g2/cpel.{h,c} and
@@ -17,350 +16,13 @@ import { formatCount } from '../common/text.ts';
  *              n x { u32 time high, u32 time low, u32 track, u32 code, u32 datum }
  */
 
-const VERSION = 1;
-const TABLE_NAME = 'FileStrtab';
-const TABLE_NAME_BYTES = 64;
-const DATUM_FORMAT = '%s';
-const TICKS_PER_SECOND = 1_000_000_000;
+export const VERSION = 1;
+/** Types of sections. */
+export const SECTION_TYPES = { strings: 1, types: 3, tracks: 4, events: 5 } as const;
+export const TABLE_NAME_BYTES = 64;
+export const EVENT_BYTES = 20;
 
-const STRINGS = 1;
-const EVENT_DEFINITIONS = 3;
-const TRACK_DEFINITIONS = 4;
-const EVENTS = 5;
-
-const EVENT_BYTES = 20;
-/** The length of the section has 32 bits. */
-export const MOST_EVENTS = Math.floor((2 ** 32 - 1 - TABLE_NAME_BYTES - 8) / EVENT_BYTES);
-/** G2 aborts on more event definitions, and gets slow and then crashes on more tracks. */
-export const MOST_DEFINITIONS = 100_000;
-/** Longer names push G2's drawing out of its window. */
-export const LONGEST_NAME = 30;
-const LONGEST_DATUM = 250;
-/** Datum strings that are remembered, so that equal ones are written once. More need more memory. */
-const REMEMBERED = 1 << 17;
-/** Offsets have 32 bits. */
-const MOST_STRING_BYTES = 2 ** 32 - 8;
-/** Events that are sorted in memory where they are out of order. */
-const MOST_SORTED = 20_000_000;
 const BATCH = 8192;
-
-/** `name(number)`, or the name alone. */
-export interface TrackName {
-  readonly name: string;
-  readonly number: number | undefined;
-}
-
-export interface CpelLog {
-  /** The events, times in nanoseconds. Called several times, and gives the same each time. */
-  events(): AsyncIterable<readonly EventData[]>;
-  /** What tells the track of an event from others: a pid, or the number of a CPU. */
-  track(event: EventData): number;
-  /** Name of that track, without the limits of the format; the last name of a track is the one that is written. */
-  trackName(event: EventData): TrackName;
-  /** What else is known of the event. */
-  datum(event: EventData): string;
-  /** Unix seconds. */
-  readonly date: number;
-  /** Types whose codes are always the same, from 1 on; the others follow by name. */
-  readonly firstTypes: readonly string[];
-  /** Stands in the string table, where no reader looks. */
-  readonly signature: string;
-}
-
-/** What will be written, and what had to be changed so that G2 can show it. */
-export interface CpelSummary {
-  readonly events: number;
-  readonly types: number;
-  readonly tracks: number;
-  /** Names of types and tracks that hold other characters now, or are shorter. */
-  readonly changedNames: number;
-  /** Events of types, and of tracks, beyond the limit: they share one last definition. */
-  readonly mergedTypes: number;
-  readonly mergedTracks: number;
-  readonly isSorted: boolean;
-  /** Nanoseconds from the first event to the last. */
-  readonly duration: number;
-}
-
-/** Everything that stands before the events, and what the events refer to. */
-export interface CpelPlan {
-  readonly summary: CpelSummary;
-  readonly first: number;
-  /** Names in the string table, in order, each once; the datums follow. */
-  readonly names: NameTable;
-  readonly datumBytes: number;
-  readonly types: Definitions<string>;
-  readonly tracks: Definitions<number>;
-}
-
-/** Definitions in the order of their ids. */
-interface Definitions<Key> {
-  readonly ids: ReadonlyMap<Key, number>;
-  /** The id of what has none of its own. */
-  readonly others: number;
-  readonly defined: readonly { readonly id: number; readonly name: string }[];
-}
-
-/** Name of the definition that stands for all beyond the limit. */
-const OTHERS = 'others';
-
-/**
- * Reads all events of a log once, which tells what there is to be written.
- * @throws MarpleError (2) where there are more events or longer strings than the format can hold.
- */
-export async function planCpel(log: CpelLog): Promise<CpelPlan> {
-  const found = { events: 0, first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY, isSorted: true };
-  const [merged, changed] = [{ types: 0, tracks: 0 }, { names: 0 }];
-  const types = new Set<string>();
-  const tracks = new Map<number, TrackName>();
-  const datums = new StringTable();
-  let before = Number.NEGATIVE_INFINITY;
-  for await (const batch of log.events()) {
-    found.events += batch.length;
-    for (const event of batch) {
-      const { time, type } = event;
-      if (time < before) found.isSorted = false;
-      before = time;
-      if (time < found.first) found.first = time;
-      if (time > found.last) found.last = time;
-      datums.offsetOf(safeDatum(log.datum(event)));
-      // The last definition is that of all others.
-      const track = log.track(event);
-      if (types.size < MOST_DEFINITIONS - 1) types.add(type);
-      else if (!types.has(type)) merged.types++;
-      if (tracks.size < MOST_DEFINITIONS - 1 || tracks.has(track)) tracks.set(track, log.trackName(event));
-      else merged.tracks++;
-    }
-  }
-  if (found.events > MOST_EVENTS)
-    throw tooLarge(`${formatCount(found.events)} events: it holds ${formatCount(MOST_EVENTS)}`);
-  const safe = (name: string, suffix: string): string => {
-    const shown = safeName(name, suffix);
-    if (shown !== name + suffix) changed.names++;
-    return shown;
-  };
-  const typeDefinitions = defineTypes(types, log.firstTypes, merged.types > 0, safe);
-  const trackDefinitions = defineTracks(tracks, merged.tracks > 0, safe);
-  const names = new NameTable([
-    TABLE_NAME,
-    log.signature,
-    DATUM_FORMAT,
-    ...[...typeDefinitions.defined, ...trackDefinitions.defined].map(({ name }) => name),
-  ]);
-  if (names.bytes + datums.bytes > MOST_STRING_BYTES) throw tooLarge('so long texts: it holds 4 GiB of them');
-  return {
-    summary: {
-      events: found.events,
-      types: typeDefinitions.defined.length,
-      tracks: trackDefinitions.defined.length,
-      changedNames: changed.names,
-      mergedTypes: merged.types,
-      mergedTracks: merged.tracks,
-      isSorted: found.isSorted,
-      duration: found.events === 0 ? 0 : found.last - found.first,
-    },
-    first: found.first,
-    names,
-    datumBytes: datums.bytes,
-    types: typeDefinitions,
-    tracks: trackDefinitions,
-  };
-}
-
-function tooLarge(what: string): MarpleError {
-  return new MarpleError(
-    `a CPEL file cannot hold ${what}`,
-    EXIT.usage,
-    'write a part of it: --from SECONDS --to SECONDS, or --pid or --comm',
-  );
-}
-
-type SafeName = (name: string, suffix: string) => string;
-
-/** Codes count from 1: G2 cannot search for 0. */
-function defineTypes(
-  types: ReadonlySet<string>,
-  first: readonly string[],
-  hasOthers: boolean,
-  safe: SafeName,
-): Definitions<string> {
-  const isFirst = new Set(first);
-  const rest = [...types].filter((type) => !isFirst.has(type)).sort(compareText);
-  const ids = new Map([...first, ...rest].map((type, index) => [type, index + 1]));
-  const defined = [...ids].flatMap(([type, id]) => (types.has(type) ? [{ id, name: safe(type, '') }] : []));
-  const others = ids.size + 1;
-  return { ids, others, defined: hasOthers ? [...defined, { id: others, name: OTHERS }] : defined };
-}
-
-/** G2 draws tracks in the order of their ids: tasks by name and then by pid, CPUs by number. */
-function defineTracks(tracks: ReadonlyMap<number, TrackName>, hasOthers: boolean, safe: SafeName): Definitions<number> {
-  const ordered = [...tracks].sort(
-    ([a, one], [b, two]) => (one.number === undefined ? 0 : compareText(one.name, two.name)) || a - b,
-  );
-  const ids = new Map(ordered.map(([track], id) => [track, id]));
-  const defined = ordered.map(([, { name, number }], id) => ({
-    id,
-    name: safe(name, number === undefined ? '' : `(${number})`),
-  }));
-  const others = ids.size;
-  return { ids, others, defined: hasOthers ? [...defined, { id: others, name: OTHERS }] : defined };
-}
-
-/**
- * The bytes of a file, in bounded memory whatever the length of the log: its events are read once for their strings and
- * once for themselves. They are sorted by time (stably), and times count from the first.
- */
-export async function* writeCpel(log: CpelLog, plan: CpelPlan): AsyncGenerator<Uint8Array> {
-  const { names, datumBytes, types, tracks, summary } = plan;
-  const stringBytes = names.bytes + datumBytes;
-  const padding = (8 - (stringBytes % 8)) % 8;
-  yield words([VERSION * 2 ** 24 + 4, log.date]);
-  yield words([STRINGS, stringBytes + padding]);
-  yield names.text();
-  yield* datumStrings(log);
-  yield Buffer.alloc(padding);
-  const format = names.offsetOf(DATUM_FORMAT);
-  yield* definitions(EVENT_DEFINITIONS, types.defined, ({ id, name }) => [id, names.offsetOf(name), format]);
-  yield* definitions(TRACK_DEFINITIONS, tracks.defined, ({ id, name }) => [id, names.offsetOf(name)]);
-  yield words([EVENTS, TABLE_NAME_BYTES + 8 + EVENT_BYTES * summary.events]);
-  yield tableName();
-  yield words([summary.events, TICKS_PER_SECOND]);
-  yield* summary.isSorted ? events(log, plan) : sortedEvents(log, plan);
-}
-
-function* definitions<Definition>(
-  type: number,
-  defined: readonly Definition[],
-  entry: (definition: Definition) => readonly number[],
-): Generator<Uint8Array> {
-  const entries = words(defined.flatMap(entry));
-  yield words([type, TABLE_NAME_BYTES + 4 + entries.length]);
-  yield tableName();
-  yield words([defined.length]);
-  yield entries;
-}
-
-/** Each datum that is new to a StringTable, in the order in which events() will ask for it. */
-async function* datumStrings(log: CpelLog): AsyncGenerator<Buffer> {
-  const table = new StringTable();
-  for await (const batch of log.events()) {
-    const fresh: string[] = [];
-    for (const event of batch) {
-      const datum = safeDatum(log.datum(event));
-      const end = table.bytes;
-      if (table.offsetOf(datum) === end) fresh.push(datum);
-    }
-    if (fresh.length > 0) yield Buffer.from(`${fresh.join('\0')}\0`, 'latin1');
-  }
-}
-
-async function* events(log: CpelLog, { first, names, types, tracks }: CpelPlan): AsyncGenerator<Buffer> {
-  const table = new StringTable(names.bytes);
-  for await (const batch of log.events()) {
-    const bytes = Buffer.allocUnsafe(EVENT_BYTES * batch.length);
-    for (const [row, event] of batch.entries()) {
-      const at = EVENT_BYTES * row;
-      const time = event.time - first;
-      bytes.writeUInt32BE(Math.floor(time / 2 ** 32), at);
-      bytes.writeUInt32BE(time % 2 ** 32, at + 4);
-      bytes.writeUInt32BE(tracks.ids.get(log.track(event)) ?? tracks.others, at + 8);
-      bytes.writeUInt32BE(types.ids.get(event.type) ?? types.others, at + 12);
-      bytes.writeUInt32BE(table.offsetOf(safeDatum(log.datum(event))), at + 16);
-    }
-    yield bytes;
-  }
-}
-
-/** G2 stops drawing at the first event that is out of order. Data files are sorted; what is not is sorted in memory. */
-async function* sortedEvents(log: CpelLog, plan: CpelPlan): AsyncGenerator<Buffer> {
-  const { events: count } = plan.summary;
-  if (count > MOST_SORTED) throw tooLarge(`${formatCount(count)} events that are not sorted by time`);
-  const parts: Buffer[] = [];
-  for await (const part of events(log, plan)) parts.push(part);
-  const all = Buffer.concat(parts);
-  const times = Float64Array.from(
-    { length: count },
-    (_, i) => all.readUInt32BE(EVENT_BYTES * i) * 2 ** 32 + all.readUInt32BE(EVENT_BYTES * i + 4),
-  );
-  const order = Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => times[a]! - times[b]! || a - b);
-  for (let from = 0; from < count; from += BATCH) {
-    const rows = [...order.subarray(from, from + BATCH)];
-    yield Buffer.concat(rows.map((row) => all.subarray(EVENT_BYTES * row, EVENT_BYTES * (row + 1))));
-  }
-}
-
-/** Names, each once, and where they stand. */
-class NameTable {
-  readonly #offsets = new Map<string, number>();
-  bytes = 0;
-
-  constructor(names: readonly string[]) {
-    for (const name of names) {
-      if (this.#offsets.has(name)) continue;
-      this.#offsets.set(name, this.bytes);
-      this.bytes += name.length + 1;
-    }
-  }
-
-  offsetOf(name: string): number {
-    return this.#offsets.get(name)!;
-  }
-
-  text(): Buffer {
-    return Buffer.from(`${[...this.#offsets.keys()].join('\0')}\0`, 'latin1');
-  }
-}
-
-/** Where texts stand that are asked for in some order. The same order gives the same places, with bounded memory. */
-class StringTable {
-  readonly #offsets = new Map<string, number>();
-
-  constructor(public bytes = 0) {}
-
-  offsetOf(text: string): number {
-    const known = this.#offsets.get(text);
-    if (known !== undefined) return known;
-    if (this.#offsets.size === REMEMBERED) this.#offsets.clear();
-    const offset = this.bytes;
-    this.#offsets.set(text, offset);
-    this.bytes += text.length + 1;
-    return offset;
-  }
-}
-
-const UNSAFE_IN_NAMES = /[^\x20-\x7e]|%/gu;
-const UNSAFE_IN_DATUMS = /[^\x20-\x7e]/u;
-const ALL_UNSAFE_IN_DATUMS = /[^\x20-\x7e]/gu;
-
-/**
- * A name that G2 and the tools beside it can show: they use track names as printf formats, know ASCII alone and have no
- * room for long ones. `suffix` is never cut.
- */
-export function safeName(name: string, suffix = ''): string {
-  const shown = name.replace(UNSAFE_IN_NAMES, (character) => (character === '%' ? '_' : '?'));
-  return (shown === '' ? '?' : shown).slice(0, LONGEST_NAME - suffix.length) + suffix;
-}
-
-/** Texts of events are never used as formats. An empty one would be taken for a number. */
-function safeDatum(text: string): string {
-  const cut = text.length <= LONGEST_DATUM ? text : `${text.slice(0, LONGEST_DATUM - 3)}...`;
-  const shown = UNSAFE_IN_DATUMS.test(cut) ? cut.replace(ALL_UNSAFE_IN_DATUMS, '?') : cut;
-  return shown === '' ? '-' : shown;
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function words(values: readonly number[]): Buffer {
-  const bytes = Buffer.allocUnsafe(4 * values.length);
-  for (const [i, value] of values.entries()) bytes.writeUInt32BE(value >>> 0, 4 * i);
-  return bytes;
-}
-
-function tableName(): Buffer {
-  return Buffer.from(TABLE_NAME.padEnd(TABLE_NAME_BYTES, '\0'), 'latin1');
-}
 
 /** One event of a log. */
 export interface CpelEvent {
@@ -480,28 +142,28 @@ export class CpelFile {
     for (let at = 8; sections.length < count; at += 8 + sections.at(-1)!.length) {
       const bytes = await this.#read(at, 8);
       const section = { type: bytes.readUInt32BE(0), at: at + 8, length: bytes.readUInt32BE(4) };
-      if (section.type === 0 || section.type > EVENTS)
+      if (section.type === 0 || section.type > SECTION_TYPES.events)
         throw this.#damage(at, `there is no section type ${section.type}`);
       if (section.at + section.length > this.size)
         throw this.#damage(at, 'the section goes beyond the end of the file');
       sections.push(section);
     }
     const ofType = (type: number): Section[] => sections.filter((section) => section.type === type);
-    for (const { at, length } of ofType(STRINGS)) this.#strings = await this.#read(at, length);
-    for (const section of ofType(EVENT_DEFINITIONS)) {
+    for (const { at, length } of ofType(SECTION_TYPES.strings)) this.#strings = await this.#read(at, length);
+    for (const section of ofType(SECTION_TYPES.types)) {
       for (const [code, name, format] of await this.#definitions(section, 3)) {
         // Of two definitions readers keep the first.
         if (this.#types.has(code!)) continue;
         this.#types.set(code!, { name: this.#string(name!, section.at), format: this.#string(format!, section.at) });
       }
     }
-    for (const section of ofType(TRACK_DEFINITIONS)) {
+    for (const section of ofType(SECTION_TYPES.tracks)) {
       for (const [id, name] of await this.#definitions(section, 2)) {
         if (!this.#tracks.has(id!)) this.#tracks.set(id!, this.#string(name!, section.at));
       }
     }
     // Of several logs readers keep the last.
-    const log = ofType(EVENTS).at(-1);
+    const log = ofType(SECTION_TYPES.events).at(-1);
     if (log === undefined) return;
     const counts = await this.#read(log.at + TABLE_NAME_BYTES, 8);
     this.#log = {
@@ -542,11 +204,8 @@ export class CpelFile {
   async #read(at: number, length: number): Promise<Buffer> {
     if (at + length > this.size) throw this.#damage(this.size, 'the file is cut off');
     const bytes = Buffer.allocUnsafe(length);
-    for (let done = 0; done < length; ) {
-      const { bytesRead } = await this.handle.read(bytes, done, length - done, at + done);
-      if (bytesRead === 0) throw this.#damage(at + done, 'the file became shorter while it was read');
-      done += bytesRead;
-    }
+    const done = await fill(this.handle, bytes, at);
+    if (done < length) throw this.#damage(at + done, 'the file became shorter while it was read');
     return bytes;
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isScheduling } from '../analysis/scheduling.ts';
 import {
   type Filter,
+  isWide,
   type SectionGroup,
   selectEventRecords,
   selectedSection,
@@ -76,10 +77,6 @@ function selectedHeader(header: SectionHeader, { name, filter }: ExportSource): 
     selection: { file: name, from, to, pids, comm: comm?.source },
     notes: [...(header.notes ?? []), `a part of ${name}: ${flags.join(' ')}`],
   };
-}
-
-function isWide(filter: Filter): boolean {
-  return Object.values(filter).every((value) => value === undefined);
 }
 
 /** The new line of each stack, by its old one; -1 where nothing is left of it. Undefined where the lines stay. */

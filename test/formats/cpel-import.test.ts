@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { EventData } from '../../src/common/datatypes.ts';
-import { type CpelLog, planCpel, writeCpel } from '../../src/formats/cpel.ts';
+import { makeTempDir } from '../../src/common/temp.ts';
 import { cpelExporter } from '../../src/formats/cpel-events.ts';
 import { cpelImporter } from '../../src/formats/cpel-import.ts';
+import { type CpelLog, draftCpel, writeCpel } from '../../src/formats/cpel-writer.ts';
 import { readCpel } from '../support/cpel.ts';
 import { exportPath } from '../support/exports.ts';
 import { checkImporter, importBytes } from '../support/imports.ts';
@@ -26,7 +27,7 @@ async function logBytes(name: (event: EventData) => { name: string; number: numb
     signature: 'test',
   };
   const pieces: Uint8Array[] = [];
-  for await (const piece of writeCpel(log, await planCpel(log))) pieces.push(piece);
+  for await (const piece of writeCpel(await draftCpel(log, makeTempDir()))) pieces.push(piece);
   return Buffer.concat(pieces);
 }
 
