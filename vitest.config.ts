@@ -28,6 +28,8 @@ function compileTypeScript(): Plugin {
 
 /** Tests of the built command and of real tools: they load the machine, and some count its processes. */
 const MACHINE = ['test/e2e/**/*.test.ts', 'test/real/**/*.test.ts'];
+/** `npm run test:binary`: it installs whole systems, which takes minutes. */
+const BINARY = ['test/binary/**/*.test.ts'];
 
 export default defineConfig({
   plugins: [webAppVitePlugin, compileTypeScript()],
@@ -50,7 +52,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: MACHINE,
+          exclude: [...MACHINE, ...BINARY],
           sequence: { groupOrder: 0 },
         },
       },
@@ -62,6 +64,17 @@ export default defineConfig({
           // One file at a time, when the unit tests are done.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'binary',
+          include: BINARY,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+          testTimeout: 120_000,
+          hookTimeout: 1_200_000,
         },
       },
     ],

@@ -1,5 +1,5 @@
 // Bundles the command line into one file, dist/program.cjs, with its code cache and what starts it, dist/marple.cjs.
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { writeCodeCache } from './code-cache.mjs';
 import { webAppPlugin } from './web-app.mjs';
@@ -19,7 +19,7 @@ const common = {
 };
 
 // V8 tells by its length alone whether a cache belongs to a program.
-await rm('dist/program.cache', { force: true });
+await rm(`dist/program.${process.arch}.cache`, { force: true });
 await build({
   ...common,
   entryPoints: ['src/cli.ts'],
@@ -32,6 +32,11 @@ await build({
   supported: { 'dynamic-import': false },
   plugins: [webAppPlugin],
 });
+// It is read as latin1, which is fast, and the bundler leaves other characters in regular expressions.
+const program = await readFile('dist/program.cjs', 'utf8');
+const escaped = program.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+await writeFile('dist/program.cjs', escaped);
+
 const outfile = 'dist/marple.cjs';
 await build({
   ...common,

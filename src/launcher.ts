@@ -1,25 +1,33 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { getRawAsset, isSea } from 'node:sea';
 import { Script } from 'node:vm';
 
 /*
  * Starts the program. Node takes longer to compile it than most commands take, so the build leaves beside it what V8
- * made of it (a code cache). Where that is missing, or of another Node, the program is compiled as ever.
+ * made of it (a code cache). Where that is missing, or of another Node, the program is compiled as ever. Where MARPLE is one
+ * file (docs/binary.md), both are in it.
  */
 
 const PROGRAM = join(__dirname, 'program.cjs');
-const CODE_CACHE = join(__dirname, 'program.cache');
+// V8 does not tell whether it is for another processor, and would crash.
+const CACHE_NAME = `program.${process.arch}.cache`;
+const CODE_CACHE = join(__dirname, CACHE_NAME);
+
+function asset(name: string): Buffer {
+  return Buffer.from(getRawAsset(name) as ArrayBuffer);
+}
 
 function readCache(): Buffer | undefined {
   try {
-    return readFileSync(CODE_CACHE);
+    return isSea() ? asset(CACHE_NAME) : readFileSync(CODE_CACHE);
   } catch {
     return undefined;
   }
 }
 
-// The bundler writes ASCII.
-const source = readFileSync(PROGRAM, 'latin1');
+// The build makes it ASCII.
+const source = isSea() ? asset('program.cjs').toString('latin1') : readFileSync(PROGRAM, 'latin1');
 const cachedData = readCache();
 const script = new Script(`(function (exports, require, module, __filename, __dirname) { ${source}\n})`, {
   filename: PROGRAM,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { getAsset, isSea } from 'node:sea';
 import { unsafe as decodeIni } from 'ini';
 import * as z from 'zod';
 import { errorCode, UsageError } from './errors.ts';
@@ -168,13 +169,17 @@ function decodeValue(raw: string, source: string, key: string): string {
 }
 
 function standardFiles(): { path: string; text: string }[] {
-  const shipped = shippedConfigFile();
   const own = userConfigFile();
   const ownText = readConfig(own, { optional: true });
   return [
-    { path: shipped, text: readConfig(shipped) },
+    { path: shippedConfigFile(), text: shippedConfig() },
     ...(ownText === undefined ? [] : [{ path: own, text: ownText }]),
   ];
+}
+
+/** The text of the config.txt that MARPLE ships. */
+export function shippedConfig(): string {
+  return isSea() ? getAsset('config.txt', 'utf8') : readConfig(shippedConfigFile());
 }
 
 function readConfig(path: string): string;

@@ -1,14 +1,17 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
+import { isSea } from 'node:sea';
 import { UsageError } from './errors.ts';
 import { invokingUser } from './user.ts';
 
 /**
  * The folder that MARPLE is installed in: it holds the shipped config.txt and vendor/. It is the first folder with a
- * config.txt from the program upward, whether that is the bundle in dist/ (behind a link, too) or the source.
+ * config.txt from the program upward, whether that is the bundle in dist/ (behind a link, too) or the source. Where MARPLE is
+ * one file, it is the folder of that, and may hold neither.
  * @throws UsageError where the program was taken out of its folder.
  */
 export function installRoot(): string {
+  if (isSea()) return dirname(process.execPath);
   // The bundle is CommonJS and knows its own folder; the source, run as a module, is found by the script's path.
   const start = typeof __dirname === 'string' ? __dirname : dirname(realpathSync(process.argv[1] ?? '.'));
   for (let folder = start; ; folder = dirname(folder)) {
@@ -22,9 +25,9 @@ export function installRoot(): string {
   }
 }
 
-/** The defaults that MARPLE ships. */
+/** The defaults that MARPLE ships. Where MARPLE is one file, they are in it, and this is only their name. */
 export function shippedConfigFile(): string {
-  return join(installRoot(), 'config.txt');
+  return isSea() ? 'config.txt' : join(installRoot(), 'config.txt');
 }
 
 /** The invoking user's own settings; the file need not exist. */

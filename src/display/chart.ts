@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isSea } from 'node:sea';
 import { crc32 } from 'node:zlib';
 import type { CanvasRenderingContext2D } from 'canvas';
 import type { Chart, ChartConfiguration, Plugin } from 'chart.js';
 import { errorMessage, UnavailableError } from '../common/errors.ts';
+import { installRoot } from '../common/paths.ts';
 import { shorten } from '../common/text.ts';
 import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
@@ -53,6 +57,10 @@ export const NO_FONTS = 'no fonts are installed here, so text shows as boxes: ap
 
 /** @throws UnavailableError where it is not installed. */
 export async function loadCanvas() {
+  // It could not be loaded, and Node would say so at length.
+  if (isSea()) {
+    throw new UnavailableError('PNG pictures need the package canvas, which MARPLE as one file does not have', AS_HTML);
+  }
   try {
     const [{ ChartJSNodeCanvas }, { createCanvas, createImageData }] = await Promise.all([
       import('chartjs-node-canvas'),
@@ -60,11 +68,28 @@ export async function loadCanvas() {
     ]);
     return { ChartJSNodeCanvas, createCanvas, createImageData };
   } catch (error) {
+    const isClone = existsSync(join(installRoot(), 'setup.sh'));
+    const command = isClone
+      ? './setup.sh (without --collect-only)'
+      : 'npm install -g canvas chart.js chartjs-node-canvas';
     throw new UnavailableError(
       `PNG pictures need the package canvas, which could not be loaded: ${errorMessage(error).split('\n')[0]}`,
-      './setup.sh (without --collect-only) installs it',
+      `${command} installs it; ${AS_HTML}`,
       { cause: error },
     );
+  }
+}
+
+const AS_HTML = 'without it: -o FILE.html';
+
+/** Why no PNG can be drawn here; undefined where it can. */
+export async function canvasProblem(): Promise<UnavailableError | undefined> {
+  try {
+    await loadCanvas();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnavailableError) return error;
+    throw error;
   }
 }
 

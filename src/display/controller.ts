@@ -13,6 +13,7 @@ import type { DataFile, SectionReader } from '../common/reader.ts';
 import { stdoutTerminal } from '../common/save.ts';
 import { joinWords } from '../common/text.ts';
 import { type DataFiles, openAll } from '../formats/open-all.ts';
+import { canvasProblem } from './chart.ts';
 import { choosePerGroup, chooseViews, type Source, TEXT, type View } from './choose-views.ts';
 import { checkTarget, type GenericDisplay, type Replace } from './generic-display.ts';
 import { sectionNotes, sectionSeconds } from './notes.ts';
@@ -108,7 +109,12 @@ async function drawFiles(data: DataFiles, options: DisplayOptions, config: Confi
   };
   const picked = pickedSections(files, options.pick);
   const sources = files.map((file): Source => ({ file, groups: groupSections(file.sections, picked) }));
-  const drawings = nameOutputs(chooseViews(sources, options, config, warn), options.output);
+  const chosen = chooseViews(sources, options, config, warn);
+  // Only a view that would be a PNG has to know.
+  const needsCanvas = options.output === undefined && chosen.some(({ view }) => view.formats[0] === 'png');
+  const problem = needsCanvas ? await canvasProblem() : undefined;
+  const drawings = nameOutputs(chosen, options.output, (format) => format !== 'png' || problem === undefined);
+  if (problem !== undefined) warn(`${problem.message}: drawn as HTML`);
   const replace: Replace = options.force ? 'any' : options.output === undefined ? 'own' : 'nothing';
   checkTrack(options.track, drawings);
   // Everything that can be refused is refused before the first picture is drawn.

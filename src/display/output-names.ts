@@ -14,13 +14,18 @@ export interface Drawing extends Choice {
 /**
  * Where each picture goes. With -o the first goes there, the others to NAME-2.EXT and so on. Without, each beside its data
  * file, with interface and view in the name: x.marple gives x.callstack.flamegraph.svg.
+ * @param canBe whether a format can be drawn here: where -o chooses none, it is the first of the view's that can.
  * @throws UsageError (2) where they cannot go there.
  */
-export function nameOutputs(choices: readonly Choice[], output: string | undefined): Drawing[] {
+export function nameOutputs(
+  choices: readonly Choice[],
+  output: string | undefined,
+  canBe: (format: string) => boolean = () => true,
+): Drawing[] {
   const isStdout = output !== undefined && /^-(\.\w+)?$/.test(output);
   const used = new Set<string>();
   const drawings = choices.map((choice): Drawing => {
-    const format = chosenFormat(output, choice.view, choices);
+    const format = chosenFormat(output, choice.view, choices, canBe);
     const path = isStdout ? '-' : unusedName(choice, format, output, used);
     used.add(path);
     return { ...choice, format, path };
@@ -35,8 +40,13 @@ export function nameOutputs(choices: readonly Choice[], output: string | undefin
 }
 
 /** By the extension of -o. A bare `-` is a person at a terminal: text, where the view can be text. */
-function chosenFormat(output: string | undefined, view: View, choices: readonly Choice[]): string {
-  if (output === undefined) return view.formats[0];
+function chosenFormat(
+  output: string | undefined,
+  view: View,
+  choices: readonly Choice[],
+  canBe: (format: string) => boolean,
+): string {
+  if (output === undefined) return view.formats.find(canBe) ?? view.formats[0];
   if (output === '-') return view.formats.includes(TEXT) ? TEXT : view.formats[0];
   return formatOf(output.startsWith('-.') ? `x${output.slice(1)}` : output, view, choices);
 }

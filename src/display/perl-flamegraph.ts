@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { UnavailableError } from '../common/errors.ts';
-import { findExecutable } from '../common/executables.ts';
+import { findExecutable, installHint } from '../common/executables.ts';
 import { installRoot } from '../common/paths.ts';
 import { describeExit, startTool } from '../common/process.ts';
 import { shorten, visible, xmlText } from '../common/text.ts';
@@ -24,7 +24,7 @@ const FONTS = 'Verdana, DejaVu Sans, sans-serif';
  */
 export function findScript(candidates: readonly string[] = scriptPaths()): string {
   const found = candidates.find((path) => existsSync(path));
-  if (found === undefined) throw new UnavailableError('flamegraph.pl is not installed', './setup.sh');
+  if (found === undefined) throw new UnavailableError('flamegraph.pl is not installed', installHint('flamegraph.pl'));
   return found;
 }
 

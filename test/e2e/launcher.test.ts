@@ -11,10 +11,10 @@ function installed(cache?: Buffer): string {
   const folder = testFolder();
   mkdirSync(join(folder, 'dist'));
   copyFileSync(join(ROOT, 'config.txt'), join(folder, 'config.txt'));
-  for (const name of ['marple.cjs', 'program.cjs', ...(cache === undefined ? ['program.cache'] : [])]) {
+  for (const name of ['marple.cjs', 'program.cjs', ...(cache === undefined ? [`program.${process.arch}.cache`] : [])]) {
     copyFileSync(join(ROOT, 'dist', name), join(folder, 'dist', name));
   }
-  if (cache !== undefined && cache.length > 0) writeFileSync(join(folder, 'dist/program.cache'), cache);
+  if (cache !== undefined && cache.length > 0) writeFileSync(join(folder, `dist/program.${process.arch}.cache`), cache);
   return folder;
 }
 
@@ -56,7 +56,7 @@ describe('the launcher', () => {
     chmodSync(join(folder, 'dist'), 0o555);
     expect(run(folder, 'config').stdout).toMatch(/frequency/);
     expect(readdirSync(join(folder, 'dist')).sort()).toEqual(['marple.cjs', 'program.cjs']);
-    expect(existsSync(join(folder, 'dist/program.cache'))).toBe(false);
+    expect(existsSync(join(folder, `dist/program.${process.arch}.cache`))).toBe(false);
     chmodSync(join(folder, 'dist'), 0o755);
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { UnavailableError } from '../../common/errors.ts';
-import { findExecutable } from '../../common/executables.ts';
+import { findExecutable, installHint } from '../../common/executables.ts';
 import { installRoot } from '../../common/paths.ts';
 import { describeExit, type ProcessExit, runTool, startTool, type ToolProcess } from '../../common/process.ts';
 import { removeBccProbes } from '../perf/uprobes.ts';
@@ -17,7 +17,7 @@ export function bccTool(name: string): string {
     const path = findExecutable(candidate, { optional: true });
     if (path !== undefined) return path;
   }
-  throw new UnavailableError(`BCC's ${name} is not installed`, './setup.sh');
+  throw new UnavailableError(`BCC's ${name} is not installed`, installHint(name));
 }
 
 /**

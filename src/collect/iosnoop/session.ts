@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { EXIT, errorCode, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
-import { findExecutable } from '../../common/executables.ts';
+import { findExecutable, installHint } from '../../common/executables.ts';
 import { log } from '../../common/log.ts';
 import { installRoot } from '../../common/paths.ts';
 import { describeExit, startTool, type ToolProcess } from '../../common/process.ts';
@@ -15,7 +15,6 @@ import { type KernelMount, mountedTracefs, useDebugfs } from '../ftrace/mounts.t
 
 /** The tools of perf-tools share it; each writes its pid, and a killed one leaves it. */
 const LOCK = '/var/tmp/.ftrace-lock';
-const INSTALL = 'apt-get install perf-tools-unstable, then ./setup.sh';
 
 /** Files of the global trace that the tool writes. The events come first: nothing is recorded while the rest changes. */
 const EVENT_SWITCHES = ['events/block/block_rq_issue/enable', 'events/block/block_rq_complete/enable'] as const;
@@ -195,7 +194,7 @@ export function clearStaleSessions(): number {
 function iosnoopPath(): string {
   const linked = findExecutable(join(installRoot(), 'vendor/perf-tools/iosnoop'), { optional: true });
   const path = linked ?? findExecutable('iosnoop-perf', { optional: true });
-  if (path === undefined) throw new UnavailableError('iosnoop is not installed', INSTALL);
+  if (path === undefined) throw new UnavailableError('iosnoop is not installed', installHint('iosnoop'));
   return path;
 }
 
