@@ -88,6 +88,34 @@ export class StackTrie {
   }
 }
 
+/** Stacks with their weights. A weight of 0 leaves no trace. */
+export class WeightedTrie extends StackTrie {
+  #self = new Float64Array(1024);
+  #total = 0;
+
+  /** Weight of all stacks. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** The weight that ends at each node. */
+  get self(): Float64Array {
+    return this.#self.subarray(0, this.size);
+  }
+
+  addWeight(stack: readonly string[], weight: number): void {
+    if (weight <= 0) return;
+    const node = this.add(stack);
+    if (this.size > this.#self.length) {
+      const larger = new Float64Array(2 * this.size);
+      larger.set(this.#self);
+      this.#self = larger;
+    }
+    this.#self[node]! += weight;
+    this.#total += weight;
+  }
+}
+
 function place(parent: number, frame: number): number {
   const mixed = Math.imul(Math.imul(parent, 0x9e3779b1) ^ frame, 0x85ebca6b);
   return (mixed ^ (mixed >>> 15)) >>> 0;

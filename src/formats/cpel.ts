@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { DamagedFileError, errorCode, UsageError } from '../common/errors.ts';
 import { systemReason } from '../common/system-reason.ts';
@@ -45,11 +46,58 @@ interface EventDefinition {
   readonly format: string;
 }
 
+/** Strings are read so many bytes at once, and so many such pages are held: those of an event mostly stand near the last one's. */
+const PAGE = 256 * 1024;
+const MOST_PAGES = 64;
+const LONGEST_STRING = 1 << 20;
+
+/** The string table in a file, which may be larger than memory. */
+class StringSection {
+  /** The page that was used last is the last. */
+  readonly #pages = new Map<number, Buffer>();
+  #latest = -1;
+
+  constructor(
+    readonly fd: number,
+    readonly at: number,
+    readonly length: number,
+  ) {}
+
+  /** Undefined where none begins there, or it does not end within reason. */
+  textAt(offset: number): string | undefined {
+    const pieces: Buffer[] = [];
+    for (let place = offset; place < this.length && place - offset < LONGEST_STRING; ) {
+      const page = this.#page(Math.floor(place / PAGE));
+      const start = place % PAGE;
+      const end = page.indexOf(0, start);
+      if (end >= 0 && pieces.length === 0) return page.toString('utf8', start, end);
+      pieces.push(page.subarray(start, end < 0 ? undefined : end));
+      if (end >= 0) return Buffer.concat(pieces).toString('utf8');
+      place += page.length - start;
+    }
+    return undefined;
+  }
+
+  #page(number: number): Buffer {
+    let page = this.#pages.get(number);
+    if (page === undefined) {
+      page = Buffer.alloc(Math.min(PAGE, this.length - number * PAGE));
+      readSync(this.fd, page, 0, page.length, this.at + number * PAGE);
+      const [oldest] = this.#pages.keys();
+      if (this.#pages.size === MOST_PAGES && oldest !== undefined) this.#pages.delete(oldest);
+    } else if (this.#latest === number) return page;
+    else this.#pages.delete(number);
+    this.#pages.set(number, page);
+    this.#latest = number;
+    return page;
+  }
+}
+
 const NO_CPEL_HINT = 'CPEL files are written by: marple display -g2';
 
 /** An open CPEL file, of MARPLE or of another program. */
 export class CpelFile {
-  #strings: Buffer = Buffer.alloc(0);
+  #strings: StringSection | undefined;
   readonly #types = new Map<number, EventDefinition>();
   readonly #tracks = new Map<number, string>();
   #log: { readonly at: number; readonly count: number; readonly ticksPerSecond: number } | undefined;
@@ -149,7 +197,9 @@ export class CpelFile {
       sections.push(section);
     }
     const ofType = (type: number): Section[] => sections.filter((section) => section.type === type);
-    for (const { at, length } of ofType(SECTION_TYPES.strings)) this.#strings = await this.#read(at, length);
+    for (const { at, length } of ofType(SECTION_TYPES.strings)) {
+      this.#strings = new StringSection(this.handle.fd, at, length);
+    }
     for (const section of ofType(SECTION_TYPES.types)) {
       for (const [code, name, format] of await this.#definitions(section, 3)) {
         // Of two definitions readers keep the first.
@@ -196,9 +246,9 @@ export class CpelFile {
   }
 
   #string(offset: number, at: number): string {
-    const end = this.#strings.indexOf(0, offset);
-    if (end < 0 || offset >= this.#strings.length) throw this.#damage(at, `there is no string at ${offset}`);
-    return this.#strings.toString('utf8', offset, end);
+    const text = this.#strings?.textAt(offset);
+    if (text === undefined) throw this.#damage(at, `there is no string at ${offset}`);
+    return text;
   }
 
   async #read(at: number, length: number): Promise<Buffer> {

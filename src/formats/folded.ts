@@ -1,5 +1,5 @@
 import type { StackData } from '../common/datatypes.ts';
-import { StackTrie } from '../common/stack-trie.ts';
+import { WeightedTrie } from '../common/stack-trie.ts';
 import { type Exporter, type ExportSource, firstOf, hasStacks, textBytes } from './exporter.ts';
 import type { Importer, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
 import { plainLines } from './lines.ts';
@@ -70,22 +70,65 @@ export const foldedExporter: Exporter = {
 
 async function* foldedText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<string> {
   const first = firstOf(source, hasStacks, 'stacks', 'folded text', warn);
-  const trie = new StackTrie();
-  const weights = new Map<number, number>();
+  const trie = new WeightedTrie();
   for await (const stacks of first.batches('stack')) {
-    for (const { stack, weight } of stacks) {
-      if (weight <= 0) continue;
-      // What would be read as another frame is what folding tools make of it.
-      const node = trie.add(stack.map((frame) => frame.replaceAll(';', ':').replace(/[\r\n]/g, ' ')));
-      weights.set(node, (weights.get(node) ?? 0) + weight);
-    }
+    // What would be read as another frame is what folding tools make of it.
+    for (const { stack, weight } of stacks) trie.addWeight(stack.map(plainFrame), weight);
   }
-  const lines = [...weights].map(([node, weight]) => `${trie.stackOf(node).join(';')} ${weight}\n`);
-  lines.sort(bytewise);
-  yield* lines;
+  yield* sortedLines(trie);
 }
 
-/** As `LC_ALL=C sort` has it: UTF-8 sorts as its code points do, which JavaScript's order of code units is not quite. */
-function bytewise(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+function plainFrame(frame: string): string {
+  return /[;\r\n]/.test(frame) ? frame.replaceAll(';', ':').replace(/[\r\n]/g, ' ') : frame;
+}
+
+/** What stands behind some frames: the end of a line, or a frame with more behind it. */
+interface Rest {
+  /** Orders it among its like; bytes of UTF-8 as code units. */
+  readonly key: string;
+  readonly text: string;
+  /** The node whose children follow; 0 at the end of a line. */
+  readonly node: number;
+}
+
+/**
+ * The lines in the order of their bytes, as `LC_ALL=C sort` has it, without holding them all: those that begin alike are one
+ * subtree. No frame holds a `;`, so its order among its siblings decides.
+ */
+function* sortedLines(trie: WeightedTrie): Generator<string> {
+  const { names, frames, self } = trie;
+  const children = childrenOf(trie);
+  const restsOf = (parent: number): Rest[] => {
+    const rests: Rest[] = [];
+    for (const node of children(parent)) {
+      const name = names[frames[node]!]!;
+      const key = bytesOf(name);
+      if (self[node]! > 0) rests.push({ key: `${key} ${self[node]}`, text: `${name} ${self[node]}\n`, node: 0 });
+      if (children(node).length > 0) rests.push({ key: `${key};`, text: `${name};`, node });
+    }
+    // Popped from the end.
+    return rests.sort((a, b) => (a.key < b.key ? 1 : a.key > b.key ? -1 : 0));
+  };
+  const pending: { readonly start: string; readonly rests: Rest[] }[] = [{ start: '', rests: restsOf(0) }];
+  for (let level = pending.at(-1); level !== undefined; level = pending.at(-1)) {
+    const next = level.rests.pop();
+    if (next === undefined) pending.pop();
+    else if (next.node === 0) yield level.start + next.text;
+    else pending.push({ start: level.start + next.text, rests: restsOf(next.node) });
+  }
+}
+
+/** The children of each node, in the order in which they were added. */
+function childrenOf({ parents, size }: WeightedTrie): (node: number) => Int32Array {
+  const starts = new Int32Array(size + 1);
+  for (let node = 1; node < size; node++) starts[parents[node]! + 1]!++;
+  for (let node = 0; node < size; node++) starts[node + 1]! += starts[node]!;
+  const places = starts.slice();
+  const children = new Int32Array(size);
+  for (let node = 1; node < size; node++) children[places[parents[node]!]!++] = node;
+  return (node) => children.subarray(starts[node]!, starts[node + 1]!);
+}
+
+function bytesOf(text: string): string {
+  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1');
 }

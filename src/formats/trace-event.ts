@@ -2,10 +2,10 @@ import { isScheduling, type Named, SCHEDULING_COLUMNS, type SpanSink, TaskFollow
 import { type Filter, type SectionGroup, xIsTime } from '../analysis/select.ts';
 import type { EventData } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
-import type { SectionReader } from '../common/reader.ts';
+import type { Column, EventColumns, SectionReader } from '../common/reader.ts';
 import { visible } from '../common/text.ts';
 import { VERSION } from '../common/version.ts';
-import { type Exporter, type ExportSource, textBytes } from './exporter.ts';
+import type { Exporter, ExportSource } from './exporter.ts';
 
 /*
  * Trace events as Perfetto and chrome://tracing take them: the JSON object format of
@@ -16,14 +16,14 @@ import { type Exporter, type ExportSource, textBytes } from './exporter.ts';
 export const traceEventExporter: Exporter = {
   format: 'trace-event',
   summary: 'JSON for Perfetto and chrome://tracing, of all sections that tell times',
-  run: (source, warn) => textBytes(traceText(source, warn)),
+  run: traceBytes,
 };
 
 /** What belongs to no process has a process of its own here, with a number above every pid (PID_MAX_LIMIT is 2^22). */
 const PLACES = { cpus: 2 ** 23, tasks: 2 ** 23 + 1, machine: 2 ** 23 + 2 } as const;
 const PLACE_NAMES = { cpus: 'CPUs', tasks: 'Tasks', machine: 'Machine' } as const;
 
-async function* traceText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<string> {
+async function* traceBytes(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<Buffer> {
   const out = new TraceWriter();
   const parts = source.sections.map((section) => [section, partOf(source, section, out)] as const);
   if (parts.every(([, part]) => part === undefined)) {
@@ -32,13 +32,16 @@ async function* traceText(source: ExportSource, warn: (sentence: string) => void
       'marple display -l lists what the file holds',
     );
   }
-  yield `{"displayTimeUnit":"ns","otherData":${JSON.stringify({ exporter: `MARPLE ${VERSION}`, file: visible(source.name) })},"traceEvents":[\n`;
+  out.raw(
+    `{"displayTimeUnit":"ns","otherData":${JSON.stringify({ exporter: `MARPLE ${VERSION}`, file: visible(source.name) })},"traceEvents":[\n`,
+  );
   for (const [{ number, header }, part] of parts) {
     if (part === undefined)
       warn(`section ${number} (${header.interface}, ${header.datatype}) tells no times, and is left out`);
-    else for await (const _ of part) yield out.take();
+    else for await (const _ of part) if (out.length >= PIECE) yield out.take();
   }
-  yield `${out.take()}\n]}\n`;
+  out.raw('\n]}\n');
+  yield out.take();
 }
 
 /** Writes the events of a section, some at a time; undefined where it has none. */
@@ -69,36 +72,81 @@ function ownOf({ all }: SectionGroup, { number }: SectionReader): SectionReader 
 
 type Arguments = Readonly<Record<string, string | number>>;
 
+/** What an event has beside when, where and what. Keys and kinds are those of the format. */
+interface Rest {
+  readonly cat?: string;
+  /** Nanoseconds. */
+  readonly dur?: number;
+  readonly id?: number;
+  readonly args?: Arguments;
+  /** Instant events: of the thread. */
+  readonly s?: 't';
+  /** The end of an arrow: the slice around it. */
+  readonly bp?: 'e';
+}
+
+/** Names that are remembered as JSON. */
+const MOST_QUOTED = 100_000;
+
+/** Bytes that are written at once. */
+const PIECE = 256 * 1024;
+
 /** Gathers events as JSON. */
 class TraceWriter {
-  #text: string[] = [];
+  /** Of what is waiting: text in pieces would be held by the thousand. */
+  length = 0;
+  #bytes = Buffer.allocUnsafeSlow(2 * PIECE);
   #isFirst = true;
-  readonly #named = new Map<string, string>();
+  readonly #quoted = new Map<string, string>();
+  /** By pid, and by pid and tid. */
+  readonly #processes = new Map<number, string>();
+  readonly #threads = new Map<number, Map<number, string>>();
 
-  take(): string {
-    const text = this.#text.join('');
-    this.#text = [];
-    return text;
+  take(): Buffer {
+    const taken = Buffer.from(this.#bytes.subarray(0, this.length));
+    this.length = 0;
+    return taken;
+  }
+
+  raw(text: string): void {
+    // A code unit has three bytes at most.
+    const most = this.length + 3 * text.length;
+    if (most > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * most);
+      this.#bytes.copy(larger, 0, 0, this.length);
+      this.#bytes = larger;
+    }
+    this.length += this.#bytes.write(text, this.length);
   }
 
   /** @param ts nanoseconds since the origin. */
-  add(
-    ph: string,
-    ts: number,
-    pid: number,
-    tid: number,
-    name: string,
-    more: Readonly<Record<string, unknown>> = {},
-  ): void {
-    const event = Object.assign({ ph, ts: ts / 1000, pid, tid, name: visible(name) }, more);
-    this.#text.push(this.#isFirst ? '' : ',\n', JSON.stringify(event));
+  add(ph: string, ts: number, pid: number, tid: number, name: string, { cat, dur, id, args, s, bp }: Rest = {}): void {
+    let text = `${this.#isFirst ? '' : ',\n'}{"ph":"${ph}","ts":${microseconds(ts)},"pid":${pid},"tid":${tid},"name":${this.#quote(name)}`;
+    if (cat !== undefined) text += `,"cat":${this.#quote(cat)}`;
+    if (dur !== undefined) text += `,"dur":${microseconds(dur)}`;
+    if (id !== undefined) text += `,"id":${id}`;
+    if (s !== undefined) text += `,"s":"${s}"`;
+    if (bp !== undefined) text += `,"bp":"${bp}"`;
+    if (args !== undefined) text += `,"args":${JSON.stringify(args)}`;
+    this.raw(`${text}}`);
     this.#isFirst = false;
   }
 
   /** Names a process, and one of its threads; once, until they change. */
   name(pid: number, process: string, tid?: number, thread?: string): void {
-    this.#meta('process_name', pid, 0, process);
-    if (tid !== undefined && thread !== undefined) this.#meta('thread_name', pid, tid, thread);
+    if (this.#processes.get(pid) !== process) {
+      this.#processes.set(pid, process);
+      this.#meta('process_name', pid, 0, process);
+    }
+    if (tid === undefined || thread === undefined) return;
+    let threads = this.#threads.get(pid);
+    if (threads === undefined) {
+      threads = new Map();
+      this.#threads.set(pid, threads);
+    }
+    if (threads.get(tid) === thread) return;
+    threads.set(tid, thread);
+    this.#meta('thread_name', pid, tid, thread);
   }
 
   /** @returns its number. */
@@ -109,11 +157,25 @@ class TraceWriter {
   }
 
   #meta(kind: string, pid: number, tid: number, name: string): void {
-    const key = `${kind} ${pid} ${tid}`;
-    if (this.#named.get(key) === name) return;
-    this.#named.set(key, name);
     this.add('M', 0, pid, tid, kind, { args: { name: visible(name) } });
   }
+
+  #quote(name: string): string {
+    let quoted = this.#quoted.get(name);
+    if (quoted === undefined) {
+      if (this.#quoted.size === MOST_QUOTED) this.#quoted.clear();
+      quoted = JSON.stringify(visible(name));
+      this.#quoted.set(name, quoted);
+    }
+    return quoted;
+  }
+}
+
+/** With the nanoseconds behind the point. */
+function microseconds(nanoseconds: number): string {
+  const whole = Math.floor(nanoseconds / 1000);
+  const rest = Math.round(nanoseconds - 1000 * whole);
+  return rest === 0 ? `${whole}` : rest === 1000 ? `${whole + 1}` : `${whole}.${String(rest).padStart(3, '0')}`;
 }
 
 /** Scheduler events: what ran is a slice of its CPU, what a task did, running or waiting for something, one of the task. */
@@ -132,7 +194,7 @@ async function* scheduling(section: SectionReader, filter: Filter, out: TraceWri
   ) => {
     const [start, end] = [Math.max(since, from), Math.min(until, to)];
     if (end <= start) return;
-    out.add('X', start, out.place(place, tid, thread), tid, name, { dur: (end - start) / 1000, cat: 'sched', args });
+    out.add('X', start, out.place(place, tid, thread), tid, name, { dur: end - start, cat: 'sched', args });
   };
   const sink: SpanSink = {
     ran: (cpu, who, since, until) => {
@@ -146,13 +208,27 @@ async function* scheduling(section: SectionReader, filter: Filter, out: TraceWri
     switched: () => undefined,
   };
   const follower = new TaskFollower(section.header, sink);
-  for await (const events of section.events(SCHEDULING_COLUMNS)) {
-    const goesOn = follower.add(events, to);
-    yield;
-    if (!goesOn) break;
+  read: for await (const events of section.events(SCHEDULING_COLUMNS)) {
+    for (const some of slices(events)) {
+      const goesOn = follower.add(some, to);
+      yield;
+      if (!goesOn) break read;
+    }
   }
   follower.end();
   yield;
+}
+
+/** Events whose text is held at once. */
+const SLICE = 4096;
+
+/** The same rows, some at a time. */
+function* slices({ length, time, type, columns }: EventColumns): Generator<EventColumns> {
+  for (let from = 0; from < length; from += SLICE) {
+    const to = Math.min(length, from + SLICE);
+    const part = ({ values, dictionary }: Column): Column => ({ values: values.subarray(from, to), dictionary });
+    yield { length: to - from, time: time.subarray(from, to), type: part(type), columns: columns.map(part) };
+  }
 }
 
 /** I/Os: an asynchronous operation each, since those of one thread overlap. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXPORTERS } from '../../src/formats/exporters.ts';
 import { writeFile } from '../support/data-files.ts';
@@ -92,42 +92,4 @@ test('a selection is a data file that reads as the part of the file does', async
   expect(await numbers('-i', 'part.marple')).toEqual(await numbers('-i', 'some.marple', ...part));
   // Times stay those of the whole file.
   expect(await numbers('-i', 'part.marple', '--from', '0.4', '--to', '2')).toEqual(await numbers('-i', 'part.marple'));
-});
-
-describe('files larger than the memory that there is for them', () => {
-  /** Some 45 MB, which as records are several hundred, and 96 MB of heap. */
-  const RECORDS = 1_000_000;
-
-  beforeAll(() => {
-    const file = openSync(place.path('large.marple'), 'w');
-    const header = (more: Record<string, unknown>): string =>
-      `${JSON.stringify({ marple: 1, interface: 'disklat', start: '2026-03-01T09:30:00.000Z', end: '2026-03-01T09:31:00.000Z', ...more })}\n`;
-    writeSync(
-      file,
-      header({
-        datatype: 'datapoint',
-        x: { label: 'time', unit: 's' },
-        y: { label: 'latency', unit: 'ms' },
-        fields: ['comm', 'pid', 'tid', 'op', 'dev', 'sector', 'bytes', 'stack'],
-      }),
-    );
-    for (let i = 0; i < RECORDS; i += 1000) {
-      const lines = Array.from(
-        { length: 1000 },
-        (_, j) => `${(i + j) / 1e5},0.${100 + j},fio,7,7,R,vda,${8 * (i + j)},4096,${j % 5}`,
-      );
-      writeSync(file, `${lines.join('\n')}\n`);
-    }
-    writeSync(file, header({ datatype: 'stack', weight: { label: 'I/Os', unit: 'I/Os' } }));
-    writeSync(file, Array.from({ length: 5 }, (_, i) => `${RECORDS / 5}#fio;main;read_${i}\n`).join(''));
-    closeSync(file);
-  });
-
-  test.each(['csv', 'trace-event', 'marple'])('%s', async (format) => {
-    const only = format === 'csv' ? ['-e', '1'] : [];
-    const args = ['export', '-i', 'large.marple', '--format', format, '-o', `of-large.${format}`, ...only];
-    const { code, stderr } = await place.marple(args, { env: { NODE_OPTIONS: '--max-old-space-size=96' } });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(statSync(place.path(`of-large.${format}`)).size).toBeGreaterThan(42e6);
-  });
 });

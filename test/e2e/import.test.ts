@@ -1,14 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makePlace, type Place } from './marple.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
-const CLI = join(import.meta.dirname, '../../dist/marple.cjs');
 
 let place: Place;
 beforeEach(() => {
@@ -75,66 +71,4 @@ test.each([
   expect({ code, stderr }).toEqual({ code: exitCode, stderr: expect.stringMatching(message) });
   expect(stderr).toMatch(/hint: /);
   expect(() => statSync(place.path('y.marple'))).toThrow();
-});
-
-const SIZE = 200e6;
-
-/** 200 MB of text: a start, and then pieces of which no two are alike. */
-function* large(start: string, piece: (i: number) => string): Generator<Buffer> {
-  let size = 0;
-  let i = 0;
-  for (let text = start; size < SIZE; text = '') {
-    while (text.length < 1 << 20) text += piece(i++);
-    size += text.length;
-    yield Buffer.from(text);
-  }
-}
-
-describe('200 MB in a heap of 100 MB', () => {
-  const sample = readFileSync(join(FIXTURES, 'perf-script/symbol-offsets.txt'), 'utf8').split('\n\n')[0]!;
-  const [, ...frames] = sample.split('\n');
-  const seconds = (i: number): string => (i / 1000).toFixed(6);
-  test.each<[string, string, (i: number) => string]>([
-    [
-      'perf-script',
-      '# comment\n',
-      (i) => `names ${i % 50}/${i % 90} [00${i % 4}] ${seconds(i)}: ${1 + (i % 9)} cycles: \n${frames.join('\n')}\n\n`,
-    ],
-    ['folded', '', (i) => `main;work${i % 5000};${'deep_function_name;'.repeat(20)}leaf ${i}\n`],
-    [
-      'iosnoop',
-      'STARTs          ENDs            COMM         PID    TYPE DEV      BLOCK        BYTES     LATms\n',
-      (i) =>
-        `${seconds(i)}        ${seconds(i + 3)}        fio ${i % 7}        1966   RS   254,0    ${i}     4096       3.00\n`,
-    ],
-    [
-      'biosnoop',
-      'TIME(s)     COMM           PID    DISK    T SECTOR     BYTES   LAT(ms)\n',
-      (i) => `${seconds(i)}    fio            ${i % 99}   vda     R ${i}   4096      0.03\n`,
-    ],
-    [
-      'marple-py',
-      '{"start time": "", "end time": "", "interface": "cpusched", "datatype": "event", "data options": {}}\n',
-      (i) => `${i}$$$sched:sched_switch$$$${"{'pid': '"}${i % 999}', 'comm': 'a b', 'cpu': '001'}$$$None\n`,
-    ],
-  ])('%s', { timeout: 180_000 }, async (format, start, piece) => {
-    const child: ChildProcess = spawn(
-      process.execPath,
-      ['--max-old-space-size=100', CLI, 'import', '-', '--json', '-o', 'x.marple'],
-      {
-        cwd: place.dir,
-        stdio: ['pipe', 'pipe', 'inherit'],
-        env: { ...process.env, TMPDIR: place.dir, HOME: place.dir, XDG_STATE_HOME: place.dir },
-      },
-    );
-    let stdout = '';
-    child.stdout!.on('data', (chunk: Buffer) => {
-      stdout += chunk.toString();
-    });
-    const code = new Promise((resolve) => child.once('close', resolve));
-    await pipeline(Readable.from(large(start, piece)), child.stdin!);
-    expect(await code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ format, skipped: 0 });
-    expect(statSync(place.path('x.marple')).size).toBeGreaterThan(1e6);
-  });
 });

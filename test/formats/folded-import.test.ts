@@ -1,5 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { foldedImporter } from '../../src/formats/folded.ts';
+import { foldedExporter, foldedImporter } from '../../src/formats/folded.ts';
+import { headerOf } from '../support/data-files.ts';
+import { exportSections } from '../support/exports.ts';
 import { checkImporter, foldedExport, importBytes } from '../support/imports.ts';
 
 const TEXT =
@@ -18,4 +21,22 @@ test('exported again it is the same, sorted', async () => {
 test('stacks that come twice are one', async () => {
   const { path } = await importBytes('b;c 1\na 2\nb;c 5\n');
   expect(await foldedExport(path)).toBe('a 2\nb;c 6\n');
+});
+
+test('what is exported is in the order of the bytes of its lines', async () => {
+  const frame = fc.constantFrom('a', 'a b', 'a 3', 'a:', 'ab', '', 'é', '€', '😀', '\uffee', '0', '~', 'x;y', 'x:y');
+  const stack = fc.record({ stack: fc.array(frame, { minLength: 1, maxLength: 5 }), weight: fc.nat(30) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(stack, { maxLength: 20 }), async (records) => {
+      const { text } = await exportSections(foldedExporter, [{ header: headerOf('stack'), records }]);
+      const weights = new Map<string, number>();
+      for (const { stack: frames, weight } of records.filter((record) => record.weight > 0)) {
+        const key = frames.map((name) => name.replaceAll(';', ':')).join(';');
+        weights.set(key, (weights.get(key) ?? 0) + weight);
+      }
+      const lines = [...weights].map(([key, weight]) => Buffer.from(`${key} ${weight}`)).sort(Buffer.compare);
+      expect(text).toBe(lines.map((line) => `${line}\n`).join(''));
+    }),
+    { numRuns: 200 },
+  );
 });

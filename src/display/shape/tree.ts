@@ -1,34 +1,24 @@
 import { type HierarchyRectangularNode, hierarchy, partition } from 'd3-hierarchy';
-import { StackTrie } from '../../common/stack-trie.ts';
+import { WeightedTrie } from '../../common/stack-trie.ts';
 import { type NodeWeights, nodeWeights } from './flame.ts';
 
 /** Stacks merged from the root, with a node above them that holds everything. */
 export class StackTree {
-  readonly trie = new StackTrie();
-  #self = new Float64Array(1024);
-  #total = 0;
+  readonly trie = new WeightedTrie();
 
   /** Weight of all stacks. */
   get total(): number {
-    return this.#total;
+    return this.trie.total;
   }
 
   /** Adds a stack, root first. A weight of 0 leaves no trace. */
   add(stack: readonly string[], weight: number): void {
-    if (weight <= 0) return;
-    const node = this.trie.add(stack);
-    if (this.trie.size > this.#self.length) {
-      const larger = new Float64Array(2 * this.trie.size);
-      larger.set(this.#self);
-      this.#self = larger;
-    }
-    this.#self[node]! += weight;
-    this.#total += weight;
+    this.trie.addWeight(stack, weight);
   }
 
   /** By node of the trie: the weight that ends there, and the weight that ends there or passes through. */
   weights(): NodeWeights {
-    return nodeWeights(this.trie.parents, this.#self.subarray(0, this.trie.size));
+    return nodeWeights(this.trie.parents, this.trie.self);
   }
 }
 
