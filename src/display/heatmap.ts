@@ -75,6 +75,18 @@ export interface HeatLayout {
   readonly idle: number;
 }
 
+/** Some points of a section, and the number of samples before them that are left out, since their CPU was idle. */
+interface Points {
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  readonly idle: number;
+}
+
+/** Points that are kept between the two passes over them: 16 bytes each. */
+const MOST_KEPT = 12_000_000;
+
+const PID = { field: 'pid', as: 'number' } as const;
+
 /** A heat map that cannot be drawn with the parameters given: exit 2. */
 export class HeatmapException extends MarpleError {
   override readonly name = 'HeatmapException';
@@ -110,35 +122,41 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     }
   }
 
-  /** Counts the points in bins, in two passes over them. */
-  async layout(bins: BinOptions = this.job.options): Promise<HeatLayout> {
-    const { section, filter } = this.job;
+  /** Counts the points in bins. What the bins are hangs on all points: these are kept meanwhile; more than `mostKept` are read again. */
+  async layout(bins: BinOptions = this.job.options, mostKept = MOST_KEPT): Promise<HeatLayout> {
     const summary = new PointSummary();
-    const idle = await this.#eachPoint((x, y) => summary.add(x, y));
-    const grid = homeGrid(section.header, filter, summary, bins);
-    await this.#eachPoint((x, y) => grid.add(x, y));
+    const kept: Points[] = [];
+    let idle = 0;
+    for await (const points of this.#points()) {
+      summary.addAll(points.x, points.y);
+      idle += points.idle;
+      if (summary.count <= mostKept) kept.push(points);
+      else kept.length = 0;
+    }
+    const grid = homeGrid(this.job.section.header, this.job.filter, summary, bins);
+    const again = summary.count <= mostKept ? kept : this.#points();
+    for await (const { x, y } of again) grid.addAll(x, y);
     return { summary, grid, idle };
   }
 
-  /** Gives the number of samples that were left out since their CPU was idle. */
-  async #eachPoint(visit: (x: number, y: number) => void): Promise<number> {
+  async *#points(): AsyncGenerator<Points> {
     const { section, filter, showIdle } = this.job;
     if (section.header.datatype === 'datapoint') {
-      for await (const { length, x, y } of selectPoints(section, [], filter)) {
-        for (let i = 0; i < length; i++) visit(x[i]!, y[i]!);
-      }
-      return 0;
+      for await (const { x, y } of selectPoints(section, [], filter)) yield { x, y, idle: 0 };
+      return;
     }
     const hasPid = section.header.fields?.includes('pid') === true;
-    let idle = 0;
-    for await (const events of selectEvents(section, hasPid ? [{ field: 'pid', as: 'number' }] : [], filter)) {
-      const pids = showIdle ? undefined : events.columns[0]?.values;
-      for (let i = 0; i < events.length; i++) {
-        if (pids?.[i] === IDLE_PID) idle++;
-        else visit(...secondAndOffset(events.time[i]!));
+    for await (const { length, time, columns } of selectEvents(section, hasPid ? [PID] : [], filter)) {
+      const pids = showIdle ? undefined : columns[0]?.values;
+      const points = { x: new Float64Array(length), y: new Float64Array(length) };
+      let shown = 0;
+      for (let i = 0; i < length; i++) {
+        if (pids?.[i] === IDLE_PID) continue;
+        [points.x[shown], points.y[shown]] = secondAndOffset(time[i]!);
+        shown++;
       }
+      yield { x: points.x.subarray(0, shown), y: points.y.subarray(0, shown), idle: length - shown };
     }
-    return idle;
   }
 
   #title(): string {

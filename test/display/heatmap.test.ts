@@ -36,6 +36,21 @@ const SKEWED = Array.from({ length: 4000 }, (_, i): [number, number] => [
   (0.05 + (i % 97) / 1000) * (i % 200 === 0 ? 1000 : 1),
 ]);
 
+const POINTS: TestSection = {
+  header: headerOf('datapoint', HEADER),
+  records: SKEWED.map(([x, y]): Datapoint => ({ x, y, info: ['fio', '1'] })),
+};
+/** Some of them of idle CPUs. */
+const SAMPLES: TestSection = {
+  header: headerOf('event', { interface: 'callstack', fields: ['stack', 'cpu', 'pid', 'tid', 'weight'] }),
+  records: SKEWED.map(([x], i) => ({
+    time: Math.round(x * 1e9),
+    type: 'cycles',
+    datum: ['0', '0', String(i % 3), '1', '1'],
+  })),
+};
+const BINS = { columns: 100, rows: 50, scale: 'auto' } as const;
+
 describe('HeatMap.layout', () => {
   it('counts every point once, outliers in rows of their own', async () => {
     const { grid, summary } = await (await heatMap(SKEWED)).layout();
@@ -55,6 +70,20 @@ describe('HeatMap.layout', () => {
     expect(await total({ filter: { from: 5 } })).toBe(2000);
     expect(await total({ filter: { pids: [0], to: 2.9999 } })).toBe(400);
     expect(await total({ filter: { comm: /nobody/u } })).toBe(0);
+  });
+
+  it('is the same where points are too many to be kept, and are read a second time', async () => {
+    for (const [datatype, more] of [
+      ['datapoint', {}],
+      ['event', { filter: { from: 2 } }],
+    ] as const) {
+      const display = new HeatMap(
+        await jobOf(HeatMap.description, [datatype === 'event' ? SAMPLES : POINTS], {}, more),
+      );
+      const [kept, again] = [await display.layout(), await display.layout({ ...BINS }, 10)];
+      expect(kept.summary.count).toBeGreaterThan(100);
+      expect(again).toEqual(kept);
+    }
   });
 
   it('covers the range of time that was asked for', async () => {

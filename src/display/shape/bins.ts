@@ -12,6 +12,10 @@ export class PointSummary {
     return this.y.count;
   }
 
+  addAll(x: Float64Array, y: Float64Array): void {
+    for (let i = 0; i < x.length; i++) this.add(x[i]!, y[i]!);
+  }
+
   add(x: number, y: number): void {
     if (x < this.xMin) this.xMin = x;
     if (x > this.xMax) this.xMax = x;
@@ -133,6 +137,10 @@ export class BinGrid {
     this.#log = viewport.scale === 'log';
     this.#yFrom = this.#position(viewport.bottom);
     this.#yScale = rows / (this.#position(viewport.top) - this.#yFrom);
+  }
+
+  addAll(x: Float64Array, y: Float64Array): void {
+    for (let i = 0; i < x.length; i++) this.add(x[i]!, y[i]!);
   }
 
   /** Counts a point. One on the right or top edge belongs to the last column or row. */
