@@ -9,8 +9,9 @@ import { Programs } from './programs.ts';
 import { MEASUREMENTS } from './registry.ts';
 import { type Outcome, outcomeOf, raceText } from './report.ts';
 
-const USAGE = `npm run bench -- [MEASUREMENT ...] [--runs COUNT] [--path FOLDER] [--inputs FOLDER] [--json FILE] [--list]
+const USAGE = `npm run bench -- [MEASUREMENT ...] [--race TEXT] [--runs COUNT] [--path FOLDER] [--inputs FOLDER] [--json FILE] [--list]
 
+  --race TEXT      only races whose title holds this
   --runs COUNT     runs of each contestant, 5; the medians are printed
   --path FOLDER    where programs are that are not in PATH (inferno's, FlameGraph's); may be repeated
   --inputs FOLDER  where inputs are kept, bench/cache
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      race: { type: 'string', default: '' },
       runs: { type: 'string', default: '5' },
       path: { type: 'string', multiple: true, default: [] },
       inputs: { type: 'string', default: 'bench/cache' },
@@ -50,7 +52,11 @@ async function main(): Promise<void> {
   );
   const results: Result[] = [];
   for (const measurement of measurementsNamed(positionals)) {
-    results.push(...(await measure(measurement, runs, new Inputs(values.inputs, say), new Programs(values.path))));
+    const { races, name } = measurement;
+    const only = (bench: Bench) => filtered(races(bench), ({ title }) => title.includes(values.race));
+    results.push(
+      ...(await measure({ name, races: only }, runs, new Inputs(values.inputs, say), new Programs(values.path))),
+    );
     if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 1)}\n`);
   }
 }
@@ -61,7 +67,16 @@ function measurementsNamed(names: readonly string[]): readonly Measurement[] {
   return MEASUREMENTS.filter(({ name }) => names.length === 0 || names.includes(name));
 }
 
-async function measure(measurement: Measurement, runs: number, inputs: Inputs, programs: Programs): Promise<Result[]> {
+async function* filtered<T>(items: AsyncIterable<T>, isWanted: (item: T) => boolean): AsyncGenerator<T> {
+  for await (const item of items) if (isWanted(item)) yield item;
+}
+
+async function measure(
+  measurement: Pick<Measurement, 'name' | 'races'>,
+  runs: number,
+  inputs: Inputs,
+  programs: Programs,
+): Promise<Result[]> {
   const scratch = await mkdtemp(join(tmpdir(), 'marple-bench-'));
   const bench: Bench = { inputs, programs, scratch, absent: (name, why) => say(`${name} does not take part: ${why}`) };
   const results: Result[] = [];

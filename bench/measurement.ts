@@ -20,7 +20,7 @@ export interface Contestant {
 export type Goal = { readonly of: string } & (
   | { readonly seconds: number }
   | { readonly mebibytes: number }
-  | { readonly megabytesPerSecond: number }
+  | { readonly megabytesPerCpuSecond: number }
   | { readonly times: number; readonly against: string }
 );
 

@@ -20,6 +20,11 @@ export class Programs {
     return [process.execPath, resolve('dist/marple.cjs'), ...args];
   }
 
+  /** A part of MARPLE by itself, of bench/parts/. */
+  part(name: string, ...args: readonly string[]): Command {
+    return [process.execPath, resolve(`dist/bench/parts/${name}.cjs`), ...args];
+  }
+
   /** Path of a program, undefined where it is not installed. */
   find(name: string): string | undefined {
     return this.#folders.map((folder) => resolve(join(folder, name))).find(isExecutable);

@@ -78,9 +78,9 @@ export function goalText(goal: Goal, race: Race, outcomes: readonly Outcome[]): 
   if ('seconds' in goal) return verdict(`at most ${goal.seconds} s`, own.seconds, own.seconds <= goal.seconds);
   if ('mebibytes' in goal)
     return verdict(`at most ${goal.mebibytes} MiB`, own.peak / MIB, own.peak <= goal.mebibytes * MIB);
-  if ('megabytesPerSecond' in goal) {
-    const rate = (race.bytes ?? 0) / MB / own.seconds;
-    return verdict(`at least ${goal.megabytesPerSecond} MB/s`, rate, rate >= goal.megabytesPerSecond);
+  if ('megabytesPerCpuSecond' in goal) {
+    const rate = (race.bytes ?? 0) / MB / own.cpu;
+    return verdict(`at least ${goal.megabytesPerCpuSecond} MB per CPU s`, rate, rate >= goal.megabytesPerCpuSecond);
   }
   const other = find(goal.against);
   if (other === undefined)
