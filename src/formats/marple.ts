@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { partHeader } from '../analysis/part.ts';
 import { isScheduling } from '../analysis/scheduling.ts';
 import {
   type Filter,
@@ -49,34 +50,26 @@ async function* exportMarple(source: ExportSource, warn: (sentence: string) => v
   }
 }
 
-/** What was selected, beside what was collected. Counts of what was lost, and the like, stay those of the whole run. */
+/** What was selected, beside what was collected. */
 function selectedHeader(header: SectionHeader, { name, filter }: ExportSource): SectionHeader {
-  const { records: _, bytes: __, ...rest } = header;
-  if (isWide(filter)) return { ...rest, records: null, bytes: null };
+  const { records: _, bytes: __, ...whole } = header;
+  if (isWide(filter)) return { ...whole, records: null, bytes: null };
   const { from, to, pids, comm } = filter;
-  const origin = Date.parse(header.clock?.realtime ?? header.start);
-  const at = (seconds: number): string => new Date(origin + 1000 * seconds).toISOString();
-  const start = from === undefined || at(from) < header.start ? header.start : at(from);
-  const end = to === undefined || (header.end !== null && at(to) > header.end) ? header.end : at(to);
   const flags = [
     ...(from === undefined ? [] : [`--from ${from}`]),
     ...(to === undefined ? [] : [`--to ${to}`]),
     ...(pids === undefined ? [] : [`--pid ${pids.join(',')}`]),
     ...(comm === undefined ? [] : [`--comm ${comm.source}`]),
   ];
-  return {
-    ...rest,
-    start,
-    end: end !== null && end < start ? start : end,
-    records: null,
-    bytes: null,
-    // Who follows tasks must know that only the switches of some are there.
-    ...(isScheduling(header) && (pids ?? comm) !== undefined
-      ? { scope: { ...header.scope, system_wide: false, ...(pids === undefined ? {} : { pids }) } }
-      : {}),
+  const part = partHeader(whole, {
+    from,
+    to,
+    isOfTasks: (pids ?? comm) !== undefined,
+    pids,
     selection: { file: name, from, to, pids, comm: comm?.source },
-    notes: [...(header.notes ?? []), `a part of ${name}: ${flags.join(' ')}`],
-  };
+    note: `a part of ${name}: ${flags.join(' ')}`,
+  });
+  return { ...part, records: null, bytes: null };
 }
 
 /** The new line of each stack, by its old one; -1 where nothing is left of it. Undefined where the lines stay. */

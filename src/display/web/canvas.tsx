@@ -71,6 +71,20 @@ interface CanvasProps extends Omit<JSX.IntrinsicElements['canvas'], 'width' | 'h
   readonly depends: readonly unknown[];
 }
 
+/** What a canvas shows, to be drawn elsewhere too. */
+export interface Drawing {
+  readonly width: number;
+  readonly height: number;
+  readonly draw: (context: CanvasRenderingContext2D) => void;
+}
+
+const DRAWINGS = new WeakMap<HTMLCanvasElement, Drawing>();
+
+/** What was last drawn on a canvas. */
+export function drawingOf(canvas: HTMLCanvasElement): Drawing | undefined {
+  return DRAWINGS.get(canvas);
+}
+
 /** A canvas as sharp as the screen. */
 export function Canvas({ width, height, draw, depends, ...rest }: CanvasProps) {
   const ref = useRef<HTMLCanvasElement>(null);
@@ -87,6 +101,7 @@ export function Canvas({ width, height, draw, depends, ...rest }: CanvasProps) {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     draw(context);
+    DRAWINGS.set(canvas, { width, height, draw });
   }, [width, height, ...depends]);
   return <canvas ref={ref} style={{ width: `${width}px`, height: `${height}px` }} {...rest} />;
 }

@@ -141,6 +141,25 @@ export function appliesTo(section: Section, filter: Filter): boolean {
   }
 }
 
+/** Whether a section knows what a filter asks for: stacks by the records that name them, or else by their own frames. */
+export function knows(section: Section, filter: Filter): boolean {
+  const { stacks, naming, named } = section;
+  const records = stacks === undefined ? section : naming;
+  switch (filter.kind) {
+    case 'time':
+      return records?.times !== undefined;
+    case 'field':
+      return (
+        (records !== undefined && columnOf(records, filter.field) !== undefined) ||
+        (filter.field === 'comm' && stacks !== undefined)
+      );
+    case 'frame':
+      return stacks !== undefined || named !== undefined;
+    case 'values':
+      return true;
+  }
+}
+
 /** Which records of a section pass: 1 or 0 by row; undefined where all do. */
 export function maskOf(section: Section, filters: readonly Filter[]): Uint8Array | undefined {
   let mask: Uint8Array | undefined;

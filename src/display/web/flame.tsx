@@ -5,10 +5,12 @@ import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import type { Stacks } from './model.ts';
+import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
 import { FrameButtons, IdleButton } from './stack-bar.tsx';
 import {
   clipped,
+  namesTo,
   shareOf,
   useBaseWeights,
   useMatches,
@@ -91,6 +93,17 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   const describe = (node: number): string =>
     `${nameOf(node)}: ${formatWeight(total[node]!, unit)}, ${formatShare(total[node]!, all)} of all${compared(node)}` +
     (self[node]! > 0 ? `, ${formatWeight(self[node]!, unit)} in itself` : '');
+  useTable(() => ({
+    head: ['stack', `total (${unit})`, `self (${unit})`, ...(before === undefined ? [] : ['total in the base'])],
+    rows: nodesBelow(children, zoom)
+      .filter((node) => node !== 0 && (total[node]! > 0 || (before?.[node] ?? 0) > 0))
+      .map((node) => [
+        namesTo(stacks, node).join(';'),
+        total[node]!,
+        self[node]!,
+        ...(before === undefined ? [] : [before[node]!]),
+      ]),
+  }));
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Flame graph">
@@ -185,6 +198,17 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
       )}
     </>
   );
+}
+
+/** A node and all below it, a parent before its children. */
+function nodesBelow(children: ChildLists, from: number): number[] {
+  const nodes: number[] = [];
+  const pending = [from];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    nodes.push(node);
+    for (const child of children.of(node).toReversed()) pending.push(child);
+  }
+  return nodes;
 }
 
 /** The same stacks from the innermost frame outwards. The lines keep their numbers. */

@@ -5,6 +5,7 @@ import { type FunctionWeight, functionWeights, neighbours } from '../shape/funct
 import { isOneOf, isText, useSaved } from './address.ts';
 import { InBase } from './base.tsx';
 import type { Stacks } from './model.ts';
+import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
 import { FrameButtons, IdleButton } from './stack-bar.tsx';
 import { shareOf, useBaseWeights, useSearch, useStackWeights } from './stack-weights.ts';
@@ -45,6 +46,20 @@ export function FunctionsView({ data, section, filters, base, select }: ViewProp
   const allBefore = baseWeights?.total[0] ?? 0;
   const unit = section.header.weight?.unit ?? 'samples';
   const nameOf = (name: number): string => (name < 0 ? '(outermost)' : visible(stacks.names[name] ?? ''));
+  useTable(() => ({
+    head: [
+      'function',
+      `self (${unit})`,
+      `total (${unit})`,
+      ...(base === undefined ? [] : ['self before', 'total before']),
+    ],
+    rows: shown.map(({ name, self, total, before }) => [
+      stacks.names[name]!,
+      self,
+      total,
+      ...(before === undefined ? [] : [before.self, before.total]),
+    ]),
+  }));
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Functions">

@@ -32,6 +32,7 @@ import {
   valueAt,
   wheelFactor,
 } from './plot.ts';
+import { useTable } from './save/table.ts';
 import { SelectionPanel } from './selection.tsx';
 import { IdleButton } from './stack-bar.tsx';
 import type { ViewProps } from './views.ts';
@@ -274,6 +275,10 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
   const binText = shown === undefined ? undefined : describeBin(grid, shown, axes, noun);
   const xTitle = axisTitle(axes.x);
   const yTitle = `${axisTitle(axes.y)}${grid.viewport.scale === 'log' ? ', logarithmic' : ''}`;
+  useTable(() => ({
+    head: [`${xTitle} from`, 'to', `${axisTitle(axes.y)} from`, 'to', `${noun}s`],
+    rows: binRows(grid),
+  }));
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Heat map">
@@ -628,6 +633,18 @@ function layoutOf(area: Area, grid: BinGrid): Layout {
 function countOf({ counts, over, under, rows, columns }: BinGrid, { column, row }: Bin): number {
   if (row < 0) return under[column] ?? 0;
   return (row >= rows ? over[column] : counts[row * columns + column]) ?? 0;
+}
+
+/** The bins that are not empty: their edges, and what they count. What lies beyond the rows has an edge less. */
+function* binRows(grid: BinGrid): Generator<readonly (string | number)[]> {
+  for (let column = 0; column < grid.columns; column++) {
+    for (let row = -1; row <= grid.rows; row++) {
+      const count = countOf(grid, { column, row });
+      if (count === 0) continue;
+      const y = row < 0 ? ['', grid.viewport.bottom] : row === grid.rows ? [grid.viewport.top, ''] : grid.rowRange(row);
+      yield [...grid.columnRange(column), ...y, count];
+    }
+  }
 }
 
 function drawBins(

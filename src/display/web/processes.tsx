@@ -12,6 +12,7 @@ import {
   type ProcessRow,
   processTable,
 } from './process-table.ts';
+import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
 import { useSearch } from './stack-weights.ts';
 import type { Base } from './views.ts';
@@ -53,6 +54,20 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
       </button>
     </th>
   );
+  useTable(() => {
+    const cells = (table: ReadonlyMap<string, ProcessRow>, comm: string) =>
+      columns.map(({ key }) => table.get(comm)?.numbers.get(key) ?? '');
+    const heads = columns.map(({ label, unit }) => (unit === '' ? label : `${label} (${unit})`));
+    return {
+      head: ['Program', 'Pids', ...heads, ...(before === undefined ? [] : heads.map((head) => `${head} in the base`))],
+      rows: shown.map((comm) => [
+        comm,
+        sortedPids((own.get(comm) ?? before?.get(comm))!.pids).join(' '),
+        ...cells(own, comm),
+        ...(before === undefined ? [] : cells(before, comm)),
+      ]),
+    };
+  });
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Programs">
@@ -111,8 +126,12 @@ function numberText(row: ProcessRow | undefined, { key, unit }: ProcessColumn): 
   return unit === '' ? formatCount(number) : formatValue(number);
 }
 
+function sortedPids(pids: ReadonlySet<number>): number[] {
+  return [...pids].sort((a, b) => a - b);
+}
+
 /** At most three, for there may be hundreds. */
 function pidsText(pids: ReadonlySet<number>): string {
-  const all = [...pids].sort((a, b) => a - b);
+  const all = sortedPids(pids);
   return all.length <= 3 ? all.join(', ') : `${all.slice(0, 3).join(', ')} and ${all.length - 3} more`;
 }

@@ -12,7 +12,7 @@ import { type PageData, sameSection } from './model.ts';
 import { Processes } from './processes.tsx';
 import { Reduced, TooMany } from './reduced.tsx';
 import { type Tab, type TabGroup, tabGroups } from './report-tabs.ts';
-import { Save } from './save.tsx';
+import { Save } from './save/save.tsx';
 import { useShown } from './shown.ts';
 
 const NONE: readonly Filter[] = [];
@@ -98,7 +98,7 @@ export function Report({ data, address }: PageProps) {
           Keys
         </button>
       </Tabs>
-      {saving && <Save name={`marple-${open}`} data={data} filters={history.filters} />}
+      {saving && <Save name={`marple-${open}`} data={shown.data} filters={shown.filters} {...compared} />}
       {help && <Keys />}
       {View !== undefined && tab !== undefined && section !== undefined ? (
         <SavedViewContext.Provider value={savedView}>

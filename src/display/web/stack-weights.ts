@@ -73,14 +73,14 @@ export function useSavedNode(
     }
     return at;
   }, [stacks, children, path]);
-  return [
-    node,
-    (next) => {
-      const names: string[] = [];
-      for (let at = next; at !== 0; at = stacks.parents[at]!) names.unshift(stacks.names[stacks.frames[at]!]!);
-      setPath(names);
-    },
-  ];
+  return [node, (next) => setPath(namesTo(stacks, next))];
+}
+
+/** The names on the way to a node, and its own. */
+export function namesTo({ names, parents, frames }: Stacks, node: number): string[] {
+  const path: string[] = [];
+  for (let at = node; at !== 0; at = parents[at]!) path.unshift(names[frames[at]!]!);
+  return path;
 }
 
 /** What is typed into a search field: undefined where nothing is, `wrong` where it is no regular expression. */

@@ -26,6 +26,7 @@ import {
   valueAt,
   wheelFactor,
 } from './plot.ts';
+import { useTable } from './save/table.ts';
 import type { ViewProps } from './views.ts';
 
 const TOPS = [3, 6, 12, 24, 50] as const;
@@ -224,6 +225,10 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
   const readText = at === undefined ? numbers : `${readAt}: ${value(totals[at]!)} in all · ${numbers}`;
   const title = axisTitle(xAxis);
   const yTitle = isShare ? `share of ${visible(yAxis.label)} (%)` : axisTitle(yAxis);
+  useTable(() => ({
+    head: [title, ...shown.map(({ text }) => text)],
+    rows: series.x.map((position, i) => [position, ...shown.map(({ values }) => values[i]!)]),
+  }));
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Stack plot">

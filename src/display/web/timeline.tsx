@@ -15,13 +15,14 @@ import {
   type Scene,
 } from '../shape/timeline-draw.ts';
 import { type TrackKind, trackKinds } from '../shape/track-choice.ts';
-import { activityOf, buildTimeline, type Timeline } from '../shape/tracks.ts';
+import { activityOf, buildTimeline, SHOWN_BY_SPANS, type Timeline } from '../shape/tracks.ts';
 import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
 import { isNumbers, isOneOf, isRange, SavedViewContext, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useChange, useSize, useTheme } from './canvas.tsx';
 import { columnOf, type Filter } from './filters.ts';
 import { eventTableOf, type Section, sameSection } from './model.ts';
 import { KEY_FACTOR, placeIn, wheelFactor } from './plot.ts';
+import { useTable } from './save/table.ts';
 import { SearchField } from './search-field.tsx';
 import { TimelineLegend, TimelinePanel } from './timeline-panel.tsx';
 import { EventTip, eventText, SpanTip, spanText } from './timeline-tip.tsx';
@@ -328,6 +329,10 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
             ? spanText(timeline, tip.hit.track, tip.hit.span)
             : `${where}${inFocus === undefined ? '' : ` · ${inFocus.label}`}`;
 
+  useTable(() => ({
+    head: ['time_ns', 'type', ...(section.header.fields ?? [])],
+    rows: eventRows(section, timeline, shown, trackOfRows(timeline, shown, kept), range),
+  }));
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Timeline">
@@ -706,6 +711,26 @@ function inOrder({ tracks, kind }: Timeline, places: readonly number[], order: O
       const activity = new Map(places.map((place) => [place, activityOf(tracks[place]!, from, to)]));
       return [...places].sort((a, b) => activity.get(b)! - activity.get(a)! || name(a, b));
     }
+  }
+}
+
+/** The events on tracks that are shown, in the time that is shown; those too that the bars show. */
+function* eventRows(
+  section: Section,
+  { table, tracks, kind }: Timeline,
+  shown: readonly number[],
+  placeOf: Int32Array,
+  [from, to]: Range,
+): Generator<readonly (string | number)[]> {
+  const fields = ['type', ...(section.header.fields ?? [])];
+  const keys = new Set(shown.map((place) => String(tracks[place]!.key)));
+  const ends = kind === 'cpu' ? ['cpu'] : ['pid', 'other_pid'];
+  const isSwitchOfShown = (row: number): boolean =>
+    section.textAt('type', row) === SHOWN_BY_SPANS && ends.some((field) => keys.has(section.textAt(field, row)));
+  for (let row = 0; row < table.length; row++) {
+    const time = table.time[row]!;
+    if (time < from || time > to || (placeOf[row]! < 0 && !isSwitchOfShown(row))) continue;
+    yield [time, ...fields.map((field) => section.textAt(field, row))];
   }
 }
 

@@ -5,11 +5,13 @@ import { differenceColour, frameColour } from '../shape/frame-colour.ts';
 import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
 import { isCount, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
+import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
 import { FrameButtons, IdleButton } from './stack-bar.tsx';
 import {
   clipped,
   matchedWeight,
+  namesTo,
   shareOf,
   useBaseWeights,
   useMatches,
@@ -106,6 +108,15 @@ export function TreemapView({ data, section, filters, base, select }: ViewProps)
   };
 
   const shown = hover?.box ?? focused;
+  useTable(() => ({
+    head: ['box', 'level', unit, 'share of all'],
+    rows: boxes.map((box) => [
+      box.part.kind === 'node' ? namesTo(stacks, box.part.node).join(';') : titleOf(box),
+      box.level,
+      box.weight,
+      shareOf(box.weight, all),
+    ]),
+  }));
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Treemap">

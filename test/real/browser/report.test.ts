@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -414,7 +414,9 @@ describe('the list of filters', () => {
     await theAddress(page);
     await page.evaluate(`location.hash = ${JSON.stringify(address)}`);
     await expect.poll(() => page.locator('.page').textContent()).toBe(functions);
+    await theAddress(page);
     await page.goto(`${page.url().split('#')[0]}#%7B%22tab%22:7,%22filters%22:[3,{}]}`);
+    await theAddress(page);
     await page.reload();
     await page.waitForSelector('#app[data-ready="true"]');
     expect(await page.getByRole('tab', { name: 'Overview' }).getAttribute('aria-selected')).toBe('true');
@@ -613,28 +615,106 @@ async function waits(): Promise<string> {
   return place.path('waits.html');
 }
 
+/** What a button of the save bar gives. */
+async function saved(page: Page, button: string): Promise<[name: string, bytes: Buffer]> {
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: button, exact: true }).click(),
+  ]);
+  return [file.suggestedFilename(), readFileSync(await file.path())];
+}
+
 describe('save', () => {
-  test('the table as CSV, the picture as PNG', async () => {
+  test('the programs as CSV, in full', async () => {
     const page = await openPage(await report());
     await page.getByRole('button', { name: 'Save' }).click();
-    const saved = async (button: string): Promise<[name: string, bytes: Buffer]> => {
-      const [file] = await Promise.all([
-        page.waitForEvent('download'),
-        page.getByRole('button', { name: button, exact: true }).click(),
-      ]);
-      return [file.suggestedFilename(), readFileSync(await file.path())];
-    };
-    const [name, csv] = await saved('CSV');
+    const [name, csv] = await saved(page, 'CSV');
     expect(name).toBe('marple-overview.csv');
     const lines = csv.toString().split('\r\n');
-    expect(lines[0]).toContain('On CPU (s),Ready (s),');
-    expect(lines[1]).toMatch(/^db 10,6,.*,500,/);
+    expect(lines[0]).toContain('Program,Pids,On CPU (s),Ready (s),');
+    expect(lines[1]).toMatch(/^db,10,6(\.0*1\d*)?,.*,500,90,1,49.8,30$/);
     expect(lines.find((line) => line.includes('owned'))).toContain('"""></script>');
-    await open(page, 'callstack');
-    const [picture, png] = await saved('PNG');
-    expect(picture).toBe('marple-2-flamegraph.png');
+  });
+
+  test.each([
+    ['callstack', 'Flame graph', 'stack,total (samples),self (samples)', 'db;main;query,500,500'],
+    ['callstack', 'Treemap', 'box,level,samples,share of all', 'db,1,500,0.5555555555555556'],
+    ['callstack', 'Functions', 'function,self (samples),total (samples)', 'query,500,500'],
+    ['disklat', 'Heat map', 'time (s) from,to,latency (ms) from,to,records', /^0,0\.\d+,.*,1$/],
+    ['memtime', 'Stack plot', 'time (s),web,db', '9,230,30'],
+    ['cpusched', undefined, 'time_ns,type,cpu,pid,comm,other_pid,other_comm,state', '60000000,switch,0,10,db,20,web,D'],
+  ])('%s as %s, as CSV, PNG and SVG', async (group, view, head, row) => {
+    const page = await openPage(await report());
+    await open(page, group);
+    if (view !== undefined) await open(page, view);
+    await page.getByRole('button', { name: 'Save' }).click();
+    const [, csv] = await saved(page, 'CSV');
+    const lines = csv.toString().split('\r\n');
+    expect(lines[0]).toBe(head);
+    expect(lines.some((line) => (typeof row === 'string' ? line === row : row.test(line)))).toBe(true);
+    const [picture, png] = await saved(page, 'PNG');
+    expect(picture).toMatch(/^marple-\d-[a-z]+\.png$/);
     expect(png.subarray(0, 8).toString('latin1')).toBe('\x89PNG\r\n\x1a\n');
     expect(png.readUInt32BE(16)).toBe(1280);
+    const [, svg] = await saved(page, 'SVG');
+    const { names, text } = await page.evaluate<{ names: string[]; text: string }>(
+      `(() => {
+        const root = new DOMParser().parseFromString(${JSON.stringify(svg.toString())}, 'image/svg+xml').documentElement;
+        const all = [root, ...root.querySelectorAll('*')].map((element) => element.nodeName);
+        return { names: [...new Set(all)], text: root.textContent };
+      })()`,
+    );
+    // Nothing but shapes and text, whatever the names are.
+    expect(names.filter((name) => !/^(svg|defs|g|rect|path|text|image|clipPath)$/.test(name))).toEqual([]);
+    expect(text).toContain('everything');
+    expect(text).toContain(view === 'Heat map' ? 'latency (ms)' : 'db');
+  });
+
+  test('a data file of just the selection, with the numbers of stats for the same', async () => {
+    const page = await openPage(await report());
+    await dragTime(page, 4, 7);
+    await only(page, 'db');
+    await page.getByRole('button', { name: 'Save' }).click();
+    expect(await page.getByRole('toolbar', { name: 'Save' }).textContent()).toContain('without 2 sections');
+    const [name, bytes] = await saved(page, 'data file');
+    expect(name).toBe('marple-overview.marple');
+    writeFileSync(place.path('saved.marple'), bytes);
+    const [from, to] = await theTime(page);
+    const part = await statsIn('saved.marple');
+    const whole = await stats('--from', from, '--to', to, '--comm', '^db$');
+    expect(part.map((section) => section.interface)).toEqual([
+      'cpusched',
+      'callstack',
+      'callstack',
+      'disklat',
+      'memtime',
+    ]);
+    for (const [interfaceName, kind] of [
+      ['callstack', 'stacks'],
+      ['disklat', 'points'],
+      ['memtime', 'trends'],
+    ] as const) {
+      expect(statsOf(part, interfaceName, kind)[kind]).toEqual(statsOf(whole, interfaceName, kind)[kind]);
+    }
+    const times = (all: readonly SectionStats[]) => statsOf(all, 'cpusched', 'scheduling').scheduling!.processes;
+    expect(times(part).find(({ comm }) => comm === 'db')?.switches).toBe(times(whole)[0]!.switches);
+    expect(await place.marple(['display', '-i', 'saved.marple', '-o', 'saved.html'])).toMatchObject({ code: 0 });
+  });
+
+  test('all of it gives the records that were there, and a function those that name it', async () => {
+    const page = await openPage(await report());
+    await page.getByRole('button', { name: 'Save' }).click();
+    const [, all] = await saved(page, 'data file');
+    const records = (text: string): string[] => text.split('\n').filter((line) => !line.startsWith('{'));
+    expect(records(all.toString())).toEqual(records(readFileSync(place.path('x.marple'), 'utf8')));
+    await open(page, 'callstack');
+    await open(page, 'Functions');
+    await page.locator('.table tr', { hasText: 'render' }).getByRole('button', { name: 'only' }).click();
+    const [, some] = await saved(page, 'data file');
+    const own = records(some.toString());
+    expect(own[0]).toBe('300#web;main;render');
+    expect(own).toHaveLength(1 + 300 + 1);
+    expect(own.slice(1, -1).every((line) => line.includes(',cpu-clock,0,0,20,20,1'))).toBe(true);
   });
 
   test('the command that it offers makes a data file of just the selection', async () => {
@@ -642,7 +722,7 @@ describe('save', () => {
     await dragTime(page, 4, 7);
     await only(page, 'db');
     await page.getByRole('button', { name: 'Save' }).click();
-    const command = await page.getByRole('textbox', { name: 'as a data file' }).inputValue();
+    const command = await page.getByRole('textbox', { name: 'or by' }).inputValue();
     expect(command).toContain(' -e 1,2,3,4,5');
     const words = command.replaceAll("'", '').split(' ').slice(1);
     const [from, to] = await theTime(page);

@@ -1,5 +1,5 @@
-import { describeFilter, type Filter } from './filters.ts';
-import type { PageData, Section } from './model.ts';
+import { askedTime, describeFilter, type Filter, knows } from '../filters.ts';
+import type { PageData } from '../model.ts';
 
 /** A command, and the filters that no flag can say. */
 export interface ExportCommand {
@@ -13,9 +13,12 @@ export function exportCommand(data: PageData, filters: readonly Filter[]): Expor
   const without: string[] = [];
   const comms: string[] = [];
   let pids: readonly string[] | undefined;
+  const { from, to } = askedTime(data, filters);
+  if (from !== undefined) words.push('--from', String(from));
+  if (to !== undefined) words.push('--to', String(to));
   for (const filter of filters) {
-    if (filter.kind === 'time') words.push('--from', String(filter.from), '--to', String(filter.to));
-    else if (filter.kind === 'field' && filter.field === 'comm') {
+    if (filter.kind === 'time') continue;
+    if (filter.kind === 'field' && filter.field === 'comm') {
       comms.push(`(?${filter.not ? '!' : '='}(${filter.values.map(escaped).join('|')})$)`);
     } else if (filter.kind === 'field' && filter.field === 'pid' && !filter.not) {
       pids = pids === undefined ? filter.values : pids.filter((pid) => filter.values.includes(pid));
@@ -23,17 +26,9 @@ export function exportCommand(data: PageData, filters: readonly Filter[]): Expor
   }
   if (comms.length > 0) words.push('--comm', `^${comms.join('')}`);
   if (pids !== undefined) words.push('--pid', pids.join(','));
-  const able = data.sections.filter((section) => filters.every((filter) => canTell(section, filter)));
+  const able = data.sections.filter((section) => filters.every((filter) => knows(section, filter)));
   if (able.length < data.sections.length) words.push('-e', able.map(({ number }) => number).join(','));
   return { command: words.map(quoted).join(' '), without };
-}
-
-/** Whether a section has what a flag asks for; a stack has the records that refer to it, and the program at its root. */
-function canTell(section: Section, filter: Filter): boolean {
-  const records = section.stacks === undefined ? section : section.naming;
-  if (filter.kind === 'time') return records?.times !== undefined;
-  if (filter.kind !== 'field' || (filter.field !== 'comm' && filter.field !== 'pid')) return true;
-  return records?.columns.has(filter.field) === true || (filter.field === 'comm' && section.stacks !== undefined);
 }
 
 /** As a regular expression that matches only this text. */
