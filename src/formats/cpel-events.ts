@@ -152,7 +152,10 @@ interface Known {
 
 /** `cpu=1 state=S`: the fields that the track does not tell, as far as they are known. Events are many, and such texts few. */
 function datumWithout(fields: readonly string[], ...told: readonly string[]): (event: EventData) => string {
-  const rest = fields.flatMap((field, place) => (told.includes(field) ? [] : [{ start: `${field}=`, place }]));
+  // What an event log has beside its tracks is imported under that name, and needs none when it is written again.
+  const rest = fields.flatMap((field, place) =>
+    told.includes(field) ? [] : [{ start: field === 'datum' ? '' : `${field}=`, place }],
+  );
   let known: Known = { next: new Map(), text: undefined };
   let count = 0;
   const textOf = (datum: readonly string[]): string =>

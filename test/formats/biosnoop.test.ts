@@ -48,6 +48,7 @@ describe('rows in the documented format', () => {
 describe('what every importer does', () => {
   checkImporter(biosnoopImporter, {
     files: { 'BCC’s': fixture('bcc-made.txt'), 'that of libbpf-tools': fixture('libbpf-made.txt') },
+    count: (file) => file.toString('latin1').match(/^\d+\.\d+ /gm)!.length,
     isText: true,
   });
 });

@@ -162,6 +162,7 @@ const fixture = (name: string): Buffer => readFileSync(join(FIXTURES, 'iosnoop',
 describe('what every importer does', () => {
   checkImporter(iosnoopImporter, {
     files: { 'before-priority.txt': fixture('before-priority.txt'), 'linux-6.18.txt': fixture('linux-6.18.txt') },
+    count: (file) => file.toString('latin1').match(/^\d+\.\d+ /gm)!.length,
     isText: true,
   });
 });

@@ -7,10 +7,25 @@ import { checkImporter, importBytes } from '../support/imports.ts';
 
 const fixture = (name: string): Buffer => readFileSync(join(import.meta.dirname, '../fixtures/marple-py', name));
 
+function weightOf(lines: readonly string[]): number {
+  return lines.reduce((sum, line) => sum + Number.parseInt(line, 10), 0);
+}
+
 describe('what every importer does', () => {
   const names = ['last.marple', 'earlier.marple', 'first.marple'];
   checkImporter(marplePyImporter, {
     files: Object.fromEntries(names.map((name) => [name, fixture(name)])),
+    // Of stacks the weight stands first, behind a header that says so.
+    count: (file) => {
+      const sections = file.toString().split(/^(?=\{)/m);
+      return sections.reduce((sum, text) => {
+        const lines = text
+          .split('\n')
+          .slice(1)
+          .filter((line) => line !== '');
+        return sum + (text.includes('"datatype": "stack"') ? weightOf(lines) : lines.length);
+      }, 0);
+    },
     isText: true,
   });
 });

@@ -5,7 +5,7 @@ import type { EventData, StackData } from '../../src/common/datatypes.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { perfScriptImporter } from '../../src/formats/perf-script-import.ts';
 import { checkImporter, foldedExport, importBytes } from '../support/imports.ts';
-import { slowFold } from '../support/slow-folding.ts';
+import { slowAmount, slowFold } from '../support/slow-folding.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/perf-script');
 const fixture = (name: string): Buffer => readFileSync(join(FIXTURES, name));
@@ -24,6 +24,7 @@ const NAMES = [
 describe('what every importer does', () => {
   checkImporter(perfScriptImporter, {
     files: Object.fromEntries([...NAMES, 'tasks.txt'].map((name) => [name, fixture(name)])),
+    count: (file) => slowAmount(file.toString()),
     isText: true,
   });
 });

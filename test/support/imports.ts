@@ -7,11 +7,13 @@ import type { SectionHeader } from '../../src/common/header.ts';
 import { openDataFile } from '../../src/common/reader.ts';
 import { HeaderReport } from '../../src/common/report.ts';
 import { exportSources } from '../../src/formats/export.ts';
+import type { Exporter } from '../../src/formats/exporter.ts';
 import { foldedExporter } from '../../src/formats/folded.ts';
 import { type ImportResult, importFile } from '../../src/formats/import.ts';
 import type { Importer, ImportHeader, ImportSection, ImportSink } from '../../src/formats/importer.ts';
 import { detectImporter } from '../../src/formats/importers.ts';
 import { readRecords, tempFolder } from './data-files.ts';
+import { exportPath } from './exports.ts';
 
 export interface ImportedSection {
   readonly header: SectionHeader;
@@ -104,11 +106,15 @@ export async function foldedExport(path: string): Promise<string> {
 export interface ImporterChecks {
   /** Whole files of the format, by name. */
   readonly files: Readonly<Record<string, Buffer>>;
+  /** What is in a file, as amountOf() has it, by another count. */
+  readonly count: (file: Buffer) => number;
+  /** Writes the same format, and all that it can hold. */
+  readonly exporter?: Exporter;
   /** Whether its lines may end in CRLF. */
   readonly isText: boolean;
 }
 
-const shapeOf = ({ sections, skippedCount }: MemorySink) => ({
+const shapeOf = ({ sections, skippedCount }: Pick<MemorySink, 'sections' | 'skippedCount'>) => ({
   sections: sections.map(({ header: { interface: name, datatype, fields, weight }, records }) => ({
     name,
     datatype,
@@ -119,15 +125,33 @@ const shapeOf = ({ sections, skippedCount }: MemorySink) => ({
   skippedCount,
 });
 
-/** Weights of stacks and other records, of all sections: a cut stack is another one. */
-function amountOf({ sections }: MemorySink): number {
+/** The weights of stacks and the number of other records, of all sections together. */
+function amountOf({ sections }: Pick<MemorySink, 'sections'>): number {
   const all = sections.flatMap(({ records }) => records);
   return all.reduce((sum, record) => sum + ('weight' in record ? record.weight : 1), 0);
 }
 
 /** What holds for each importer. */
-export function checkImporter(importer: Importer, { files, isText }: ImporterChecks): void {
+export function checkImporter(importer: Importer, { files, count, exporter, isText }: ImporterChecks): void {
   const all = Object.entries(files);
+
+  test.each(all)('%s keeps all weights, and is the same in a file', async (_, bytes) => {
+    const { sections, skippedCount } = await runImporter(importer, bytes);
+    expect(amountOf({ sections })).toBe(count(bytes));
+    const imported = await importBytes(bytes, { format: importer.format });
+    expect(shapeOf({ sections: imported.sections, skippedCount })).toEqual(shapeOf({ sections, skippedCount }));
+  });
+
+  if (exporter !== undefined) {
+    test.each(all)('%s is the same when it is exported and imported again', async (_, bytes) => {
+      const { path, sections } = await importBytes(bytes);
+      const again = await runImporter(importer, (await exportPath(exporter, path)).bytes);
+      const sorted = (records: readonly MarpleRecord[]) => records.map((record) => JSON.stringify(record)).sort();
+      expect(again.sections.map(({ records }) => sorted(records))).toEqual(
+        sections.map(({ records }) => sorted(records)),
+      );
+    });
+  }
 
   test.each(all)('%s is known by its content', (_, bytes) => {
     expect(detectImporter(bytes.subarray(0, 65_536), 'input').format).toBe(importer.format);
@@ -157,9 +181,11 @@ export function checkImporter(importer: Importer, { files, isText }: ImporterChe
     expect(importer.detects(Buffer.alloc(0))).toBe(false);
   });
 
-  test.runIf(isText).each(all)('%s with CRLF is the same', async (_, bytes) => {
-    const crlf = Buffer.from(bytes.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
-    expect(importer.detects(crlf)).toBe(true);
-    expect(shapeOf(await runImporter(importer, crlf))).toEqual(shapeOf(await runImporter(importer, bytes)));
-  });
+  if (isText) {
+    test.each(all)('%s with CRLF is the same', async (_, bytes) => {
+      const crlf = Buffer.from(bytes.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
+      expect(importer.detects(crlf)).toBe(true);
+      expect(shapeOf(await runImporter(importer, crlf))).toEqual(shapeOf(await runImporter(importer, bytes)));
+    });
+  }
 }

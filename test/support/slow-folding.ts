@@ -13,6 +13,7 @@ interface SlowSample {
   readonly tid: string;
   readonly weight: number;
   readonly event: string;
+  readonly isTimed: boolean;
   readonly frames: string[];
 }
 
@@ -27,6 +28,12 @@ export function slowFold(text: string, { event, annotate = [] }: SlowOptions = {
   }
   const lines = Object.entries(weights).map(([stack, weight]) => Buffer.from(`${stack} ${weight}\n`));
   return Buffer.concat(lines.sort(Buffer.compare)).toString();
+}
+
+/** The weights of all samples, and one for each that has a time. */
+export function slowAmount(text: string): number {
+  const samples = samplesOf(text.replace(/^.*PERF_RECORD_.*$/gm, ''));
+  return samples.reduce((sum, { weight, isTimed }) => sum + weight + (isTimed ? 1 : 0), 0);
 }
 
 function samplesOf(text: string): SlowSample[] {
@@ -56,6 +63,7 @@ function samplesOf(text: string): SlowSample[] {
       pid: second === undefined || second === '0' ? '?' : first,
       tid: second ?? first,
       weight: period === 0 ? 1 : period,
+      isTimed: rest.some((word) => /^\d+\.\d+:$/.test(word)),
       event: name < 0 ? '' : rest[name]!.slice(0, -1),
       frames: isFrame ? [rest.slice(name + 1).join(' ')] : [],
     };
