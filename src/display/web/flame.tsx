@@ -55,7 +55,7 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   const height = Math.max(size.height, levels * ROW + 2);
   const topOf = (depth: number): number => (icicle ? depth * ROW + 1 : height - (depth + 1) * ROW - 1);
   const pattern = useSearch(search);
-  const { matches, found } = useMatches(pattern, stacks, children, total, zoom);
+  const { matches, found } = useMatches(pattern, stacks, total, zoom);
 
   const nameOf = (node: number): string => (node === 0 ? 'all' : visible(stacks.names[stacks.frames[node]!] ?? ''));
   const boxAt = (event: MouseEvent): FlameBox | undefined => {

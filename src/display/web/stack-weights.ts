@@ -1,5 +1,6 @@
 import { useMemo } from 'preact/hooks';
 import { type ChildLists, type NodeWeights, nodeTotals } from '../shape/flame.ts';
+import { matchedWeight } from '../shape/matches.ts';
 import { isTexts, useSaved } from './address.ts';
 import { type Filter, stackWeights } from './filters.ts';
 import { processOf, type Section, type Stacks, sameSection } from './model.ts';
@@ -99,7 +100,6 @@ export function useSearch(text: string): RegExp | 'wrong' | undefined {
 export function useMatches(
   pattern: ReturnType<typeof useSearch>,
   stacks: Stacks,
-  children: { of(node: number): Int32Array },
   total: Float64Array,
   from: number,
 ): { readonly matches: readonly boolean[] | undefined; readonly found: number } {
@@ -108,27 +108,10 @@ export function useMatches(
     [pattern, stacks],
   );
   const found = useMemo(
-    () => (matches === undefined ? 0 : matchedWeight(stacks, children, total, from, matches)),
-    [matches, stacks, children, total, from],
+    () => (matches === undefined ? 0 : matchedWeight(stacks, total, from, matches)),
+    [matches, stacks, total, from],
   );
   return { matches, found };
-}
-
-/** Weight at and below `from` of the outermost frames that match, so that nothing counts twice. */
-export function matchedWeight(
-  { frames }: Stacks,
-  children: { of(node: number): Int32Array },
-  total: Float64Array,
-  from: number,
-  matches: readonly boolean[],
-): number {
-  let sum = 0;
-  const pending = [from];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (node !== 0 && matches[frames[node]!] === true) sum += total[node]!;
-    else for (const child of children.of(node)) pending.push(child);
-  }
-  return sum;
 }
 
 /** The text, cut to a width with an ellipsis; empty where nothing readable is left. */

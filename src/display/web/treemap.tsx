@@ -2,6 +2,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { formatCount, formatShare, formatWeight, visible } from '../../common/text.ts';
 import { ChildLists } from '../shape/flame.ts';
 import { differenceColour, frameColour } from '../shape/frame-colour.ts';
+import { holdsMatch } from '../shape/matches.ts';
 import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
 import { isCount, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
@@ -10,7 +11,6 @@ import { NameSearch } from './search-field.tsx';
 import { FrameButtons, IdleButton } from './stack-bar.tsx';
 import {
   clipped,
-  matchedWeight,
   namesTo,
   shareOf,
   useBaseWeights,
@@ -51,10 +51,11 @@ export function TreemapView({ data, section, filters, base, select }: ViewProps)
     [children, weights, at, levels, size.width, size.height],
   );
   const pattern = useSearch(search);
-  const { matches, found } = useMatches(pattern, stacks, children, total, at);
-  /** Whether something that matches is in a node, or is the node. */
-  const holds = (node: number): boolean =>
-    matches !== undefined && matchedWeight(stacks, children, total, node, matches) > 0;
+  const { matches, found } = useMatches(pattern, stacks, total, at);
+  const holds = useMemo(
+    () => (matches === undefined ? undefined : holdsMatch(stacks, total, matches)),
+    [stacks, total, matches],
+  );
 
   const nameOf = (node: number): string => (node === 0 ? 'all' : visible(stacks.names[stacks.frames[node]!] ?? ''));
   const titleOf = ({ part }: TreemapBox): string => {
@@ -165,7 +166,7 @@ export function TreemapView({ data, section, filters, base, select }: ViewProps)
             for (const [i, box] of boxes.entries()) {
               const { part, x, y, width, height } = box;
               const isHit = part.kind === 'node' && matches?.[stacks.frames[part.node]!] === true;
-              const isOn = part.kind === 'node' && !isHit && holds(part.node);
+              const isOn = part.kind === 'node' && !isHit && holds?.[part.node] === 1;
               context.fillStyle = isHit ? theme.mark : part.kind === 'node' ? colourOf(box) : theme.panel;
               context.globalAlpha = matches === undefined || isHit || isOn ? 1 : 0.35;
               context.fillRect(x, y, width, height);
