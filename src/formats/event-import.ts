@@ -15,6 +15,7 @@ export class EventImport {
   );
   #ready: EventData[] = [];
   #origin: number | undefined;
+  #absurd = 0;
 
   constructor(
     private readonly section: ImportSection,
@@ -23,7 +24,8 @@ export class EventImport {
 
   /** `time` in nanoseconds since some moment that is always the same. */
   add(event: EventData): void {
-    this.#take(this.#order.add(event));
+    if (Number.isSafeInteger(event.time)) this.#take(this.#order.add(event));
+    else this.#absurd++;
   }
 
   /** Writes what is ready. Memory is bounded where this is called now and then. */
@@ -37,6 +39,9 @@ export class EventImport {
   async finish(): Promise<void> {
     this.#take(this.#order.rest());
     await this.flush(1);
+    if (this.#absurd > 0) {
+      this.sink.warn(`${this.#absurd} events are left out, since their time is more than a data file can hold`);
+    }
     const { late } = this.#order;
     if (late > 0) {
       this.sink.warn(
@@ -48,7 +53,9 @@ export class EventImport {
   #take(events: readonly EventData[]): void {
     for (const { time, type, datum } of events) {
       this.#origin ??= time;
-      this.#ready.push({ time: time - this.#origin, type, datum });
+      const since = time - this.#origin;
+      if (Number.isSafeInteger(since)) this.#ready.push({ time: since, type, datum });
+      else this.#absurd++;
     }
   }
 }

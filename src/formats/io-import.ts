@@ -28,6 +28,7 @@ export class IoImport {
   #ready: Datapoint[] = [];
   #origin: number | undefined;
   #negative = 0;
+  #absurd = 0;
 
   constructor(
     private readonly sink: ImportSink,
@@ -35,7 +36,8 @@ export class IoImport {
   ) {}
 
   add(io: ImportedIo): void {
-    if (io.nanoseconds < 0) this.#negative++;
+    if (!Number.isFinite(io.issued) || !Number.isFinite(io.nanoseconds)) this.#absurd++;
+    else if (io.nanoseconds < 0) this.#negative++;
     else this.#take(this.#order.add(io));
   }
 
@@ -51,6 +53,9 @@ export class IoImport {
     this.#take(this.#order.rest());
     await this.flush(1);
     if (this.#negative > 0) this.sink.warn(`${this.#negative} I/Os are left out that ended before they began`);
+    if (this.#absurd > 0) {
+      this.sink.warn(`${this.#absurd} I/Os are left out, since their time is more than a data file can hold`);
+    }
     const { late } = this.#order;
     if (late > 0) {
       this.sink.warn(`${late} I/Os are not in the order of issue, since ${WINDOW} others or more ended before them`);

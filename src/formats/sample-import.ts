@@ -91,7 +91,7 @@ export class SampleImport {
     const stack = profile.table.addSample(sample, weight);
     if (weight !== 1) profile.isWeighted = true;
     if (profile.events === undefined) return;
-    if (time === undefined) {
+    if (time === undefined || !Number.isSafeInteger(time)) {
       this.#timeless++;
       return;
     }
@@ -134,7 +134,7 @@ export class SampleImport {
     const others = [...this.#others.values()].reduce((sum, count) => sum + count, 0);
     const sentences: [number, string][] = [
       [others, `samples of other events than ${options.event} are left out`],
-      [this.#timeless, 'samples have no time: they are in the stacks alone'],
+      [this.#timeless, 'samples have no time, or one that a data file cannot hold: they are in the stacks alone'],
       [this.#order.late, 'samples came out of order, and their times were moved to the nearest that keeps the order'],
       [this.#tooHeavy, 'samples are left out, since their period is more than a data file can hold'],
     ];
@@ -181,7 +181,12 @@ export class SampleImport {
   #take(held: readonly Held[]): void {
     for (const { profile, time, datum } of held) {
       this.#origin ??= time;
-      this.#last = time - this.#origin;
+      const since = time - this.#origin;
+      if (!Number.isSafeInteger(since)) {
+        this.#timeless++;
+        continue;
+      }
+      this.#last = since;
       profile.ready.push({ time: this.#last, type: withoutModifiers(profile.event) || 'sample', datum });
       this.#ready++;
     }

@@ -97,6 +97,14 @@ describe('events', () => {
     expect(sections[0]!.records).toHaveLength(3);
   });
 
+  test('times that no data file holds are counted', async () => {
+    const damaged = Buffer.from(byTask);
+    damaged.writeUInt32BE(0x9fff_ffff, damaged.length - 40);
+    const { result, sections } = await importBytes(damaged);
+    expect(sections[0]!.records).toHaveLength(2);
+    expect(result.warnings.join()).toMatch(/1 events are left out, since their time is more/);
+  });
+
   test('damage is named by the file that was given', async () => {
     await expect(importBytes(byTask.subarray(0, 100))).rejects.toThrow(/input: byte \d+: /);
   });

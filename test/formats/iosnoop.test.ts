@@ -168,6 +168,16 @@ describe('what every importer does', () => {
 });
 
 describe('imported', () => {
+  test('times that no number holds are counted', async () => {
+    const [title, row] = fixture('before-priority.txt')
+      .toString()
+      .match(/^(STARTs.*|\d.*)$/gm)!;
+    const absurd = row!.replace(/^\d+/, '9'.repeat(400));
+    const { result, sections } = await importBytes(`${title}\n${row}\n${absurd}\n`);
+    expect(sections[0]!.records).toHaveLength(1);
+    expect(result.warnings.join()).toMatch(/1 I\/Os are left out, since their time is more/);
+  });
+
   test('each row is a datapoint of disklat, in the order of issue, from the first issue on', async () => {
     const rows = rowsOf('before-priority.txt').sort((a, b) => a.start - b.start);
     const { result, sections } = await importBytes(fixture('before-priority.txt'));

@@ -124,6 +124,12 @@ describe('what cannot be kept is said', () => {
     expect(result.warnings.join()).toMatch(/6 samples have fields of their own/);
   });
 
+  test('times that no number holds', async () => {
+    const { result, sections } = await importBytes('a 1 1.0: x: \n\na 1 99999999999999999999.5: x: \n\n');
+    expect(sections.map(({ records }) => records.length)).toEqual([1, 1]);
+    expect(result.warnings.join()).toMatch(/1 samples have no time, or one that a data file cannot hold/);
+  });
+
   test('periods that no number holds', async () => {
     const { result, sections } = await importBytes(
       'a 1 1.0: 99999999999999999999 x: \n\nb 2 2.0: 9007199254740991 x: \n\nb 2 3.0: 1 x: \n',
