@@ -147,7 +147,7 @@ async function analyseEvents(section: SectionReader, { filter, by, top }: StatsO
   };
 }
 
-/** Counts the events of the filter, and follows the tasks through all of them. */
+/** Counts the events of the filter, from either side as the views show them, and follows the tasks through all of them. */
 async function analyseScheduling(section: SectionReader, { filter, by, top, sampled }: StatsOptions): Promise<Numbers> {
   const { header } = section;
   const events = new EventCounter(header, by);
@@ -161,7 +161,7 @@ async function analyseScheduling(section: SectionReader, { filter, by, top, samp
       }
     },
   };
-  for await (const chunk of selectEvents(followed, events.want, filter)) {
+  for await (const chunk of selectEvents(followed, events.want, filter, 'either')) {
     events.add(chunk);
     last = (chunk.time.at(-1) ?? 0) / 1e9;
   }

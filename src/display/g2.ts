@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { errorMessage } from '../common/errors.ts';
 import { findExecutable } from '../common/executables.ts';
 import { makeTempDir } from '../common/temp.ts';
+import { joinWords } from '../common/text.ts';
 import { invokingUser } from '../common/user.ts';
 import { countsOf, draftEvents, eventLog } from '../formats/cpel-events.ts';
 import { writeCpel } from '../formats/cpel-writer.ts';
@@ -38,6 +39,11 @@ export class G2 extends GenericDisplay<G2Options> {
 
   override async render(): Promise<Rendered> {
     const { group, section, filter, options } = this.job;
+    const unused = (['title', 'width', 'height'] as const).filter((name) => this.job[name] !== undefined);
+    if (unused.length > 0) {
+      const flags = joinWords(unused.map((name) => `--${name}`));
+      this.notes.push(`${flags} ${unused.length > 1 ? 'are' : 'is'} not used: an event log has no place for it`);
+    }
     const tracks = chooseTracks(section.header, this.job.track ?? options.track);
     const log = eventLog(group, section, filter, tracks, SIGNATURE);
     const { draft, notes } = await draftEvents(log, section, filter, makeTempDir());
