@@ -71,6 +71,7 @@ async function openable(
   if (length < HEADER_BYTES) throw new DamagedFileError(name, 'the file is cut off in its header');
   const { size } = statSync(path);
   const [offset, dataSize] = [header.readBigUInt64LE(40), header.readBigUInt64LE(DATA_SIZE_AT)];
+  if (offset > BigInt(size)) throw new DamagedFileError(name, 'its records are beyond its end');
   const missing = dataSize === 0n ? 0n : offset + dataSize - BigInt(size);
   if (dataSize !== 0n && missing <= 0n) return path;
   const copy = isOriginal ? join(tempDir, 'perf.data') : path;

@@ -122,8 +122,8 @@ const ROUND = Buffer.from([68, 0, 0, 0, 0, 0, 8, 0]);
  * A perf.data of this machine: samples of one event with call chains in the kernel and in memory that belongs to no file
  * (struct perf_file_header; PERF_SAMPLE_IP, TID, TIME, CALLCHAIN, CPU and PERIOD).
  */
-function* perfData(): Generator<Buffer> {
-  const [count, depth] = [700_000, 30];
+export function* perfData(count: number): Generator<Buffer> {
+  const depth = 30;
   const sampleBytes = 8 + 48 + 8 * depth;
   const attribute = Buffer.alloc(128 + 16);
   attribute.writeUInt32LE(1, 0);
@@ -184,7 +184,7 @@ function* perfData(): Generator<Buffer> {
 /** By format of import. */
 export const LARGE_INPUTS: Readonly<Record<string, () => Generator<Buffer>>> = {
   'perf-script': perfScript,
-  'perf-data': perfData,
+  'perf-data': () => perfData(700_000),
   folded,
   cpel,
   iosnoop: () =>

@@ -1,0 +1,82 @@
+import { createReadStream, createWriteStream, openSync, readSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Random } from '../../src/analysis/random.ts';
+import type { Inputs } from '../inputs.ts';
+import { runCommand } from '../process.ts';
+import type { Programs } from '../programs.ts';
+
+/*
+ * Profiles: recorded here by perf while the machine is busy in many ways, and stacks that are generated, the same each time.
+ */
+
+const SECONDS = 25;
+const LOAD = ['stress-ng', '--cpu', '1', '--switch', '1', '--vm', '1', '--hdd', '1', '--sock', '1', '-t', `${SECONDS}`];
+
+/** A perf.data of the whole machine, some 100 MB: as many samples as perf can take. Its boot is part of its name. */
+export function perfData(inputs: Inputs, boot: string): Promise<string> {
+  return inputs.get(`perf-${boot}.data`, async (path) => {
+    const record = ['perf', 'record', '-q', '-a', '-g', '-N', '-k', 'CLOCK_MONOTONIC', '-F', '20000', '-m', '4M'];
+    await runCommand([...record, '-o', path, '--', ...LOAD]);
+  });
+}
+
+/** Its text, `bytes` of it, up to the end of a sample. */
+export async function perfText(inputs: Inputs, boot: string, bytes: number): Promise<string> {
+  const data = await perfData(inputs, boot);
+  const whole = await inputs.get(`perf-${boot}.txt`, async (path) => {
+    await runCommand(perfScript(data), { stdout: path });
+  });
+  return inputs.get(`perf-${boot}-${bytes}.txt`, async (path) => {
+    const end = lastSampleEnd(whole, bytes);
+    if (end === undefined) await copyFile(whole, path);
+    else await pipeline(createReadStream(whole, { end: end - 1 }), createWriteStream(path));
+  });
+}
+
+/** As people run it for flame graphs. */
+export function perfScript(data: string): string[] {
+  return ['perf', 'script', '-i', data, '--no-inline', '-F', 'comm,pid,tid,cpu,time,event,ip,sym,dso'];
+}
+
+/** Behind the last sample that ends within so many bytes; undefined where there are not so many. */
+function lastSampleEnd(path: string, bytes: number): number | undefined {
+  const block = Buffer.alloc(1 << 20);
+  const start = bytes - block.length;
+  if (readSync(openSync(path, 'r'), block, 0, block.length, start) < block.length) return undefined;
+  return start + block.lastIndexOf('\n\n') + 2;
+}
+
+/** Folded text of so many different stacks, about 480 bytes each: a walk through a call tree of 3000 functions. */
+export function foldedText(inputs: Inputs, count: number): Promise<string> {
+  return inputs.get(`stacks-${count}.folded`, (path) =>
+    pipeline(Readable.from(foldedLines(count), { objectMode: false }), createWriteStream(path)),
+  );
+}
+
+function* foldedLines(count: number): Generator<Buffer> {
+  const random = new Random(11);
+  const stack: string[] = [];
+  let lines: string[] = [];
+  for (let i = 0; i < count; i++) {
+    stack.length = Math.min(stack.length, Math.max(1, stack.length - 1 - random.integer(6)));
+    while (stack.length < 12 || (stack.length < 48 && random.uniform() < 0.85)) {
+      stack.push(`some_function_${random.integer(3000)}`);
+    }
+    // The number of the stack makes it one of its kind.
+    lines.push(`program;${stack.join(';')};leaf_${i % 100_000} ${1 + random.integer(9)}\n`);
+    if (lines.length < 4096) continue;
+    yield Buffer.from(lines.join(''));
+    lines = [];
+  }
+  yield Buffer.from(lines.join(''));
+}
+
+/** The same stacks as a data file. */
+export function stackFile(inputs: Inputs, programs: Programs, count: number): Promise<string> {
+  return inputs.get(`stacks-${count}.marple`, async (path) => {
+    const folded = await foldedText(inputs, count);
+    await runCommand(programs.marple('import', folded, '--format', 'folded', '-o', path, '-q'));
+  });
+}

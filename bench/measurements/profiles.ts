@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { programs as pipelineOf, program } from '../contestants.ts';
+import { foldedText, perfData, perfScript, perfText, stackFile } from '../inputs/profiles.ts';
+import { sizeOf } from '../inputs.ts';
+import type { Bench, Contestant, Measurement, Race } from '../measurement.ts';
+import type { Command } from '../process.ts';
+
+/** From what perf recorded to folded stacks and to a flame graph, beside the programs that people use for that. */
+export const profiles: Measurement = {
+  name: 'profiles',
+  summary:
+    'perf.data and text of perf script to folded stacks, a million stacks to a flame graph, beside FlameGraph and inferno',
+  races,
+};
+
+const TEXT_BYTES = 200e6;
+const STACKS = 1_000_000;
+
+async function* races(bench: Bench): AsyncGenerator<Race> {
+  const { inputs, programs, scratch } = bench;
+  // Addresses mean something only until the next boot.
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8);
+  const folded = join(scratch, 'out.folded');
+  /** Through a data file: what `marple import` keeps of the samples beside their stacks is in it. */
+  const marple = (input: string): Contestant =>
+    pipelineOf('marple', [
+      programs.marple('import', input, '-o', '-', '-q'),
+      programs.marple('export', '-i', '-', '--format', 'folded', '-o', folded, '--force', '-q'),
+    ]);
+  /** The peers that are there: each takes a name and the rest of its arguments. */
+  const peers = (of: (path: string) => readonly Command[], ...names: readonly string[]): Contestant[] =>
+    names.flatMap((name) => {
+      const path = programs.find(name);
+      if (path === undefined) bench.absent(name, 'it is not installed; --path FOLDER says where it is');
+      return path === undefined ? [] : [pipelineOf(name, of(path), { stdout: folded })];
+    });
+
+  const text = await perfText(inputs, boot, TEXT_BYTES);
+  yield {
+    title: 'text of perf script to folded',
+    bytes: await sizeOf(text),
+    contestants: [
+      marple(text),
+      program('marple import', programs.marple('import', text, '-o', '-', '-q')),
+      ...peers((path) => [[path, text]], 'stackcollapse-perf.pl', 'inferno-collapse-perf'),
+    ],
+  };
+  const data = await perfData(inputs, boot);
+  yield {
+    title: 'perf.data to folded',
+    bytes: await sizeOf(data),
+    contestants: [
+      marple(data),
+      program('perf script alone', perfScript(data)),
+      ...peers((path) => [perfScript(data), [path]], 'stackcollapse-perf.pl', 'inferno-collapse-perf'),
+    ],
+    goals: [{ of: 'marple', seconds: 2 }],
+  };
+  const [stacks, lines] = [await stackFile(inputs, programs, STACKS), await foldedText(inputs, STACKS)];
+  const svg = join(scratch, 'out.svg');
+  yield {
+    title: `${STACKS} different stacks to SVG`,
+    bytes: await sizeOf(lines),
+    contestants: [
+      program('marple', programs.marple('display', '-i', stacks, '-fg', '-o', svg, '--force', '--no-open', '-q')),
+      ...peers((path) => [[path, lines]], 'flamegraph.pl', 'inferno-flamegraph'),
+    ],
+    goals: [
+      { of: 'marple', seconds: 3 },
+      { of: 'marple', mebibytes: 500 },
+    ],
+  };
+}
