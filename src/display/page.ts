@@ -211,7 +211,7 @@ export async function packWeights(
 }
 
 export function packSpans(spans: TaskSpans, packer: Packer): PageSpans {
-  const { cpus, start, end, doing, ran, pid, cpu, comm, comms, bins } = spans;
+  const { cpus, start, end, doing, ran, pid, cpu, comm, comms, bins, waits } = spans;
   return {
     cpus,
     start: packer.pack(start),
@@ -223,6 +223,7 @@ export function packSpans(spans: TaskSpans, packer: Packer): PageSpans {
     comm: packer.pack(comm),
     comms,
     ...(bins === undefined ? {} : { bins }),
+    ...(waits === undefined ? {} : { waits }),
   };
 }
 

@@ -33,6 +33,12 @@ export interface PackedPage {
   readonly packed: Uint8Array;
 }
 
+/** Of so many scheduler events all waits for a CPU are kept, of more as many: quantiles of them are good to a percent. */
+const EVENTS_WITH_ALL_WAITS = 200_000;
+
+/** Largest values that are kept beside those that were picked: the share of them. */
+const PEAKS = 1 / 4000;
+
 /** Compression of what goes over a short way. */
 const LEVEL = 1;
 
@@ -185,7 +191,7 @@ export class ServedReport {
         parts: index.parts(range),
         range: { from, to },
         every: Math.ceil(records / this.#settings.most),
-        hasPeaks: header.y?.unit === 'ms',
+        peaks: header.y?.unit === 'ms' ? Math.ceil(PEAKS * this.#settings.most) : 0,
       },
     );
     return { ...(await packSection(near, some, range, packer)), ...named, records };
@@ -215,8 +221,8 @@ export class ServedReport {
   async #packSums(section: SectionReader, range: Range, records: number, packer: Packer): Promise<PageSection> {
     const { number, header } = section;
     const { from = 0, to = this.#to } = range;
-    const sums = new SpanSums({ from, to }, this.#settings.most);
-    const sink = spanSink((task, what, cpu, since, until) => sums.add(task, what, cpu, since, until));
+    const sums = new SpanSums({ from, to }, this.#settings.most, Math.ceil(records / EVENTS_WITH_ALL_WAITS));
+    const sink = spanSink((...span) => sums.add(...span));
     const follower = new TaskFollower(header, sink, this.#before(section, range)?.state);
     const checkpoints = this.#checkpoints.get(number) ?? new Checkpoints();
     for await (const events of section.events(SCHEDULING_COLUMNS)) {

@@ -5,12 +5,9 @@ import { type Range, secondsAt } from './time-index.ts';
 /*
  * Some of the records of a section that has too many, so picked that pictures of them are those of all records: of so many
  * moments one each, by chance, with all records of that moment. So what is added up at a moment (the memory of all processes)
- * stays whole, and what comes in turns is not missed. The largest value of each short span is kept too: peaks are what one looks
- * for.
+ * stays whole, and what comes in turns is not missed. Peaks are what one looks for, so the largest value of each of some stretches
+ * of time is kept too: so few that quantiles hardly change.
  */
-
-/** Spans of the time that is shown, each of which keeps its largest value: more than a screen has pixels across. */
-const PEAKS = 4096;
 
 export interface Thinning {
   /** What is read, piece by piece: texts of one piece alone are held at a time. */
@@ -18,8 +15,8 @@ export interface Thinning {
   readonly range: Required<Range>;
   /** Of how many moments one is picked. */
   readonly every: number;
-  /** Whether y of single points is what one looks for. */
-  readonly hasPeaks: boolean;
+  /** Stretches of the range that keep their largest y; 0 where that is not what one looks for. */
+  readonly peaks: number;
 }
 
 /** The section with some of the records of a range. The same ones every time. */
@@ -38,7 +35,7 @@ type Chunk = EventColumns | PointColumns;
 async function* pick<C extends Chunk>(
   read: (part: Part) => AsyncIterable<C>,
   want: readonly ColumnRequest[],
-  { parts, range, every, hasPeaks }: Thinning,
+  { parts, range, every, peaks }: Thinning,
   take: (chunk: C, rows: readonly number[], texts: readonly Texts[]) => C,
 ): AsyncGenerator<C> {
   const texts = Array.from({ length: want.length + 1 }, () => new Texts());
@@ -51,7 +48,7 @@ async function* pick<C extends Chunk>(
         if (seconds < range.from || seconds > range.to) continue;
         if (moments.isPicked(seconds) || seconds === range.to) picked[row] = 1;
       }
-      if (hasPeaks && 'y' in chunk) markPeaks(chunk, range, picked);
+      if (peaks > 0 && 'y' in chunk) markPeaks(chunk, range, peaks, picked);
       const rows: number[] = [];
       for (let row = 0; row < picked.length; row++) if (picked[row] === 1) rows.push(row);
       if (rows.length > 0) yield take(chunk, rows, texts);
@@ -79,13 +76,18 @@ class Moments {
   }
 }
 
-/** Picks the point with the largest y of each span of time, as far as it is in this chunk. */
-function markPeaks({ length, x, y }: PointColumns, { from, to }: Required<Range>, picked: Uint8Array): void {
+/** Picks the point with the largest y of each stretch of time, as far as it is in this chunk. */
+function markPeaks(
+  { length, x, y }: PointColumns,
+  { from, to }: Required<Range>,
+  peaks: number,
+  picked: Uint8Array,
+): void {
   let span = -1;
   let peak = -1;
   for (let row = 0; row < length; row++) {
     if (x[row]! < from || x[row]! > to) continue;
-    const own = Math.floor(((x[row]! - from) / (to - from)) * PEAKS);
+    const own = Math.floor(((x[row]! - from) / (to - from)) * peaks);
     if (own !== span) {
       if (peak >= 0) picked[peak] = 1;
       [span, peak] = [own, row];

@@ -23,8 +23,8 @@ function parts(rows: number, size: number): Thinning['parts'] {
 }
 
 const SECONDS = 100;
-function thin(rows: readonly Row[], every: number, hasPeaks = false, range = { from: 0, to: SECONDS }): SectionReader {
-  return thinned(sectionOf('datapoint', rows, 30), { parts: parts(rows.length, 1000), range, every, hasPeaks });
+function thin(rows: readonly Row[], every: number, peaks = 0, range = { from: 0, to: SECONDS }): SectionReader {
+  return thinned(sectionOf('datapoint', rows, 30), { parts: parts(rows.length, 1000), range, every, peaks });
 }
 
 describe('of too many records', () => {
@@ -50,7 +50,7 @@ describe('of too many records', () => {
   });
 
   test('none is outside of the range', async () => {
-    const points = await pointsOf(thin(rows, 3, true, { from: 20, to: 30 }));
+    const points = await pointsOf(thin(rows, 3, 100, { from: 20, to: 30 }));
     expect(points.every(({ x }) => x >= 20 && x <= 30)).toBe(true);
     expect(points.length).toBeGreaterThan(1500);
   });
@@ -60,7 +60,7 @@ describe('of too many records', () => {
       parts: parts(rows.length, 1000),
       range: { from: 0, to: SECONDS },
       every: 10,
-      hasPeaks: false,
+      peaks: 0,
     });
     const types = new Set<string>();
     let count = 0;
@@ -93,7 +93,7 @@ test('peaks are kept where they are what one looks for', async () => {
   const rows = Array.from({ length: 50_000 }, (_, i): Row => {
     return { seconds: (i * SECONDS) / 50_000, y: i === 12_345 || i === 40_001 ? 500 : 1 };
   });
-  const peaks = async (hasPeaks: boolean) => (await pointsOf(thin(rows, 1000, hasPeaks))).filter(({ y }) => y === 500);
-  expect((await peaks(true)).map(({ text }) => text)).toEqual(['row 12345', 'row 40001']);
-  expect(await peaks(false)).toEqual([]);
+  const peaks = async (count: number) => (await pointsOf(thin(rows, 1000, count))).filter(({ y }) => y === 500);
+  expect((await peaks(16)).map(({ text }) => text)).toEqual(['row 12345', 'row 40001']);
+  expect(await peaks(0)).toEqual([]);
 });

@@ -41,6 +41,7 @@ export interface PageSpans {
   readonly comm: PackedColumn;
   readonly comms: readonly string[];
   readonly bins?: number;
+  readonly waits?: number;
 }
 
 export interface PageSection {

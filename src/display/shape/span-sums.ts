@@ -1,15 +1,27 @@
+import { Random } from '../../analysis/random.ts';
 import type { Named } from '../../analysis/scheduling.ts';
-import { SpanRows, type TaskSpans } from './task-spans.ts';
+import { SpanRows, TASK_WAITED, type TaskSpans } from './task-spans.ts';
 
 /** Bins at first: more than a screen has lanes' bars across. */
 const BINS = 1024;
 /** More CPUs than any kernel can have. */
 const CPUS = 2 ** 14;
 const DOINGS = 3;
+/** Stretches of time that keep their longest wait: so few that quantiles hardly change. */
+const STRETCHES = 32;
+
+/** A wait for a CPU that had one at the end; nanoseconds. */
+interface Wait {
+  readonly task: Named;
+  readonly since: number;
+  readonly until: number;
+  readonly isPicked: boolean;
+}
 
 /**
  * What tasks did, added up in bins of a range of time: there are too many spans to be kept one by one. Where even the sums are more
- * than `most`, the bins become twice as wide.
+ * than `most`, the bins become twice as wide. Of waits for a CPU one of `every` is kept, by chance, and the longest of each of some
+ * stretches: how long most of them took cannot be told from sums.
  */
 export class SpanSums {
   readonly #from: number;
@@ -22,11 +34,17 @@ export class SpanSums {
   readonly #ids = new Map<string, number>();
   /** The number that a pid had last: a task seldom changes its name. */
   readonly #lastIds = new Map<number, number>();
+  readonly #random = new Random(1);
+  #waits = 0;
+  #chosen = 0;
+  readonly #picked: Wait[] = [];
+  readonly #longest: (Wait | undefined)[] = Array.from({ length: STRETCHES });
 
   /** Seconds since the origin. */
   constructor(
     range: { readonly from: number; readonly to: number },
     readonly most: number,
+    readonly every: number,
   ) {
     this.#from = range.from * 1e9;
     this.#to = range.to * 1e9;
@@ -34,7 +52,8 @@ export class SpanSums {
   }
 
   /** A span, as spanSink() tells of it; what is outside of the range is left out. */
-  add(task: Named, what: number, cpu: number, since: number, until: number): void {
+  add(task: Named, what: number, cpu: number, since: number, until: number, comes: boolean): void {
+    if (comes) this.#wait(task, since, until);
     const key = (this.#idOf(task) * DOINGS + what) * CPUS + cpu + 1;
     const end = Math.min(until, this.#to);
     let at = Math.max(since, this.#from);
@@ -60,7 +79,23 @@ export class SpanSums {
         rows.add(this.#tasks[Math.floor(rest / DOINGS)]!, rest % DOINGS, cpu, start, start + sum, false);
       }
     }
-    return { ...rows.spans(cpus), bins: this.#bins.length };
+    const beside = this.#longest.filter((wait) => wait !== undefined && !wait.isPicked);
+    for (const { task, since, until } of [...this.#picked, ...(beside as Wait[])]) {
+      rows.add(task, TASK_WAITED, -1, since, until, true);
+    }
+    return { ...rows.spans(cpus), bins: this.#bins.length, waits: this.#waits };
+  }
+
+  #wait({ pid, comm }: Named, since: number, until: number): void {
+    if (until < this.#from || until > this.#to) return;
+    const place = this.#waits++ % this.every;
+    if (place === 0) this.#chosen = this.#random.integer(this.every);
+    const wait = { task: { pid, comm }, since, until, isPicked: place === this.#chosen };
+    if (wait.isPicked) this.#picked.push(wait);
+    const share = (until - this.#from) / (this.#to - this.#from);
+    const stretch = Math.min(STRETCHES - 1, Math.floor(share * STRETCHES));
+    const longest = this.#longest[stretch];
+    if (longest === undefined || until - since > longest.until - longest.since) this.#longest[stretch] = wait;
   }
 
   #binOf(time: number): number {

@@ -13,6 +13,8 @@ import { type EventTable, eventColumns } from './event-table.ts';
 export const TASK_RUNS = 0;
 export const TASK_READY = 1;
 export const TASK_DISK = 2;
+/** Where spans are sums: one wait for a CPU, beside the sum that it is in. */
+export const TASK_WAITED = 3;
 
 /** Spans of time in which tasks ran or were kept from it, but the idle task. One entry a span, in about the order of their ends. */
 export interface TaskSpans {
@@ -35,6 +37,8 @@ export interface TaskSpans {
    * beginning of the bin and as long as all of it together.
    */
   readonly bins?: number;
+  /** Where they are sums: how many waits for a CPU had one at the end. Of these some were picked, and the longest. */
+  readonly waits?: number;
 }
 
 /** What tasks did when, from the events of cpusched, as statistics have it. */

@@ -67,7 +67,7 @@ function unpackStacks({ parents, frames, ends, weights, baseline }: PageStacks, 
 }
 
 function unpackSpans(spans: PageSpans, bytes: Uint8Array): TaskSpans {
-  const { cpus, start, end, doing, ran, pid, cpu, comm, comms, bins } = spans;
+  const { cpus, start, end, doing, ran, pid, cpu, comm, comms, bins, waits } = spans;
   return {
     cpus,
     start: unpack(bytes, start),
@@ -79,6 +79,7 @@ function unpackSpans(spans: PageSpans, bytes: Uint8Array): TaskSpans {
     comm: Int32Array.from(unpack(bytes, comm)),
     comms,
     ...(bins === undefined ? {} : { bins }),
+    ...(waits === undefined ? {} : { waits }),
   };
 }
 

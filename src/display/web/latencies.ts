@@ -2,26 +2,30 @@ import { isScheduling } from '../../analysis/scheduling.ts';
 import { Summariser, type Summary } from '../../analysis/stats/summary.ts';
 import { type Filter, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
-import { waitsForCpu } from './task-spans.ts';
+import { scaleOfWaits, waitsForCpu } from './task-spans.ts';
 
 /** How long something took, over all records that pass the filters; milliseconds. */
 export interface Latency {
   readonly section: Section;
   readonly name: string;
   readonly summary: Summary;
+  /** How many each that was counted stands for: above 1 where they are some of all. */
+  readonly scale: number;
 }
 
 /** How long tasks waited for a CPU, and for anything else, and I/Os for their disk: of each section that tells. */
 export function latencies(data: PageData, filters: readonly Filter[]): Latency[] {
   return data.sections.flatMap((section): Latency[] => {
     const name = nameOf(section);
-    return name === undefined ? [] : [{ section, name, summary: summaryOf(section, filters) }];
+    if (name === undefined) return [];
+    const scale = isScheduling(section.header) ? scaleOfWaits(section) : section.scale;
+    return [{ section, name, summary: summaryOf(section, filters), scale }];
   });
 }
 
 function nameOf(section: Section): string | undefined {
-  const { header, rows, named } = section;
-  if (rows === 0) return undefined;
+  const { header, records, named } = section;
+  if (records === 0) return undefined;
   if (isScheduling(header)) return 'from ready to running';
   if (named?.header.weight?.unit === 'ns' && section.columns.has('weight')) return named.header.weight.label;
   return header.datatype === 'datapoint' && header.y?.unit === 'ms' ? header.y.label : undefined;

@@ -38,19 +38,17 @@ export function Latencies({ data, filters, base }: LatenciesProps) {
         </tr>
       </thead>
       <tbody>
-        {own.map(({ section, name, summary }) => {
+        {own.map(({ section, name, summary, scale }) => {
           const compared = before?.find((other) => other.section.number === section.number);
           return (
             <tr key={section.number}>
-              <td title={section.isReduced ? 'About, for it was made of some of the records' : undefined}>
-                {section.isReduced && '≈ '}
+              <td title={scale > 1 ? 'About, for it was made of some of the records' : undefined}>
+                {scale > 1 && '≈ '}
                 {visible(name)} <span class="faint">{visible(section.interface)}</span>
               </td>
               <td>
-                {formatCount(section.scale * summary.count)}
-                {compared !== undefined && (
-                  <InBase>{formatCount(compared.section.scale * compared.summary.count)}</InBase>
-                )}
+                {formatCount(scale * summary.count)}
+                {compared !== undefined && <InBase>{formatCount(compared.scale * compared.summary.count)}</InBase>}
               </td>
               {QUANTILES.map(([key]) => (
                 <td key={key}>

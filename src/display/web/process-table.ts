@@ -1,5 +1,6 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
 import { Summariser } from '../../analysis/stats/summary.ts';
+import { TASK_WAITED } from '../shape/task-spans.ts';
 import { areCounted, type Filter, maskOf, stackWeights } from './filters.ts';
 import { type PageData, processOf, type Section } from './model.ts';
 import { isIdleName } from './stack-weights.ts';
@@ -90,6 +91,7 @@ export function processTable(data: PageData, filters: readonly Filter[]): Readon
 export function estimatedColumns(data: PageData, filters: readonly Filter[]): ReadonlySet<ColumnKey> {
   return new Set(
     data.sections.flatMap((section): readonly ColumnKey[] => {
+      if (isScheduling(section.header)) return section.isReduced ? ['ready99'] : [];
       const ofStacks = OF_STACKS[section.interface];
       if (section.stacks === undefined || ofStacks === undefined)
         return section.isReduced ? (OF_RECORDS[section.interface] ?? []) : [];
@@ -130,7 +132,7 @@ function gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf)
   const pids = spans.comms.map(() => new Set<number>());
   for (let span = 0; span < spans.start.length; span++) {
     const time = Math.min(spans.end[span]!, to) - Math.max(spans.start[span]!, from);
-    if (time <= 0 || !passes(span)) continue;
+    if (time <= 0 || spans.doing[span] === TASK_WAITED || !passes(span)) continue;
     seconds[spans.comm[span]! * DOING.length + spans.doing[span]!]! += time;
     pids[spans.comm[span]!]!.add(spans.pid[span]!);
   }

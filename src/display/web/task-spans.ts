@@ -1,4 +1,4 @@
-import { TASK_READY, type TaskSpans, taskSpans } from '../shape/task-spans.ts';
+import { type TaskSpans, taskSpans } from '../shape/task-spans.ts';
 import type { Filter } from './filters.ts';
 import { eventTableOf, type Section } from './model.ts';
 
@@ -29,6 +29,18 @@ export function spanFilter(spans: TaskSpans, filters: readonly Filter[]): (span:
   return (span) => conditions.every((passes) => passes(span));
 }
 
+/** How many waits for a CPU each of those stands for that waitsForCpu() gives. */
+export function scaleOfWaits(section: Section): number {
+  const { waits, ran } = taskSpansOf(section);
+  return waits === undefined
+    ? 1
+    : waits /
+        Math.max(
+          1,
+          ran.reduce((sum, one) => sum + one, 0),
+        );
+}
+
 /** The waits for a CPU that passed the filters and had one at the end, within the time that they ask for. */
 export function* waitsForCpu(
   section: Section,
@@ -38,7 +50,7 @@ export function* waitsForCpu(
   const passes = spanFilter(spans, filters);
   const time = filters.find((filter) => filter.kind === 'time');
   for (let span = 0; span < spans.start.length; span++) {
-    if (spans.doing[span] !== TASK_READY || spans.ran[span] === 0 || !passes(span)) continue;
+    if (spans.ran[span] === 0 || !passes(span)) continue;
     const end = spans.end[span]!;
     if (time !== undefined && (end < time.from || end > time.to)) continue;
     // Seconds of whole nanoseconds.

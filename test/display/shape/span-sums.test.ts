@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../../src/analysis/random.ts';
 import { SpanSums } from '../../../src/display/shape/span-sums.ts';
-import { TASK_DISK, TASK_READY, TASK_RUNS, type TaskSpans } from '../../../src/display/shape/task-spans.ts';
+import {
+  TASK_DISK,
+  TASK_READY,
+  TASK_RUNS,
+  TASK_WAITED,
+  type TaskSpans,
+} from '../../../src/display/shape/task-spans.ts';
 
 const SECONDS = 1e9;
 
@@ -17,12 +23,12 @@ function sums(spans: TaskSpans, from = 0, to = 10): Record<string, number> {
 }
 
 test('spans are added up, cut at the ends of the range', () => {
-  const all = new SpanSums({ from: 2, to: 8 }, 1_000_000);
-  all.add({ pid: 1, comm: 'a' }, TASK_RUNS, 3, 0, 4 * SECONDS);
-  all.add({ pid: 1, comm: 'a' }, TASK_RUNS, 0, 5 * SECONDS, 5.5 * SECONDS);
-  all.add({ pid: 1, comm: 'a' }, TASK_DISK, -1, 5.5 * SECONDS, 60 * SECONDS);
-  all.add({ pid: 1, comm: 'b' }, TASK_READY, -1, 0, 1 * SECONDS);
-  all.add({ pid: 1, comm: 'b' }, TASK_READY, -1, 3 * SECONDS, 3.25 * SECONDS);
+  const all = new SpanSums({ from: 2, to: 8 }, 1_000_000, 1);
+  all.add({ pid: 1, comm: 'a' }, TASK_RUNS, 3, 0, 4 * SECONDS, false);
+  all.add({ pid: 1, comm: 'a' }, TASK_RUNS, 0, 5 * SECONDS, 5.5 * SECONDS, false);
+  all.add({ pid: 1, comm: 'a' }, TASK_DISK, -1, 5.5 * SECONDS, 60 * SECONDS, false);
+  all.add({ pid: 1, comm: 'b' }, TASK_READY, -1, 0, 1 * SECONDS, false);
+  all.add({ pid: 1, comm: 'b' }, TASK_READY, -1, 3 * SECONDS, 3.25 * SECONDS, false);
   const spans = all.spans(4);
   expect(spans).toMatchObject({ cpus: 4, bins: 1024 });
   const found = sums(spans);
@@ -40,8 +46,9 @@ describe('many spans of many tasks', () => {
     return { pid: 1 + (i % 40), cpu: random.integer(4), since, until: since + random.uniform() * 1e6 };
   });
   const added = (most: number): TaskSpans => {
-    const all = new SpanSums({ from: 0, to: 10 }, most);
-    for (const { pid, cpu, since, until } of given) all.add({ pid, comm: `c${pid}` }, TASK_RUNS, cpu, since, until);
+    const all = new SpanSums({ from: 0, to: 10 }, most, 1);
+    for (const { pid, cpu, since, until } of given)
+      all.add({ pid, comm: `c${pid}` }, TASK_RUNS, cpu, since, until, false);
     return all.spans(4);
   };
 
@@ -74,4 +81,23 @@ describe('many spans of many tasks', () => {
     );
     expect(Object.values(sums(spans, from, to)).reduce((sum, seconds) => sum + seconds, 0)).toBeCloseTo(expected, 6);
   });
+});
+
+test('of waits for a CPU one of so many is kept, and the longest of all; how many there were is told', () => {
+  const all = new SpanSums({ from: 0, to: 10 }, 1_000_000, 100);
+  for (let i = 0; i < 50_000; i++) {
+    const since = i * 200_000;
+    const length = i === 33_333 ? 7e6 : 1000 * (1 + (i % 50));
+    all.add({ pid: 1 + (i % 5), comm: `c${i % 5}` }, TASK_READY, -1, since, since + length, true);
+  }
+  all.add({ pid: 9, comm: 'late' }, TASK_READY, -1, 10 * SECONDS, 11 * SECONDS, true);
+  const { doing, ran, start, end, waits } = all.spans(1);
+  expect(waits).toBe(50_000);
+  const kept = [...start.keys()].filter((i) => doing[i] === TASK_WAITED);
+  expect(kept.every((i) => ran[i] === 1)).toBe(true);
+  expect([...ran].filter((one) => one === 1)).toHaveLength(kept.length);
+  expect(kept.length).toBeGreaterThanOrEqual(500);
+  expect(kept.length).toBeLessThanOrEqual(500 + 32);
+  const milliseconds = kept.map((i) => (end[i]! - start[i]!) * 1e3);
+  expect(Math.max(...milliseconds)).toBeCloseTo(7, 6);
 });
