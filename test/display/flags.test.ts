@@ -165,7 +165,9 @@ async function shown({ view, pick }: Case, format: string, bytes: Buffer): Promi
     }
     case 'txt': {
       // A line may end before or within what is looked for.
-      const text = bytes.toString().replace(/·\n|(?<=\d)\n(?=samples|records|events)/g, (end) => end.replace('\n', ' '));
+      const text = bytes
+        .toString()
+        .replace(/·\n|(?<=\d)\n(?=samples|records|events)/g, (end) => end.replace('\n', ' '));
       const numbers = [...text.matchAll(/(?:· |^)([\d,]+) (?:samples|records|events)\b(?! hidden)/gm)];
       const counts = numbers.map(([, count]) => Number(count!.replaceAll(',', '')));
       // Of the report each interface has a view: the samples of callstack are told with its stacks.
