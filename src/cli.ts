@@ -2,6 +2,7 @@ import { Output } from './common/output.ts';
 import { VERSION } from './common/version.ts';
 
 const argv = process.argv.slice(2);
+const exit = (code: number): void => process.exit(code);
 
 async function run(): Promise<number> {
   // Needs nothing of all the rest.
@@ -10,7 +11,7 @@ async function run(): Promise<number> {
     return 0;
   }
   const { main } = await import('./program.ts');
-  return main(argv);
+  return main(argv, exit);
 }
 
-void run().then((code) => process.exit(code));
+void run().then(exit);

@@ -3,10 +3,12 @@ import { type ArgumentGrammar, rewriteArguments, splitArguments } from './comman
 import type { DeclaredCommand, ProgramCommand } from './commands/context.ts';
 import { QUICK_START } from './commands/manual/facts.ts';
 import { examplesText, exitStatusText } from './commands/manual/help.ts';
-import { EXIT, errorMessage, MarpleError, UsageError } from './common/errors.ts';
+import { EXIT, errorMessage, MarpleError, SIGNAL_EXIT, UsageError } from './common/errors.ts';
 import { closeLog, log } from './common/log.ts';
 import { Output } from './common/output.ts';
+import { catchStopSignals } from './common/stop-signals.ts';
 import { didYouMean } from './common/suggest.ts';
+import { isShortage, systemHint, systemSentence } from './common/system-reason.ts';
 import { VERSION } from './common/version.ts';
 
 /** The commands, each loaded when it is needed: most of what one of them brings the others do not need. */
@@ -28,14 +30,25 @@ const DESCRIBING = ['completion', 'man'];
 
 type Loaded = ReadonlyMap<string, DeclaredCommand>;
 
-/** Runs `marple` with these arguments (without node and script) and gives its exit code. Never throws. */
-export async function main(argv: readonly string[]): Promise<number> {
+/**
+ * Runs `marple` with these arguments (without node and script) and gives its exit code. Never throws. `exit` ends the
+ * process before that, where it is stopped by a signal or nothing else is left to do.
+ */
+export async function main(argv: readonly string[], exit: (code: number) => void): Promise<number> {
   const { own, command } = splitArguments(argv);
   const output = new Output({
     quiet: own.includes('-q') || own.includes('--quiet'),
     verbose: own.includes('--verbose'),
   });
   let code: number;
+  // What fails in a callback ends here; what is to be removed on the way out is removed.
+  process.on('uncaughtException', (error) => exit(report(error, output)));
+  catchStopSignals((signal) => {
+    const message = `${own[0] ?? 'marple'} was stopped by ${signal} before it was done`;
+    const code = SIGNAL_EXIT[signal];
+    output.error(new MarpleError(message, code, 'run the same command again: nothing of this one is left'));
+    exit(code);
+  });
   try {
     log('info', 'start', { argv: own });
     code = await dispatch(own, command, output);
@@ -201,6 +214,11 @@ function report(error: unknown, output: Output): number {
   if (error instanceof MarpleError) {
     output.error(error);
     return error.exitCode;
+  }
+  if (isShortage(error)) {
+    const hint = systemHint(error) ?? 'see what is short: df -h, free -m, ulimit -a';
+    output.error(new MarpleError(`MARPLE cannot go on: ${systemSentence(error)}`, EXIT.usage, hint));
+    return EXIT.usage;
   }
   log('error', 'bug', { stack: error instanceof Error ? error.stack : undefined });
   output.bug(error instanceof Error ? (error.stack ?? error.message) : errorMessage(error));

@@ -9,6 +9,7 @@ import { type Deferred, defer } from '../common/deferred.ts';
 import {
   EXIT,
   type ExitCode,
+  errorCode,
   errorMessage,
   MarpleError,
   SIGNAL_EXIT,
@@ -19,8 +20,11 @@ import { FORMAT_VERSION, type SectionHeader } from '../common/header.ts';
 import { log } from '../common/log.ts';
 import { startCommand, type UserCommand } from '../common/process.ts';
 import { HeaderReport } from '../common/report.ts';
+import { unwritable } from '../common/save.ts';
 import { isSystemWide, type Scope } from '../common/scope.ts';
 import type { SectionSpec } from '../common/section.ts';
+import { type StopSignal, takeStopSignals } from '../common/stop-signals.ts';
+import { systemHint, systemSentence } from '../common/system-reason.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
 import type { RunInfo } from '../formats/recording.ts';
 import { cgroupMembers } from './cgroup.ts';
@@ -109,13 +113,15 @@ interface Job {
   readonly report: HeaderReport;
   readonly sections: readonly SectionWriter[];
   readonly started: Deferred<void>;
+  hasStarted: boolean;
   failure: Failure | undefined;
 }
 
-type StopSignal = keyof typeof SIGNAL_EXIT;
-
 /** One Ctrl-C can arrive twice (from the terminal and from a wrapper such as sudo); later than this it is a second one. */
 const REPEAT_MS = 500;
+
+/** What helps where nothing better is known. */
+const DOCTOR = 'see what works here: marple doctor';
 
 /** How often the members of a cgroup are read. One that lives shorter is seen where its parent is a member. */
 const CGROUP_POLL_MS = 100;
@@ -160,12 +166,29 @@ export async function collect(options: CollectOptions, dependencies: CollectDepe
 
   options.beforeWriting?.();
   const writer = await DataFileWriter.create(options.output, { force: options.force, tempDir });
-  const run = new Run(options, dependencies, writer, scope, choices);
+  const run = await begin(options, dependencies, writer, scope, choices);
   try {
-    await run.record();
-    return await run.finish(unavailable, memory, request);
+    return await Promise.race([run.complete(unavailable, memory, request), run.quit]);
   } finally {
     run.release();
+  }
+}
+
+/** Makes what the run writes to; where that fails nothing of it is left. */
+async function begin(
+  options: CollectOptions,
+  dependencies: CollectDependencies,
+  writer: DataFileWriter,
+  scope: Scope,
+  choices: readonly Choice[],
+): Promise<Run> {
+  try {
+    const run = new Run(options, dependencies, writer, scope, choices);
+    await run.writeInfo();
+    return run;
+  } catch (error) {
+    await writer.abandon();
+    throw error;
   }
 }
 
@@ -181,12 +204,14 @@ class Run {
   #commandStatus: number | undefined;
   #interrupted: StopSignal | undefined;
   #interruptedAt = 0;
-  /** Rejects when the user asks a second time to stop: the file is not completed then. */
   readonly #quit = defer<never>();
+  /** Resolves when the user's command is not to be waited for any more. */
+  readonly #leave = defer();
+  #isComplete = false;
   #stopped = 0;
   #members: Members | undefined;
   #writing: Promise<void> = Promise.resolve();
-  readonly #onSignal = (signal: NodeJS.Signals): void => this.#interrupt(signal as StopSignal);
+  #handBackSignals: () => void = () => undefined;
 
   constructor(
     readonly options: CollectOptions,
@@ -202,29 +227,41 @@ class Run {
     });
     // Every collecter and tool waits for it.
     setMaxListeners(0, this.#stop.signal);
-    for (const signal of Object.keys(SIGNAL_EXIT)) process.on(signal, this.#onSignal);
     if (options.cgroup !== undefined) this.#members = new Members(options.cgroup, scope.members ?? []);
   }
 
+  /** Rejects when the user asks a second time to stop: the file is not completed then. */
+  get quit(): Promise<never> {
+    return this.#quit.promise;
+  }
+
   release(): void {
-    for (const signal of Object.keys(SIGNAL_EXIT)) process.off(signal, this.#onSignal);
+    this.#handBackSignals();
     this.#members?.close();
   }
 
+  /** Collects, completes the file, and waits for the command. */
+  async complete(unavailable: readonly Failure[], memory: ProbeMemory, request: ProbeRequest): Promise<CollectResult> {
+    this.#handBackSignals = takeStopSignals((signal) => this.#interrupt(signal));
+    await this.#record();
+    return this.#finish(unavailable, memory, request);
+  }
+
   /** Starts the collecters, then the command; returns when all records are in their sections. */
-  async record(): Promise<void> {
-    await this.#writeInfo();
-    this.#members?.onChange(() => void this.#writeInfo().catch(() => undefined));
+  async #record(): Promise<void> {
+    this.#members?.onChange(() => void this.writeInfo().catch(() => undefined));
     for (const job of this.#jobs) this.#drains.push(this.#drain(job));
     await Promise.all(this.#jobs.map((job) => job.started.promise));
-    const working = this.#jobs.filter((job) => job.failure === undefined);
+    const working = this.#jobs.filter((job) => job.hasStarted && job.failure === undefined);
     if (working.length === 0) this.#stop.abort();
 
     const { events } = this.dependencies;
-    events.recording(
-      working.map((job) => job.choice),
-      this.options.seconds,
-    );
+    if (working.length > 0) {
+      events.recording(
+        working.map((job) => job.choice),
+        this.options.seconds,
+      );
+    }
     const from = monotonicNow();
     const ticker = setInterval(() => {
       const elapsed = Number(monotonicNow() - from) / 1e9;
@@ -243,11 +280,11 @@ class Run {
       this.#stop.abort();
     }
     events.finishing();
-    await Promise.race([Promise.all(this.#drains), this.#quit.promise]);
+    await Promise.all(this.#drains);
   }
 
   /** Completes the headers, joins the sections and gives the result. */
-  async finish(unavailable: readonly Failure[], memory: ProbeMemory, request: ProbeRequest): Promise<CollectResult> {
+  async #finish(unavailable: readonly Failure[], memory: ProbeMemory, request: ProbeRequest): Promise<CollectResult> {
     const overhead = this.#meter.stop();
     const end = isoTime(this.#clock.realtime + this.#stopped * 1000);
     const results: SectionResult[] = [];
@@ -271,7 +308,10 @@ class Run {
     const allFailed = this.#jobs.every((job) => job.failure !== undefined);
     if (allFailed && empty) await this.writer.abandon();
     else await this.writer.finish();
-    if (this.#command !== undefined && this.#waitsForCommand()) this.#commandStatus = await this.#command.status;
+    this.#isComplete = true;
+    if (this.#command !== undefined && this.#waitsForCommand()) {
+      await Promise.race([this.#command.status, this.#leave.promise]);
+    }
     return {
       file: allFailed && empty ? undefined : this.options.output,
       sections: results,
@@ -299,13 +339,14 @@ class Run {
 
   #interrupt(signal: StopSignal): void {
     log('info', 'signal', { signal });
-    if (this.#interrupted !== undefined) {
-      if (performance.now() - this.#interruptedAt > REPEAT_MS) this.#quit.reject(quitError(signal, this.writer));
-      return;
-    }
-    this.#interrupted = signal;
-    this.#interruptedAt = performance.now();
-    this.#stop.abort();
+    const isFirst = this.#interrupted === undefined;
+    if (!isFirst && performance.now() - this.#interruptedAt <= REPEAT_MS) return;
+    if (isFirst) {
+      this.#interrupted = signal;
+      this.#interruptedAt = performance.now();
+      this.#stop.abort();
+    } else if (!this.#isComplete) this.#quit.reject(quitError(signal, this.writer));
+    if (!isFirst || !this.#waitsForCommand()) this.#leave.resolve();
   }
 
   async #startCommand(command: readonly string[]): Promise<void> {
@@ -313,7 +354,8 @@ class Run {
     const { pid } = this.#command;
     const scope = { ...this.#info.scope, ...(this.options.systemWide ? { command: pid } : { root: pid }) };
     this.#info = { ...this.#info, scope };
-    await this.#writeInfo();
+    // It is for who reads the partial folder, should this run be killed.
+    await this.writeInfo().catch((error: unknown) => this.dependencies.events.warn(errorMessage(error)));
     void this.#command.status.then((status) => {
       this.#commandStatus = status;
       this.#stop.abort();
@@ -342,12 +384,15 @@ class Run {
         await section.write(batch.records);
       }
     } catch (error) {
+      if (!job.hasStarted && this.#interrupted !== undefined) {
+        job.report.warn(`the run was stopped before ${job.tool} had begun`);
+        return;
+      }
       log('error', 'collecter failed', { interface: job.choice.interface, error: errorMessage(error) });
       if (!(error instanceof MarpleError)) log('error', 'bug', { stack: error instanceof Error ? error.stack : '' });
       job.failure = {
         interface: job.choice.interface,
-        reason: errorMessage(error),
-        ...(error instanceof MarpleError && error.hint !== undefined ? { hint: error.hint } : {}),
+        ...explain(error),
       };
     } finally {
       job.started.resolve();
@@ -370,6 +415,7 @@ class Run {
         this.writer.section(this.#header(description.interface, spec), index * 100 + i),
       ),
       started: defer(),
+      hasStarted: false,
       failure: undefined,
     };
   }
@@ -433,7 +479,10 @@ class Run {
         return recordingDir;
       },
       tempDir,
-      started: () => job.started.resolve(),
+      started: () => {
+        job.hasStarted = true;
+        job.started.resolve();
+      },
       report: job.report,
     };
   }
@@ -447,13 +496,30 @@ class Run {
     return this.#info;
   }
 
-  /** One after the other: it is asked for when the command starts, and when the cgroup has new members. */
-  #writeInfo(): Promise<void> {
+  /**
+   * Writes what decoding needs to know. One after the other: it is asked for when the command starts, and when the cgroup
+   * has new members.
+   * @throws UsageError where it cannot be written.
+   */
+  writeInfo(): Promise<void> {
     const path = join(this.writer.partialDir, 'run.json');
-    const write = () => writeFile(path, `${JSON.stringify(this.#currentInfo())}\n`, { mode: 0o600 });
+    const write = async (): Promise<void> => {
+      try {
+        await writeFile(path, `${JSON.stringify(this.#currentInfo())}\n`, { mode: 0o600 });
+      } catch (error) {
+        throw unwritable(path, error);
+      }
+    };
     this.#writing = this.#writing.then(write, write);
     return this.#writing;
   }
+}
+
+/** The system's own refusals (a full disk, too many open files) are put into words too. */
+function explain(error: unknown): Pick<Failure, 'reason' | 'hint'> {
+  const hint = (error instanceof MarpleError ? error.hint : systemHint(error)) ?? DOCTOR;
+  const isSystems = !(error instanceof MarpleError) && errorCode(error) !== undefined;
+  return { reason: isSystems ? systemSentence(error) : errorMessage(error), hint };
 }
 
 function quitError(signal: StopSignal, writer: DataFileWriter): MarpleError {
@@ -541,7 +607,7 @@ function choiceFailure(choice: Choice): Failure {
   return {
     interface: choice.interface,
     reason: `no tool for ${choice.interface} works here (${reasons})`,
-    ...(first?.hint === undefined ? {} : { hint: first.hint }),
+    hint: first?.hint ?? DOCTOR,
   };
 }
 

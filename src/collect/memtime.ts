@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { monotonicNow, secondsSinceOrigin } from '../common/clock.ts';
 import type { Datapoint } from '../common/datatypes.ts';
-import { UnavailableError } from '../common/errors.ts';
+import { EXIT, MarpleError, UnavailableError } from '../common/errors.ts';
 import { ScopeFilter } from '../common/scope.ts';
 import type { Batch } from '../common/section.ts';
 import { rounded } from '../common/util/rounded.ts';
@@ -50,6 +50,8 @@ export class MemTime extends Collecter<MemTimeOptions> {
   readonly #slices = new Slices();
   /** Processes that could not be measured. */
   readonly #denied = new Set<number>();
+  /** Whether smem has shown a process. */
+  #hasRows = false;
 
   override async *collect(): AsyncIterable<Batch> {
     const { run } = this;
@@ -78,6 +80,13 @@ export class MemTime extends Collecter<MemTimeOptions> {
   async #sweep(): Promise<PssReading[]> {
     this.#slices.reset();
     const readings = await (this.run.tool === 'smem' ? this.#sweepSmem() : this.#sweepProc());
+    if (readings.length === 0 && this.run.tool === 'smem' && !this.#hasRows) {
+      throw new MarpleError(
+        'smem printed nothing that can be read',
+        EXIT.someFailed,
+        'read /proc directly: marple collect --tool memtime=proc memtime',
+      );
+    }
     if (readings.length === 0 && this.#denied.size > 0 && this.run.scope.root === undefined) {
       throw new UnavailableError(
         'no process could be measured: its memory may be read by root or its owner only',
@@ -116,6 +125,7 @@ export class MemTime extends Collecter<MemTimeOptions> {
       const comm = known?.process.stat.comm ?? name;
       if (pss > 0 && (known?.kept ?? filter.keeps(pid, comm))) readings.push({ pid, comm, kilobytes: pss });
     }
+    this.#hasRows ||= listed.size > 0;
     for (const [pid, { kept, process }] of first) {
       const now = last.get(pid);
       if (kept && now?.kept === true && now.process === process && !listed.has(pid)) this.#denied.add(pid);

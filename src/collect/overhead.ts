@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { runningTools } from '../common/process.ts';
+import { isShortage } from '../common/system-reason.ts';
 import { rounded } from '../common/util/rounded.ts';
 import { readProcFile } from './proc/files.ts';
 import { readStat } from './proc/stat.ts';
@@ -56,7 +57,16 @@ class ToolCosts {
     return this.#peak;
   }
 
+  /** Where the system refuses to tell (too many files are open), the sample before counts. */
   sample(): void {
+    try {
+      this.#sample();
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+    }
+  }
+
+  #sample(): void {
     const tools = runningTools();
     this.#otherChildren ||= childrenOf(process.pid).some((child) => !tools.includes(child));
     let resident = 0;

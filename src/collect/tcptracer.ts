@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicNow, sinceOrigin } from '../common/clock.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
-import { describeExit, startTool, type ToolProcess } from '../common/process.ts';
+import { describeExit, patience, startTool, type ToolProcess } from '../common/process.ts';
 import { isSystemWide } from '../common/scope.ts';
 import type { Batch } from '../common/section.ts';
 import { Connections, connectionKey, End, type Party } from '../formats/connections.ts';
+import { plainLines } from '../formats/lines.ts';
 import { isTracerTitle, lostRows, type RowParser, type TracerRow } from '../formats/tcptracer.ts';
 import type { CollectRun, Probe } from './collecter.ts';
 import { mountedTracefs } from './ftrace/mounts.ts';
@@ -39,6 +39,7 @@ const MOST_HELD = 4096;
 /** Ends of which both sides' closing was not seen. */
 const MOST_CLOSED = 10_000;
 const PROBE_MS = 20_000;
+const GRACE_MS = 10_000;
 
 /** Collects connects, accepts and closes by a tcptracer, in the shape of the interface's section. Ends with `run.stop`. */
 export async function* collectTracer(
@@ -46,7 +47,7 @@ export async function* collectTracer(
   tracer: Tracer,
   netns: number | undefined,
 ): AsyncGenerator<Batch> {
-  const tool = startTool(tracer.argv(), { env: tracer.env() });
+  const tool = startTool(tracer.argv(), { env: tracer.env(), graceMs: GRACE_MS, mustBegin: run.stop });
   const rows = new Rows(run, tracer, netns);
   let stoppedAt = Number.POSITIVE_INFINITY;
   let stopping: Promise<unknown> | undefined;
@@ -58,14 +59,17 @@ export async function* collectTracer(
     run.report.tool({ name: tracer.name, version: run.toolVersion, command: tool.argv });
     run.report.option('time_resolution_ns', tracer.resolution);
     let titled = false;
-    for await (const line of createInterface({ input: tool.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const lines of plainLines(tool.stdout as AsyncIterable<Buffer>)) {
       const arrived = sinceOrigin(run.clock, monotonicNow());
-      if (titled) yield* rows.add(line, arrived, stoppedAt);
-      else if (isTracerTitle(line)) {
-        titled = true;
-        run.started();
-        if (run.stop.aborted) stop();
-        else run.stop.addEventListener('abort', stop, { once: true });
+      for (const line of lines) {
+        if (titled) yield* rows.add(line, arrived, stoppedAt);
+        else if (isTracerTitle(line)) {
+          titled = true;
+          tool.begun();
+          run.started();
+          if (run.stop.aborted) stop();
+          else run.stop.addEventListener('abort', stop, { once: true });
+        }
       }
     }
     const exit = await tool.exit;
@@ -223,16 +227,15 @@ export class Rows {
 export async function probeTracer(tracer: Tracer): Promise<Probe> {
   let tool: ToolProcess | undefined;
   try {
-    tool = startTool(tracer.argv(), { env: tracer.env() });
+    tool = startTool(tracer.argv(), { env: tracer.env(), graceMs: GRACE_MS });
     const started = tool;
-    const timer = setTimeout(() => void started.stop(), PROBE_MS);
+    const timer = setTimeout(() => void started.stop(), patience(PROBE_MS));
     let seen = false;
     try {
-      for await (const line of createInterface({ input: tool.stdout })) {
-        if (isTracerTitle(line)) void makeConnections(() => seen);
-        if (tracer.parse(line)?.pid !== process.pid) continue;
-        seen = true;
-        break;
+      for await (const lines of plainLines(tool.stdout as AsyncIterable<Buffer>)) {
+        if (lines.some(isTracerTitle)) void makeConnections(() => seen);
+        seen = lines.some((line) => tracer.parse(line)?.pid === process.pid);
+        if (seen) break;
       }
     } finally {
       clearTimeout(timer);

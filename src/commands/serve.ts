@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { type ExitCode, SIGNAL_EXIT, UsageError } from '../common/errors.ts';
 import { lastDataFile } from '../common/last-file.ts';
 import { expandHome } from '../common/paths.ts';
+import { takeStopSignals } from '../common/stop-signals.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { plural } from '../common/text.ts';
 import { hasDesktop, openAddress } from '../display/opener.ts';
@@ -119,6 +120,6 @@ async function startAt(
 /** The exit code of the first signal. Others that follow change nothing: one Ctrl-C can arrive twice. */
 function untilSignal(): Promise<ExitCode> {
   return new Promise((resolve) => {
-    for (const [signal, code] of Object.entries(SIGNAL_EXIT)) process.on(signal, () => resolve(code));
+    takeStopSignals((signal) => resolve(SIGNAL_EXIT[signal]));
   });
 }

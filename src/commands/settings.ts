@@ -1,5 +1,6 @@
 import { collectConfigSections } from '../collect/registry.ts';
 import { type Config, loadConfig, type Sections } from '../common/config.ts';
+import { setToolTimeout } from '../common/process.ts';
 import { displayConfigSections } from '../display/registry.ts';
 import { serveOptions } from '../serve/options.ts';
 
@@ -10,5 +11,8 @@ export function configSections(): Sections {
 
 /** The effective configuration. */
 export function loadSettings(): Config {
-  return loadConfig(configSections());
+  const config = loadConfig(configSections());
+  const timeout = config.section('General')['tool_timeout'];
+  if (timeout !== undefined) setToolTimeout(Number(timeout));
+  return config;
 }

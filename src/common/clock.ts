@@ -11,14 +11,18 @@ export function monotonicNow(): bigint {
   return process.hrtime.bigint();
 }
 
+/** A wall clock that does not tick within so many nanoseconds stands still. */
+const LONGEST_TICK = 5_000_000n;
+
 /**
  * Takes the origin of a run. The wall clock ticks in milliseconds here, so the pair is read right after a tick (at most
  * 1 ms of waiting): the two agree to some microseconds.
  */
 export function startClock(): RunClock {
   const before = Date.now();
+  const deadline = monotonicNow() + LONGEST_TICK;
   let realtime = Date.now();
-  while (realtime === before) realtime = Date.now();
+  while (realtime === before && monotonicNow() < deadline) realtime = Date.now();
   return { origin: monotonicNow(), realtime };
 }
 

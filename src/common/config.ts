@@ -20,6 +20,8 @@ const COMMON_SECTIONS = {
     time: z.coerce.number().positive().max(2_000_000).default(5),
     /** Samples per second and CPU of every interface that samples. */
     frequency: z.coerce.number().int().min(1).max(100_000).default(99),
+    /** Seconds that a tool may take to begin, to answer and to end. */
+    tool_timeout: z.coerce.number().min(1).max(86_400).default(60),
     /** Folder of data files without -o. */
     out_dir: z.string().min(1).default('marple_out'),
   }),

@@ -1,14 +1,20 @@
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { execa } from 'execa';
+import { EXIT, MarpleError } from './errors.ts';
 import { findExecutable, TOOL_PATH } from './executables.ts';
+import { pidNamespace, processIdentity } from './process-identity.ts';
+import { systemHint, systemReason } from './system-reason.ts';
+import { makeTempDir } from './temp.ts';
 
 /** How a process ended: its exit status, or the signal that ended it. */
 export interface ProcessExit {
   readonly code: number | undefined;
   readonly signal: NodeJS.Signals | undefined;
+  /** Why MARPLE ended it before its time, where it did: `had not begun after 60 s`. */
+  readonly ended?: string;
 }
 
 /** A running tool, in a process group of its own, ended by the kernel if MARPLE dies. */
@@ -22,6 +28,8 @@ export interface ToolProcess {
   stderr(): string;
   /** Ends when the process has exited and its stdout is closed. Never rejects. */
   readonly exit: Promise<ProcessExit>;
+  /** To be called when the tool does what it was started for, where it `mustBegin`. */
+  begun(): void;
   /** Asks the group to end, waits for `graceMs`, then kills it. Resolves when it is gone. */
   stop(): Promise<ProcessExit>;
 }
@@ -29,8 +37,10 @@ export interface ToolProcess {
 export interface ToolOptions {
   /** Signal that asks the tool to finish its output; perf wants SIGINT. Default SIGINT. */
   readonly stopSignal?: NodeJS.Signals;
-  /** Time between that signal and SIGKILL, milliseconds. Default 10,000. */
+  /** Time between that signal and SIGKILL, milliseconds, where it is less than the time that every tool has. */
   readonly graceMs?: number;
+  /** Where it is given: until begun() is called, the tool is ended when this aborts, or when its time is over. */
+  readonly mustBegin?: AbortSignal;
   /** Number of extra two-way pipes (fd 3, 4, ...). */
   readonly pipes?: number;
   /**
@@ -52,7 +62,24 @@ export interface CommandOutput extends ProcessExit {
 }
 
 const STDERR_KEPT = 64 * 1024;
+/** Most that is kept of what a tool prints. */
+const STDOUT_KEPT = 64 * 1024 * 1024;
+/** A tool that has not begun has nothing to complete. */
+const EARLY_GRACE_MS = 2_000;
 const running = new Set<number>();
+
+/** Milliseconds that a tool may take to begin, to answer, or to end. */
+let toolTimeoutMs = 60_000;
+
+/** Sets how long a tool may take to begin, to answer, or to end. */
+export function setToolTimeout(seconds: number): void {
+  toolTimeoutMs = seconds * 1000;
+}
+
+/** So many milliseconds, or what a tool may take where that is less. */
+export function patience(ms: number): number {
+  return Math.min(ms, toolTimeoutMs);
+}
 
 // The last way out, for exits that could not wait for stop(): no tool outlives MARPLE.
 process.on('exit', () => {
@@ -64,19 +91,24 @@ export function runningTools(): number[] {
   return [...running];
 }
 
+/** The variable in a tool's environment that says whose it is: `<pid>-<its start time>-<its pid namespace>` of its MARPLE. */
+export const OWNER_VARIABLE = 'MARPLE_OWNER';
+
 /** Environment of every tool: fixed, so that neither locale nor PATH of the caller changes what is run or printed. */
 export function toolEnvironment(): Record<string, string> {
-  return { PATH: TOOL_PATH, HOME: '/', LC_ALL: 'C', TZ: 'UTC', TERM: 'dumb' };
+  const owner = `${process.pid}-${processIdentity()?.startTime ?? 0}-${pidNamespace()}`;
+  return { PATH: TOOL_PATH, HOME: '/', LC_ALL: 'C', TZ: 'UTC', TERM: 'dumb', [OWNER_VARIABLE]: owner };
 }
 
 /**
  * Starts a tool. `argv[0]` is looked up in TOOL_PATH. The tool leads a process group and session of its own and gets
  * SIGINT when MARPLE dies (setpriv(1) --pdeathsig).
- * @throws UnavailableError where the program is not there.
+ * @throws UnavailableError where the program is not there; MarpleError where the system has no room for it.
  */
 export function startTool(argv: readonly string[], options: ToolOptions = {}): ToolProcess {
   const command = guarded(argv);
   const pipeCount = options.pipes ?? 0;
+  checkDescriptors(command, 3 + pipeCount);
   const extra = Array.from({ length: pipeCount }, () => 'pipe' as const);
   const words = options.completesFiles === true ? new NamelessFile() : undefined;
   // Any number is a descriptor that is passed on; execa's types know them up to 9.
@@ -95,11 +127,26 @@ export function startTool(argv: readonly string[], options: ToolOptions = {}): T
   if (pid !== undefined) running.add(pid);
   if (options.input !== undefined) feed(child.stdin as Writable, options.input);
   const stderr = words === undefined ? tail(child.stderr as Readable) : () => words.tail();
+  let ended: string | undefined;
   const exit = child.then((result): ProcessExit => {
     if (pid !== undefined) running.delete(pid);
     words?.close();
-    return { code: result.exitCode, signal: result.signal as NodeJS.Signals | undefined };
+    const signal = result.signal as NodeJS.Signals | undefined;
+    if (pid === undefined) ended = `could not be started: ${systemReason(result.cause)}`;
+    return { code: result.exitCode, signal, ...(ended === undefined ? {} : { ended }) };
   });
+  const stopSignal = options.stopSignal ?? 'SIGINT';
+  const stop = (graceMs = toolTimeoutMs): Promise<ProcessExit> => {
+    const limitMs = patience(graceMs);
+    return stopGroup(pid, exit, stopSignal, limitMs, () => {
+      ended ??= `had not ended ${limitMs / 1000} s after it was asked to, and was killed`;
+    });
+  };
+  const stopEarly = (why: string): void => {
+    ended = why;
+    void stop(EARLY_GRACE_MS);
+  };
+  const begun = options.mustBegin === undefined ? undefined : new Beginning(options.mustBegin, exit, stopEarly);
   return {
     pid: pid ?? -1,
     argv,
@@ -107,33 +154,95 @@ export function startTool(argv: readonly string[], options: ToolOptions = {}): T
     pipes: (child.stdio as unknown[]).slice(3) as (Readable & Writable)[],
     stderr,
     exit,
-    stop: () => stopGroup(pid, exit, options.stopSignal ?? 'SIGINT', options.graceMs ?? 10_000),
+    begun: () => begun?.done(),
+    stop: () => stop(begun?.isDone === false ? EARLY_GRACE_MS : options.graceMs),
   };
 }
 
+/** Without enough file descriptors Node starts no process, and fails where nobody can catch it. */
+function checkDescriptors([program]: readonly string[], pipes: number): void {
+  const opened: number[] = [];
+  try {
+    // The two ends of each pipe, and what Node needs to learn whether the program could be run.
+    for (let i = 0; i < 2 * pipes + 4; i++) opened.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    throw new MarpleError(
+      `${program} cannot be started: ${systemReason(error)}`,
+      EXIT.unavailable,
+      systemHint(error) ?? 'see what is short: ulimit -a',
+      { cause: error },
+    );
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
+/** Watches that a tool begins. */
+class Beginning {
+  isDone = false;
+  readonly #timer: NodeJS.Timeout;
+  readonly #onAbort: () => void;
+
+  constructor(
+    readonly signal: AbortSignal,
+    exit: Promise<unknown>,
+    end: (why: string) => void,
+  ) {
+    this.#timer = setTimeout(() => end(`had not begun after ${toolTimeoutMs / 1000} s`), toolTimeoutMs);
+    this.#onAbort = () => end('was stopped before it had begun');
+    if (signal.aborted) this.#onAbort();
+    else signal.addEventListener('abort', this.#onAbort, { once: true });
+    void exit.then(() => this.#off());
+  }
+
+  done(): void {
+    this.isDone = true;
+    this.#off();
+  }
+
+  #off(): void {
+    clearTimeout(this.#timer);
+    this.signal.removeEventListener('abort', this.#onAbort);
+  }
+}
+
 /**
- * Runs a short tool to its end and gives its output (at most 64 MiB a stream).
+ * Runs a short tool to its end and gives its output. One that takes too long (`timedOut`), or prints more than 64 MiB, is
+ * ended: `ended` says so.
  * @throws UnavailableError where the program is not there.
  */
 export async function runTool(
   argv: readonly string[],
   options: ToolOptions & { readonly timeoutMs?: number } = {},
 ): Promise<CommandOutput> {
-  const tool = startTool(argv, options);
+  const tool = startTool(argv, { graceMs: EARLY_GRACE_MS, ...options });
+  const limitMs = patience(options.timeoutMs ?? toolTimeoutMs);
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
     void tool.stop();
-  }, options.timeoutMs ?? 60_000);
+  }, limitMs);
+  const { bytes, isWhole } = await readOutput(tool);
+  const exit = await tool.exit;
+  clearTimeout(timer);
+  const why = timedOut ? `had not ended after ${limitMs / 1000} s` : isWhole ? undefined : PRINTED_TOO_MUCH;
+  const ended = why === undefined ? {} : { ended: why };
+  return { ...exit, ...ended, stdout: bytes.toString('utf8'), stderr: tool.stderr(), timedOut };
+}
+
+/** What is said of a tool that does not cease to print. */
+export const PRINTED_TOO_MUCH = `printed more than ${STDOUT_KEPT / 1024 / 1024} MiB`;
+
+/** All that a tool prints to its stdout; one that prints more than 64 MiB is stopped, and what it printed is not whole. */
+export async function readOutput(tool: ToolProcess): Promise<{ readonly bytes: Buffer; readonly isWhole: boolean }> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of tool.stdout as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size <= 64 * 1024 * 1024) chunks.push(chunk);
+    if (size <= STDOUT_KEPT) chunks.push(chunk);
+    else void tool.stop();
   }
-  const exit = await tool.exit;
-  clearTimeout(timer);
-  return { ...exit, stdout: Buffer.concat(chunks).toString('utf8'), stderr: tool.stderr(), timedOut };
+  return { bytes: Buffer.concat(chunks), isWhole: size <= STDOUT_KEPT };
 }
 
 /** The user's own command: it shares MARPLE's group, terminal, stdin, stdout and stderr, and is never ended by MARPLE. */
@@ -154,7 +263,8 @@ export function startCommand(argv: readonly string[]): UserCommand {
 
 /** Describes how a tool ended, for an error sentence: `exited with status 1: <last line of stderr>`. */
 export function describeExit(exit: ProcessExit, stderr: string): string {
-  const how = exit.signal === undefined ? `exited with status ${exit.code ?? '?'}` : `was ended by ${exit.signal}`;
+  const itself = exit.signal === undefined ? `exited with status ${exit.code ?? '?'}` : `was ended by ${exit.signal}`;
+  const how = exit.ended ?? itself;
   const last = stderr.trim().split('\n').at(-1) ?? '';
   return last === '' ? how : `${how}: ${last}`;
 }
@@ -188,7 +298,7 @@ class NamelessFile {
   #kept: string | undefined;
 
   constructor() {
-    const folder = mkdtempSync(join(tmpdir(), 'marple-stderr-'));
+    const folder = makeTempDir();
     this.fd = openSync(join(folder, 'text'), 'wx+', 0o600);
     rmSync(folder, { recursive: true });
   }
@@ -222,10 +332,16 @@ async function stopGroup(
   exit: Promise<ProcessExit>,
   signal: NodeJS.Signals,
   graceMs: number,
+  onKill: () => void,
 ): Promise<ProcessExit> {
   if (pid === undefined || !running.has(pid)) return exit;
   signalGroup(pid, signal);
-  const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
+  // One that somebody has stopped (SIGSTOP) would not see it.
+  signalGroup(pid, 'SIGCONT');
+  const timer = setTimeout(() => {
+    onKill();
+    signalGroup(pid, 'SIGKILL');
+  }, graceMs);
   try {
     return await exit;
   } finally {

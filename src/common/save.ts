@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { errorCode, UsageError } from './errors.ts';
-import { systemReason } from './system-reason.ts';
+import { systemHint, systemReason } from './system-reason.ts';
+import { removeAtExit } from './temp.ts';
 import { giveToUser } from './user.ts';
 
 /** Whether what stands at a path may be replaced: no, yes, or a sentence that says why not. */
@@ -40,6 +41,7 @@ export async function checkFree(path: string, mayReplace: MayReplace): Promise<v
  */
 export async function saveFile(bytes: Readable, path: string, mayReplace: MayReplace, mode = 0o666): Promise<void> {
   const partial = join(dirname(path), `.marple-${randomBytes(8).toString('hex')}`);
+  const isComplete = removeAtExit(partial);
   try {
     await pipeline(bytes, createWriteStream(partial, { flags: 'wx', mode }));
     giveToUser(partial);
@@ -48,6 +50,8 @@ export async function saveFile(bytes: Readable, path: string, mayReplace: MayRep
   } catch (error) {
     await unlink(partial).catch(() => undefined);
     throw errorCode(error) === undefined ? error : unwritable(path, error);
+  } finally {
+    isComplete();
   }
 }
 
@@ -97,6 +101,6 @@ export function unwritable(path: string, error: unknown): UsageError {
   const hint =
     errorCode(error) === 'ENOENT'
       ? `make its folder first: mkdir -p ${dirname(path)}`
-      : 'name a file in a folder that can be written: -o FILE';
+      : (systemHint(error) ?? 'name a file in a folder that can be written: -o FILE');
   return new UsageError(`${path} cannot be written: ${systemReason(error)}`, hint, { cause: error });
 }

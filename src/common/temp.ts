@@ -1,7 +1,9 @@
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UsageError } from './errors.ts';
 import { isAlive, pidNamespace, processIdentity } from './process-identity.ts';
+import { systemReason } from './system-reason.ts';
 
 /** marple-<pid>-<its start time>-<its pid namespace>-<random> */
 const NAME = /^marple-(?<pid>\d+)-(?<startTime>\d+)-(?<namespace>\d+)-[^/]+$/;
@@ -9,15 +11,36 @@ const NAME = /^marple-(?<pid>\d+)-(?<startTime>\d+)-(?<namespace>\d+)-[^/]+$/;
 const made = new Set<string>();
 
 process.on('exit', () => {
-  for (const folder of made) rmSync(folder, { recursive: true, force: true });
+  for (const path of made) rmSync(path, { recursive: true, force: true });
 });
 
-/** Makes a private temporary folder (mode 0700). It is removed when the process exits. */
+/** A file or folder is removed when the process exits, until what this gives is called. */
+export function removeAtExit(path: string): () => void {
+  made.add(path);
+  return () => made.delete(path);
+}
+
+/**
+ * Makes a private temporary folder (mode 0700). It is removed when the process exits.
+ * @throws UsageError (2)
+ */
 export function makeTempDir(): string {
   const startTime = processIdentity()?.startTime ?? 0;
-  const folder = mkdtempSync(join(tmpdir(), `marple-${process.pid}-${startTime}-${pidNamespace()}-`));
-  made.add(folder);
+  const folder = madeIn(tmpdir(), `marple-${process.pid}-${startTime}-${pidNamespace()}-`);
+  removeAtExit(folder);
   return folder;
+}
+
+function madeIn(parent: string, prefix: string): string {
+  try {
+    return mkdtempSync(join(parent, prefix));
+  } catch (error) {
+    throw new UsageError(
+      `no temporary folder can be made in ${parent}: ${systemReason(error)}`,
+      'name another folder: TMPDIR=/var/tmp marple ...',
+      { cause: error },
+    );
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { closeSync, fsync, openSync, read, write, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsync, openSync, read, write, writeSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
@@ -10,7 +10,7 @@ import { RecordEncoder } from './encoder.ts';
 import { EXIT, errorCode, MarpleError, UsageError } from './errors.ts';
 import type { SectionHeader } from './header.ts';
 import { PARTIAL, sectionFileName } from './partial.ts';
-import { systemReason } from './system-reason.ts';
+import { systemHint, systemReason } from './system-reason.ts';
 
 const readBytes = promisify(read);
 const writeBytes = promisify(write);
@@ -135,6 +135,14 @@ export class DataFileWriter {
 
   #cannotFinish(error: unknown): MarpleError {
     const reason = systemReason(error);
+    if (!existsSync(this.partialDir)) {
+      return new MarpleError(
+        `${this.path} could not be completed: ${this.partialDir} was taken away while it was written`,
+        EXIT.usage,
+        'run the same command again',
+        { cause: error },
+      );
+    }
     const [message, hint] =
       this.path === '-'
         ? [`the data could not be written to stdout: ${reason}`, 'write it to a file: -o FILE']
@@ -349,7 +357,7 @@ function cannotWrite(path: string, error: unknown): UsageError {
   const hint =
     errorCode(error) === 'ENOENT'
       ? `make its folder first: mkdir -p ${dirname(path)}`
-      : 'name a file in a folder that can be written: -o FILE';
+      : (systemHint(error) ?? 'name a file in a folder that can be written: -o FILE');
   return new UsageError(`${path} cannot be written: ${systemReason(error)}`, hint, { cause: error });
 }
 

@@ -9,6 +9,7 @@ import { DamagedFileError, errorCode, UsageError } from '../common/errors.ts';
 import { FORMAT_VERSION, type SectionHeader } from '../common/header.ts';
 import { HeaderReport } from '../common/report.ts';
 import { systemReason } from '../common/system-reason.ts';
+import { removeAtExit } from '../common/temp.ts';
 import { VERSION } from '../common/version.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
 import type { Importer, ImportHeader, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
@@ -62,6 +63,7 @@ async function importInto(request: ImportRequest): Promise<ImportResult> {
     workDir: `${request.output}.import-${randomBytes(4).toString('hex')}`,
   });
   const sink = new Sink(writer, importer.format);
+  const isOver = removeAtExit(writer.partialDir);
   try {
     await importer.run(input, sink, request);
     if (sink.sections.length === 0)
@@ -74,6 +76,8 @@ async function importInto(request: ImportRequest): Promise<ImportResult> {
   } catch (error) {
     await writer.abandon();
     throw error;
+  } finally {
+    isOver();
   }
   return {
     format: importer.format,

@@ -99,8 +99,8 @@ const HEADER = { magic: 'PERFILE2', bytes: 104, dataOffset: 40, dataSize: 48, fe
  * @throws DamagedFileError where the file is no perf.data, or cannot be opened.
  */
 export async function preparePerfData(path: string, writer: ProcessIdentity | undefined): Promise<PerfDataState> {
-  const deadline = Date.now() + COMPLETION_MS;
-  while (writer !== undefined && isAlive(writer) && Date.now() < deadline) await sleep(50);
+  const deadline = performance.now() + COMPLETION_MS;
+  while (writer !== undefined && isAlive(writer) && performance.now() < deadline) await sleep(50);
   let file: number;
   try {
     file = openSync(path, 'r');

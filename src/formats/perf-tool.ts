@@ -45,7 +45,8 @@ async function perfVersion(path: string): Promise<string | undefined> {
   try {
     const { code, stdout } = await runTool([path, '--version'], { timeoutMs: 10_000 });
     return code === 0 ? /^perf version (\S+)/.exec(stdout)?.[1] : undefined;
-  } catch {
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
     return undefined;
   }
 }

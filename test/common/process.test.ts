@@ -30,7 +30,8 @@ describe('startTool', () => {
     const tool = startTool(['env']);
     const lines = (await text(tool.stdout)).trim().split('\n');
     await tool.exit;
-    expect(lines.map((line) => line.split('=')[0]).sort()).toEqual(['HOME', 'LC_ALL', 'PATH', 'TERM', 'TZ']);
+    const names = lines.map((line) => line.split('=')[0]);
+    expect(names.sort()).toEqual(['HOME', 'LC_ALL', 'MARPLE_OWNER', 'PATH', 'TERM', 'TZ']);
     expect(lines).toContain('LC_ALL=C');
   });
 

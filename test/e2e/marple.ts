@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach } from 'vitest';
@@ -20,7 +20,7 @@ export interface Place {
   marple(args: readonly string[], options?: RunOptions): Promise<Ended>;
   /** Starts `marple` and leaves it running. */
   start(args: readonly string[], options?: RunOptions): Running;
-  /** Temporary folders and tracefs instances of the MARPLEs that were started here. */
+  /** Temporary folders, tracefs instances, probes and tools of the MARPLEs that were started here. */
   leftovers(): string[];
   remove(): void;
 }
@@ -54,9 +54,10 @@ beforeEach(({ onTestFailed }) => {
   });
 });
 
-export function makePlace(): Place {
+/** @param options.shared whether several tests use it: then what a failed one wrote is taken away. */
+export function makePlace(options: { readonly shared?: boolean } = {}): Place {
   const dir = mkdtempSync(join(tmpdir(), 'marple-e2e-'));
-  places.add(dir);
+  if (options.shared !== false) places.add(dir);
   // Some tests run as another user.
   chmodSync(dir, 0o755);
   const temp = join(dir, 'temp');
@@ -113,7 +114,7 @@ export function makePlace(): Place {
     path: (name) => join(dir, name),
     marple: (args, options) => start(args, options).ended,
     start,
-    leftovers: () => [...readdirSync(temp), ...instancesOf(pids)],
+    leftovers: () => [...readdirSync(temp), ...tracesOf(pids), ...toolsOf(pids).map(({ command }) => command)],
     remove: () => {
       places.delete(dir);
       rmSync(dir, { recursive: true, force: true });
@@ -129,12 +130,38 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Names of the tracefs instances that these processes have made. */
-function instancesOf(pids: ReadonlySet<number>): string[] {
+/** A tool that MARPLE has started, or a program that this has started. */
+export interface RunningTool {
+  readonly pid: number;
+  readonly command: string;
+  /** One letter, as ps(1) has it. */
+  readonly state: string;
+}
+
+/** The tools of these MARPLEs that run now: their environment says whose they are. Zombies do not count. */
+export function toolsOf(marples: ReadonlySet<number>): RunningTool[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const owner = /(?:^|\0)MARPLE_OWNER=(\d+)-/.exec(readFileSync(`/proc/${name}/environ`, 'latin1'))?.[1];
+        if (owner === undefined || !marples.has(Number(owner))) return [];
+        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+        const state = /^State:\s+(\w)/m.exec(readFileSync(`/proc/${name}/status`, 'latin1'))?.[1] ?? '?';
+        return [{ pid: Number(name), command, state }];
+      } catch {
+        return [];
+      }
+    });
+}
+
+/** Tracefs instances and probes that these processes have made. */
+function tracesOf(pids: ReadonlySet<number>): string[] {
+  const isOwn = (name: string): boolean => pids.has(Number(/marple[-_](\d+)[-_]/.exec(name)?.[1]));
   try {
-    return readdirSync('/sys/kernel/tracing/instances').filter((name) =>
-      pids.has(Number(/^marple-(\d+)-/.exec(name)?.[1])),
-    );
+    const instances = readdirSync('/sys/kernel/tracing/instances');
+    const probes = readFileSync('/sys/kernel/tracing/uprobe_events', 'utf8').split('\n');
+    return [...instances, ...probes].filter(isOwn);
   } catch {
     return [];
   }

@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '../../common/section.ts';
 import { isMallocstacksTitle, parseMallocstacks, stacksWithoutSlot } from '../../formats/bcc-stacks.ts';
+import { plainLines } from '../../formats/lines.ts';
 import { stackBatches } from '../../formats/stack-table.ts';
 import type { CollectRun, Probe, ProbeRequest } from '../collecter.ts';
 import { readStat } from '../proc/stat.ts';
@@ -14,13 +14,15 @@ const NAME = 'mallocstacks';
 /** Its other table, of bytes by stack, is of this size: more places for stacks than these are only to keep them apart. */
 const MOST_COUNTED = 10_240;
 const MOST_SLOTS = 65_536;
+/** Characters: a tenth of it is much for so many stacks. */
+const MOST_PRINTED = 256 * 1024 * 1024;
 
 /** Runs BCC's mallocstacks for each process: it prints what it has seen when it is interrupted. */
 export async function* collectMallocstacks(run: CollectRun<unknown>, most: number): AsyncIterable<Batch> {
   const { report, stop } = run;
   const targets = new Targets(namedPids(run.scope.pids));
   const slots = Math.min(most, MOST_SLOTS);
-  const tools = await startForEach(targets.pids, (pid) => startMallocstacks(pid, slots));
+  const tools = await startForEach(targets.pids, (pid) => startMallocstacks(pid, slots, stop));
   try {
     const [first] = tools;
     report.tool({ name: 'bcc mallocstacks', version: run.toolVersion, command: first?.tool.argv ?? [] });
@@ -62,15 +64,20 @@ interface Mallocstacks extends BccRun {
   readonly lines: Promise<readonly string[]>;
 }
 
-function startMallocstacks(pid: number, most: number): Mallocstacks {
-  const tool = startBcc(NAME, [`${pid}`, `${most}`]);
+function startMallocstacks(pid: number, most: number, stop: AbortSignal): Mallocstacks {
+  const tool = startBcc(NAME, [`${pid}`, `${most}`], stop);
   let attached: () => void = () => undefined;
   const isAttached = new Promise<void>((resolve) => (attached = resolve)).then(() => untilAsleep(tool.pid));
   const read = async (): Promise<readonly string[]> => {
     const lines: string[] = [];
-    for await (const line of createInterface({ input: tool.stdout })) {
-      lines.push(line);
-      if (isMallocstacksTitle(line)) attached();
+    let length = 0;
+    for await (const group of plainLines(tool.stdout as AsyncIterable<Buffer>)) {
+      if (group.some(isMallocstacksTitle)) attached();
+      for (const line of group) {
+        length += line.length;
+        if (length <= MOST_PRINTED) lines.push(line);
+      }
+      if (length > MOST_PRINTED) void tool.stop();
     }
     return lines;
   };
@@ -100,7 +107,8 @@ export async function probeMallocstacks(request: ProbeRequest): Promise<Probe> {
   const refused = refusedScope(request);
   if (refused !== undefined) return refused;
   try {
-    const [{ tool, lines }] = (await startForEach([process.pid], (pid) => startMallocstacks(pid, 1024))) as [
+    const never = new AbortController().signal;
+    const [{ tool, lines }] = (await startForEach([process.pid], (pid) => startMallocstacks(pid, 1024, never))) as [
       Mallocstacks,
     ];
     try {

@@ -1,8 +1,9 @@
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ToolProcess } from '../../common/process.ts';
+import { EXIT, MarpleError } from '../../common/errors.ts';
+import { patience, type ToolProcess } from '../../common/process.ts';
 import type { Batch, Report } from '../../common/section.ts';
 import { type LeakReport, MemleakParser } from '../../formats/bcc-stacks.ts';
+import { plainLines } from '../../formats/lines.ts';
 import { stackBatches } from '../../formats/stack-table.ts';
 import type { CollectRun, Probe, ProbeRequest } from '../collecter.ts';
 import { unusable } from '../unusable.ts';
@@ -27,7 +28,7 @@ const PATIENCE_MS = 30_000;
 export async function* collectMemleak(run: CollectRun<unknown>): AsyncIterable<Batch> {
   const { report } = run;
   const targets = new Targets(namedPids(run.scope.pids));
-  const tools = await startForEach(targets.pids, (pid) => new Memleak(pid, report));
+  const tools = await startForEach(targets.pids, (pid) => new Memleak(pid, report, run.stop));
   try {
     const [first] = tools;
     report.tool({ name: 'bcc memleak', version: run.toolVersion, command: first?.tool.argv ?? [] });
@@ -36,6 +37,13 @@ export async function* collectMemleak(run: CollectRun<unknown>): AsyncIterable<B
     while (!run.stop.aborted && tools.every((tool) => !tool.ended)) await sleep(POLL_MS);
     targets.look();
     const reports = await Promise.all(tools.map((tool) => tool.lastReport()));
+    if (reports.every((last) => last === undefined)) {
+      throw new MarpleError(
+        "BCC's memleak printed no report",
+        EXIT.someFailed,
+        'take another tool: marple collect --tool memleak=bpftrace',
+      );
+    }
     const comm = run.scope.comm === undefined ? undefined : new RegExp(run.scope.comm, 'u');
     for (const [index, pid] of targets.pids.entries()) {
       const last = reports[index];
@@ -62,18 +70,19 @@ class Memleak implements BccRun {
   ended = false;
   readonly #parser: MemleakParser;
 
-  constructor(pid: number, report: Pick<Report, 'skipped'>) {
-    this.tool = startBcc(NAME, ['-p', `${pid}`, ...OPTIONS]);
+  constructor(pid: number, report: Pick<Report, 'skipped'>, stop: AbortSignal) {
+    this.tool = startBcc(NAME, ['-p', `${pid}`, ...OPTIONS], stop);
     this.#parser = new MemleakParser((line) => report.skipped(line));
     void this.#read();
-    // It says that it attaches before it does; by its first report it has.
-    this.attached = this.#hasBegun(1);
+    // It says that it attaches before it does; by its first report it has. Whoever waits is told; nobody need wait.
+    this.attached = this.#hasBegun(1, Number.POSITIVE_INFINITY);
+    this.attached.catch(() => undefined);
     void this.tool.exit.then(() => (this.ended = true));
   }
 
-  /** Waits for the beginning of the report of that number, but not for ever. */
-  async #hasBegun(number: number): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS;
+  /** Waits for the beginning of the report of that number, so many milliseconds at most. */
+  async #hasBegun(number: number, atMost: number): Promise<void> {
+    const deadline = performance.now() + atMost;
     while (this.#parser.begun < number && performance.now() < deadline) {
       if (this.ended) throw bccFailure(NAME, await this.tool.exit, this.tool.stderr());
       await sleep(POLL_MS);
@@ -82,13 +91,15 @@ class Memleak implements BccRun {
 
   /** The next report, which is complete when the one behind it begins; else the last one that is complete. */
   async lastReport(): Promise<LeakReport | undefined> {
-    await this.#hasBegun(this.#parser.begun + 2);
+    await this.#hasBegun(this.#parser.begun + 2, patience(PATIENCE_MS));
     await this.tool.stop();
     return this.#parser.complete;
   }
 
   async #read(): Promise<void> {
-    for await (const line of createInterface({ input: this.tool.stdout })) this.#parser.push(line);
+    for await (const lines of plainLines(this.tool.stdout as AsyncIterable<Buffer>)) {
+      for (const line of lines) this.#parser.push(line);
+    }
   }
 }
 
@@ -109,9 +120,9 @@ export async function probeMemleak(request: ProbeRequest): Promise<Probe> {
   const refused = refusedScope(request);
   if (refused !== undefined) return refused;
   try {
-    const [memleak] = (await startForEach([process.pid], (pid) => new Memleak(pid, { skipped: () => undefined }))) as [
-      Memleak,
-    ];
+    const never = new AbortController().signal;
+    const start = (pid: number): Memleak => new Memleak(pid, { skipped: () => undefined }, never);
+    const [memleak] = (await startForEach([process.pid], start)) as [Memleak];
     try {
       allocate();
       const report = await memleak.lastReport();

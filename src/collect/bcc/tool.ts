@@ -21,13 +21,14 @@ export function bccTool(name: string): string {
 }
 
 /**
- * Starts a BCC tool of Python. When it has ended, what it may have left of its probes is removed: where the kernel refuses
+ * Starts a BCC tool of Python, which is ended where `stop` aborts before it has begun. When it has ended, what it may have left of its probes is removed: where the kernel refuses
  * one at first, BCC makes it another way, and then forgets it.
  * @throws UnavailableError where it is missing.
  */
-export function startBcc(name: string, args: readonly string[]): ToolProcess {
+export function startBcc(name: string, args: readonly string[], stop: AbortSignal): ToolProcess {
   // Some begin with the name of a Python that is not there.
-  const tool = startTool([PYTHON, bccTool(name), ...args], { env: bccEnvironment(), graceMs: 30_000 });
+  const argv = [PYTHON, bccTool(name), ...args];
+  const tool = startTool(argv, { env: bccEnvironment(), graceMs: 30_000, mustBegin: stop });
   const exit = tool.exit.then((how) => {
     removeBccProbes(tool.pid);
     return how;
@@ -60,6 +61,7 @@ async function startAttached<T extends BccRun>(start: () => T): Promise<T> {
     const run = start();
     try {
       await run.attached;
+      run.tool.begun();
       return run;
     } catch (error) {
       await run.tool.stop();
@@ -80,7 +82,10 @@ export function bccFailure(name: string, exit: ProcessExit, stderr: string): Una
   if (/Operation not permitted|need to run as root|EPERM/i.test(stderr)) {
     return new UnavailableError(`BCC's ${name} may not load its program`, 'run it as root: sudo marple collect ...');
   }
-  return new UnavailableError(`BCC's ${name} ${describeExit(exit, stderr)}`);
+  return new UnavailableError(
+    `BCC's ${name} ${describeExit(exit, stderr)}`,
+    `see whether it works by itself: sudo python3 ${bccTool(name)} --help`,
+  );
 }
 
 /** Its output comes line by line, and it compiles for the version of the kernel headers that it finds, whatever runs. */

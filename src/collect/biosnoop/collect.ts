@@ -11,7 +11,7 @@ const WRITES = 20;
 
 /** Collects disk latencies by biosnoop, in the shape of the interface's points. Ends with `run.stop`. */
 export async function* collectBiosnoop(run: CollectRun<unknown>): AsyncGenerator<Batch> {
-  const { name, tool, lines } = await startBiosnoop();
+  const { name, tool, lines } = await startBiosnoop(run.stop);
   let before = '';
   let after = '';
   const stop = (): void => {

@@ -11,7 +11,7 @@ const SETTLE_MS = 300;
 /** Runs biosnoop for a moment with some I/O of our own and looks for its rows. */
 export async function probeBiosnoop(tempDir: string): Promise<Probe> {
   try {
-    const { name, tool, lines } = await startBiosnoop();
+    const { name, tool, lines } = await startBiosnoop(new AbortController().signal);
     const stopped = (async () => {
       await writeToDisk(tempDir, WRITES);
       await sleep(SETTLE_MS);

@@ -19,23 +19,25 @@ export interface RunningBiosnoop {
 }
 
 /**
- * Starts the first biosnoop that comes to trace.
+ * Starts the first biosnoop that comes to trace, unless `stop` aborts before.
  * @throws UnavailableError that says of each why it does not.
  */
-export async function startBiosnoop(): Promise<RunningBiosnoop> {
+export async function startBiosnoop(stop: AbortSignal): Promise<RunningBiosnoop> {
   const reasons: string[] = [];
   for (const { name, program, argv } of PROGRAMS) {
     if (findExecutable(program, { optional: true }) === undefined) {
       reasons.push(`${name}: ${program} is not installed`);
       continue;
     }
-    const tool = startTool(argv, { stopSignal: 'SIGINT', graceMs: 2_000, env: { PYTHONUNBUFFERED: '1' } });
+    const tool = startTool(argv, { graceMs: 2_000, mustBegin: stop, env: { PYTHONUNBUFFERED: '1' } });
     const lines = linesOf(tool.stdout as AsyncIterable<Buffer>);
     for (;;) {
       const { value, done } = await lines.next();
       if (done === true) break;
       const title = value.findIndex(isTitle);
-      if (title >= 0) return { name, tool, lines: behind(value.slice(title + 1), lines) };
+      if (title < 0) continue;
+      tool.begun();
+      return { name, tool, lines: behind(value.slice(title + 1), lines) };
     }
     reasons.push(`${name} ${describeExit(await tool.stop(), tool.stderr())}`);
   }

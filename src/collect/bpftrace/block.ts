@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync, wr
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicNow } from '../../common/clock.ts';
+import { patience } from '../../common/process.ts';
 import type { Batch } from '../../common/section.ts';
 import { bpftraceFile, missesFile, parseLine } from '../../formats/bpftrace-block.ts';
 import { decodeRecording } from '../../formats/decoders.ts';
@@ -136,7 +137,7 @@ function countMisses(pid: number): number {
 async function hasPrinted(output: string, time: bigint, exit: Promise<unknown>): Promise<void> {
   let ended = false;
   void exit.then(() => (ended = true));
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + patience(PATIENCE_MS);
   while (!ended && lastTime(output) < time && performance.now() < deadline) await sleep(POLL_MS);
 }
 

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { errorCode, errorMessage, UnavailableError } from '../../common/errors.ts';
 import { log } from '../../common/log.ts';
 import { isAlive, processIdentity } from '../../common/process-identity.ts';
+import { isShortage, systemHint, systemReason } from '../../common/system-reason.ts';
 import { type KernelMount, mountedTracefs, useTracefs } from './mounts.ts';
 
 /** marple-<pid>-<start time of that process>-<what for> */
@@ -158,7 +159,9 @@ function unavailable(what: string, error: unknown): UnavailableError {
     ENOMEM: 'set a smaller buffer_kb in the config',
     EBUSY: 'end the other program that traces, or use another tool',
   };
-  return new UnavailableError(`${what}: ${errorMessage(error)}`, hint[errorCode(error) ?? ''] ?? 'use another tool', {
-    cause: error,
-  });
+  return new UnavailableError(
+    `${what}: ${isShortage(error) ? systemReason(error) : errorMessage(error)}`,
+    hint[errorCode(error) ?? ''] ?? systemHint(error) ?? 'use another tool',
+    { cause: error },
+  );
 }

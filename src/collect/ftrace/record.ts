@@ -3,6 +3,7 @@ import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { endianness, release } from 'node:os';
 import { setTimeout as sleep, setImmediate as yieldToOthers } from 'node:timers/promises';
 import { EXIT, errorCode, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
+import { systemHint, systemSentence } from '../../common/system-reason.ts';
 import {
   type FtraceDetails,
   type FtraceStats,
@@ -288,8 +289,10 @@ async function pause(ms: number, stop: AbortSignal): Promise<void> {
 
 function spoolError(dir: string, error: unknown): Error {
   if (errorCode(error) === undefined) return error instanceof Error ? error : new Error(String(error));
-  const hint = errorCode(error) === 'ENOSPC' ? 'free some space, or choose another folder with -o' : `see ${dir}`;
-  return new MarpleError(`the trace could not be recorded: ${errorMessage(error)}`, EXIT.someFailed, hint, {
-    cause: error,
-  });
+  return new MarpleError(
+    `the trace could not be recorded: ${systemSentence(error)}`,
+    EXIT.someFailed,
+    systemHint(error) ?? `see ${dir}`,
+    { cause: error },
+  );
 }

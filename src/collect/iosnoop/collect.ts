@@ -11,7 +11,7 @@ const MEASURE_ROWS = 1024;
 
 /** Collects disk latencies by iosnoop, in the shape of the interface's section. Ends with `run.stop`. */
 export async function* collectIosnoop(run: CollectRun<unknown>): AsyncGenerator<Batch> {
-  const session = await IosnoopSession.start();
+  const session = await IosnoopSession.start(run.stop);
   let clock: TraceClock | undefined;
   let rows: Rows | undefined;
   let stopping: Promise<void> | undefined;

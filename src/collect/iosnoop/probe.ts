@@ -12,7 +12,7 @@ const SETTLE_MS = 300;
 export async function probeIosnoop(tempDir: string): Promise<Probe> {
   let session: IosnoopSession | undefined;
   try {
-    session = await IosnoopSession.start();
+    session = await IosnoopSession.start(new AbortController().signal);
     const running = session;
     const rows: IosnoopRow[] = [];
     const stop = async (): Promise<void> => {

@@ -1,6 +1,5 @@
 import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { EXIT, errorCode, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
@@ -11,6 +10,7 @@ import { describeExit, startTool, type ToolProcess } from '../../common/process.
 import { isAlive, processIdentity } from '../../common/process-identity.ts';
 import { parseStats } from '../../formats/ftrace.ts';
 import { isTitle } from '../../formats/iosnoop.ts';
+import { plainLines } from '../../formats/lines.ts';
 import { type KernelMount, mountedTracefs, useDebugfs } from '../ftrace/mounts.ts';
 
 /** The tools of perf-tools share it; each writes its pid, and a killed one leaves it. */
@@ -55,6 +55,7 @@ export class IosnoopSession {
   private constructor(
     readonly debugfs: KernelMount,
     notes: readonly string[],
+    stop: AbortSignal,
   ) {
     this.#tracing = join(debugfs.root, 'tracing');
     this.notes = notes;
@@ -63,17 +64,20 @@ export class IosnoopSession {
     writeFileSync(this.#note, JSON.stringify([...this.#before]), { mode: 0o600 });
     live.add(this);
     // Its live mode: rows come while it runs, there is no end to the buffer, and it can be stopped at any time.
-    this.tool = startTool([iosnoopPath(), '-ts'], { graceMs: 5000 });
+    this.tool = startTool([iosnoopPath(), '-ts'], { graceMs: 5000, mustBegin: stop });
   }
 
-  /** @throws UnavailableError where the tool is missing, its file system is, or another program has the global trace. */
-  static async start(): Promise<IosnoopSession> {
+  /**
+   * The tool is ended where `stop` aborts before it traces.
+   * @throws UnavailableError where the tool is missing, its file system is, or another program has the global trace.
+   */
+  static async start(stop: AbortSignal): Promise<IosnoopSession> {
     iosnoopPath();
     const debugfs = await useDebugfs();
     try {
       const notes = clearLock();
       refuseIfInUse(join(debugfs.root, 'tracing'));
-      return new IosnoopSession(debugfs, notes);
+      return new IosnoopSession(debugfs, notes, stop);
     } catch (error) {
       debugfs.release();
       throw error;
@@ -91,12 +95,15 @@ export class IosnoopSession {
    */
   async *lines(started: () => void): AsyncGenerator<string> {
     let titled = false;
-    for await (const line of createInterface({ input: this.tool.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (titled) {
-        if (line !== '' && line !== 'Ending tracing...') yield line;
-      } else if (isTitle(line)) {
-        titled = true;
-        started();
+    for await (const lines of plainLines(this.tool.stdout as AsyncIterable<Buffer>)) {
+      for (const line of lines) {
+        if (titled) {
+          if (line !== '' && line !== 'Ending tracing...') yield line;
+        } else if (isTitle(line)) {
+          titled = true;
+          this.tool.begun();
+          started();
+        }
       }
     }
     const exit = await this.tool.exit;

@@ -54,9 +54,9 @@ export async function* collectPerf(run: CollectRun<unknown>, what: PerfCollectio
   run.started();
   const over = new AbortController();
   const beside = what.beside?.(recording, dir, over.signal);
-  const { failure } = await recording.finish(run.stop);
+  const { failure, hint } = await recording.finish(run.stop);
   over.abort();
   await beside;
   yield* decodeRecording(dir, run.info(), run.report);
-  if (failure !== undefined) throw new MarpleError(failure, EXIT.someFailed);
+  if (failure !== undefined) throw new MarpleError(failure, EXIT.someFailed, hint);
 }

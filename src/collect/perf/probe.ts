@@ -27,7 +27,9 @@ export async function probePerf(request: ProbeRequest, what: Omit<RecordPlan, 't
     });
     await keepBusy(TRIAL_MS);
     const end = await recording?.finish(AbortSignal.abort());
-    if (end?.failure !== undefined) return { usable: false, why: end.failure };
+    if (end?.failure !== undefined) {
+      return { usable: false, why: end.failure, ...(end.hint === undefined ? {} : { hint: end.hint }) };
+    }
     const events = await recordedEvents(perf, output);
     const samples = recording?.plan.target === 'all' ? await countSamples(perf, output) : 1;
     if (events.length === 0 || samples === 0) return { usable: false, why: 'perf record ran, but recorded nothing' };

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UnavailableError } from '../../common/errors.ts';
 import { type ProcessExit, startTool, type ToolProcess } from '../../common/process.ts';
 import { type ProcessIdentity, processIdentity } from '../../common/process-identity.ts';
+import { ROOM } from '../../common/system-reason.ts';
 import type { Perf } from '../../formats/perf-tool.ts';
 import { type RecordPlan, recordArgs } from './record-args.ts';
 import { classifyRefusal, explainRefusal } from './refusal.ts';
@@ -53,6 +54,8 @@ export interface PerfRecording {
 export interface RecordingEnd {
   /** What went wrong, undefined where nothing did. What came until then is in the file. */
   readonly failure: string | undefined;
+  /** The command that helps, where there is one. */
+  readonly hint?: string | undefined;
   /** What perf said. */
   readonly stderr: string;
 }
@@ -60,8 +63,6 @@ export interface RecordingEnd {
 /** perf's default for the buffer, pages per CPU (512 KiB). */
 const DEFAULT_PAGES = 128;
 const SMALLEST_PAGES = 4;
-/** perf reads its whole file again at the end, to note which programs it names. */
-const GRACE_MS = 60_000;
 const ATTEMPTS = 3;
 /** perf answers at once, unless its events keep it busy. */
 const ANSWER_MS = 2_000;
@@ -99,13 +100,14 @@ async function tryPlan(option: PlanOption, options: RecordOptions): Promise<Perf
     const mode = { output: options.output, control, ...(pages === undefined ? {} : { mmapPages: pages }) };
     // perf would keep what an attempt left as perf.data.old.
     rmSync(options.output, { force: true });
-    const tool = launch([options.perf.path, ...recordArgs(plan, mode)], control);
+    const tool = launch([options.perf.path, ...recordArgs(plan, mode)], control, options.stop);
     const begun = await (control ? acknowledged(tool, options.stop) : seenRunning(tool, options.output, options.stop));
     if (begun === 'stopped') {
       await tool.stop();
       return undefined;
     }
     if (begun === 'recording') {
+      tool.begun();
       if (pages !== options.mmapPages) warnings.push(smallBuffer(pages as number));
       if (!control) {
         warnings.push(
@@ -113,7 +115,7 @@ async function tryPlan(option: PlanOption, options: RecordOptions): Promise<Perf
         );
       }
       warnings.push(...ownWarnings(tool.stderr()));
-      return new Recording(tool, plan, warnings);
+      return new Recording(tool, plan, warnings, options.output);
     }
     const exit = await tool.exit;
     const kind = classifyRefusal(tool.stderr());
@@ -124,13 +126,9 @@ async function tryPlan(option: PlanOption, options: RecordOptions): Promise<Perf
   }
 }
 
-function launch(argv: readonly string[], control: boolean): ToolProcess {
-  const tool = startTool(argv, {
-    stopSignal: 'SIGINT',
-    graceMs: GRACE_MS,
-    pipes: control ? 2 : 0,
-    completesFiles: true,
-  });
+function launch(argv: readonly string[], control: boolean, stop: AbortSignal): ToolProcess {
+  // At its end it reads its whole file again, to note which programs it names: it has all the time that a tool may have.
+  const tool = startTool(argv, { mustBegin: stop, pipes: control ? 2 : 0, completesFiles: true });
   tool.stdout.resume();
   // perf may end with our words unread: its exit tells why.
   for (const pipe of tool.pipes) pipe.on('error', () => undefined);
@@ -148,6 +146,7 @@ async function acknowledged(tool: ToolProcess, stop: AbortSignal): Promise<Begun
     answers.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
       if (text.includes('ack')) resolve('recording');
+      text = text.slice(-2);
     });
   });
   commands.write('enable\n');
@@ -234,6 +233,7 @@ class Recording implements PerfRecording {
     readonly tool: ToolProcess,
     readonly plan: RecordPlan,
     readonly warnings: readonly string[],
+    readonly output: string,
   ) {
     this.command = tool.argv;
     this.writer = processIdentity(tool.pid);
@@ -260,13 +260,18 @@ class Recording implements PerfRecording {
     off();
     const exit = await this.tool.stop();
     const stderr = this.tool.stderr();
-    return { failure: failure(exit, stderr), stderr };
+    const isEmpty = (statSync(this.output, { throwIfNoEntry: false })?.size ?? 0) === 0;
+    return { ...failure(exit, stderr, isEmpty), stderr };
   }
 }
 
 /** perf ends with status 0, or with the SIGINT that it was sent, after completing its file. */
-function failure(exit: ProcessExit, stderr: string): string | undefined {
-  if (exit.code === 0 || exit.signal === 'SIGINT') return undefined;
-  if (/No space left on device/.test(stderr)) return 'the disk is full: perf could not write all that it recorded';
-  return explainRefusal(exit, stderr, readPerfSettings()).why;
+function failure(exit: ProcessExit, stderr: string, isEmpty: boolean): Pick<RecordingEnd, 'failure' | 'hint'> {
+  if (/No space left on device/.test(stderr)) {
+    return { failure: 'the disk is full: perf could not write all that it recorded', hint: ROOM };
+  }
+  const isWell = exit.code === 0 || exit.signal === 'SIGINT';
+  if (isWell && !isEmpty) return { failure: undefined };
+  const { why, hint } = explainRefusal(exit, stderr, readPerfSettings());
+  return { failure: isWell ? `perf wrote no data: ${why}` : why, hint };
 }

@@ -1,5 +1,5 @@
 import { EXIT, MarpleError } from '../../common/errors.ts';
-import { describeExit, runTool, startTool } from '../../common/process.ts';
+import { describeExit, PRINTED_TOO_MUCH, readOutput, runTool, startTool } from '../../common/process.ts';
 import type { Probe, Tool } from '../collecter.ts';
 
 /** The command: no header line; the name last, for it may hold spaces. */
@@ -38,7 +38,7 @@ export interface SmemRun {
 }
 
 export function startSmem(stop: AbortSignal): SmemRun {
-  const tool = startTool(SMEM_COMMAND);
+  const tool = startTool(SMEM_COMMAND, { graceMs: 10_000 });
   let cutOff = false;
   let timer: NodeJS.Timeout | undefined;
   const end = (): void => {
@@ -50,20 +50,19 @@ export function startSmem(stop: AbortSignal): SmemRun {
   if (stop.aborted) end();
   else stop.addEventListener('abort', end, { once: true });
   const read = async (): Promise<readonly string[] | undefined> => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of tool.stdout as AsyncIterable<Buffer>) chunks.push(chunk);
+    const { bytes, isWhole } = await readOutput(tool);
     const exit = await tool.exit;
     stop.removeEventListener('abort', end);
     clearTimeout(timer);
     if (cutOff) return undefined;
-    if (exit.code !== 0) {
+    if (exit.code !== 0 || !isWhole) {
       throw new MarpleError(
-        `smem ${describeExit(exit, tool.stderr())}`,
+        `smem ${isWhole ? describeExit(exit, tool.stderr()) : PRINTED_TOO_MUCH}`,
         EXIT.allFailed,
         'read /proc directly: marple collect --tool memtime=proc memtime',
       );
     }
-    return Buffer.concat(chunks).toString('utf8').split('\n');
+    return bytes.toString('utf8').split('\n');
   };
   return { pid: tool.pid, lines: read() };
 }
