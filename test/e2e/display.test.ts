@@ -292,7 +292,7 @@ describe('refusals', () => {
     [['--comm', '('], "--comm takes a regular expression, and '(' is none", "--comm '^fio'"],
     [['--width', 'wide'], "--width takes a whole number from 200 to 20000, not 'wide'", '--width 200'],
     [['-hm', '--height', '100'], 'a heat map of 1200 x 100 pixels has no room for its bins', '--height 700'],
-    [['--piechart'], "unknown option '--piechart'", 'marple COMMAND --help'],
+    [['--piechart'], "unknown option '--piechart'", 'marple display --help'],
   ])('%j is a usage error with a hint', async (args, message, hint) => {
     const { code, stdout, stderr } = await display(...args);
     expect([code, stdout]).toEqual([2, '']);
