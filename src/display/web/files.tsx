@@ -163,6 +163,8 @@ function sortedFiles(files: readonly FileListing[], sort: ColumnKey): FileListin
   });
 }
 
+/** Empty where it is not known. */
 function formatSize(bytes: number): string {
+  if (bytes < 1000) return bytes === 0 ? '' : `${bytes} B`;
   return bytes < 1e6 ? `${formatValue(bytes / 1e3)} kB` : `${formatValue(bytes / 1e6)} MB`;
 }
