@@ -2,7 +2,8 @@ import type { Measurement } from './measurement.ts';
 import { dataFile } from './measurements/data-file.ts';
 import { heatMap } from './measurements/heat-map.ts';
 import { profiles } from './measurements/profiles.ts';
+import { reportPage } from './measurements/report-page.ts';
 import { startUp } from './measurements/start-up.ts';
 
 /** All that is measured, in the order in which it is. */
-export const MEASUREMENTS: readonly Measurement[] = [startUp, dataFile, heatMap, profiles];
+export const MEASUREMENTS: readonly Measurement[] = [startUp, dataFile, heatMap, profiles, reportPage];

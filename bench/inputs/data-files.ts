@@ -12,25 +12,25 @@ import type { Inputs } from '../inputs.ts';
  */
 
 /** A section, and what makes its records one by one. */
-interface Generated {
+export interface Generated {
   readonly header: Partial<SectionHeader> & Pick<SectionHeader, 'interface' | 'datatype'>;
   readonly records: Iterable<MarpleRecord>;
 }
 
 /** I/Os of a disk in the order of their times. */
 export function pointFile(inputs: Inputs, count: number): Promise<string> {
-  return inputs.get(`points-${count}.marple`, (path) => write(path, [diskPoints(count)]));
+  return inputs.get(`points-${count}.marple`, (path) => writeSections(path, [diskPoints(count)]));
 }
 
 /** Switches and wakeups on four CPUs. */
 export function eventFile(inputs: Inputs, count: number): Promise<string> {
-  return inputs.get(`events-${count}.marple`, (path) => write(path, [schedulerEvents(count)]));
+  return inputs.get(`events-${count}.marple`, (path) => writeSections(path, [schedulerEvents(count)]));
 }
 
 /** Stacks, samples of them, scheduler events, I/Os and memory over time: five sections, about 2 GB for a count of 10 million. */
 export function mixedFile(inputs: Inputs, count: number): Promise<string> {
   return inputs.get(`mixed-${count}.marple`, (path) =>
-    write(path, [
+    writeSections(path, [
       { header: { interface: 'callstack', datatype: 'stack', weight: SAMPLES }, records: stacks(count / 50) },
       samples(count, count / 50),
       schedulerEvents(count),
@@ -44,7 +44,7 @@ const SAMPLES = { label: 'samples', unit: 'samples' };
 const SECONDS = { label: 'time', unit: 's' };
 const START = '2026-01-01T00:00:00.000Z';
 
-async function write(path: string, sections: readonly Generated[]): Promise<void> {
+export async function writeSections(path: string, sections: readonly Generated[]): Promise<void> {
   const tempDir = await mkdtemp(join(tmpdir(), 'marple-bench-'));
   const writer = await DataFileWriter.create(path, { force: true, tempDir });
   for (const [order, { header, records }] of sections.entries()) {

@@ -16,6 +16,7 @@ import { StackTrie } from '../common/stack-trie.ts';
 import { formatCount, formatWeight, plural, visible } from '../common/text.ts';
 import { type DisplayJob, SIGNATURE } from './generic-display.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
+import { growingFloats } from './shape/growing.ts';
 import { type FoldedTree, foldLightest } from './shape/heaviest.ts';
 import { Packer } from './shape/packing.ts';
 import type { PageColumn, PageManifest, PageSection, PageSpans, PageStacks } from './shape/page.ts';
@@ -124,7 +125,7 @@ export async function packSection(
 
 async function packPoints(section: SectionReader, filter: Filter, packer: Packer): Promise<PageColumn[]> {
   const fields = section.header.fields ?? ['info'];
-  const [x, y] = [new Growing(), new Growing()];
+  const [x, y] = [growingFloats(), growingFloats()];
   const columns = fields.map((name) => new GrowingColumn(name));
   const want = fields.map((field) => ({ field, as: 'text' as const }));
   for await (const points of selectPoints(section, want, filter)) {
@@ -142,7 +143,7 @@ async function packPoints(section: SectionReader, filter: Filter, packer: Packer
 
 async function packEvents(section: SectionReader, filter: Filter, packer: Packer): Promise<PageColumn[]> {
   const fields = section.header.fields ?? [];
-  const time = new Growing();
+  const time = growingFloats();
   const columns = ['type', ...fields].map((name) => new GrowingColumn(name));
   const want = fields.map((field) => ({ field, as: 'text' as const }));
   const ends = isScheduling(section.header) ? 'either' : 'own';
@@ -170,7 +171,7 @@ async function packStacks(
   packer: Packer,
 ): Promise<{ stacks: PageStacks; note: string | undefined }> {
   const trie = new StackTrie();
-  const [ends, weights] = [new Growing(), new Growing()];
+  const [ends, weights] = [growingFloats(), growingFloats()];
   for await (const { stack, weight } of selectStacks(group, section, filter)) {
     // What does not pass keeps its line, for the records that name lines, and nothing else.
     ends.add([weight > 0 ? trie.add(stack) : 0]);
@@ -205,51 +206,30 @@ export async function packWeights(
   packer: Packer,
 ): Promise<PageSection> {
   const { number, header } = section;
-  const weights = new Growing();
+  const weights = growingFloats();
   for await (const { weight } of selectStacks(group, section, filter)) weights.add([weight]);
   return { number, header, notes: sectionNotes(header), columns: [], weights: packer.pack(weights.values) };
 }
 
 export function packSpans(spans: TaskSpans, packer: Packer): PageSpans {
-  const { cpus, start, end, doing, ran, pid, cpu, comm, comms, bins, waits } = spans;
+  const { cpus, start, end, doing, ran, cpu, task, tasks, bins, waits } = spans;
   return {
     cpus,
     start: packer.pack(start),
     end: packer.pack(end),
     doing: packer.pack(doing),
     ran: packer.pack(ran),
-    pid: packer.pack(pid),
     cpu: packer.pack(cpu),
-    comm: packer.pack(comm),
-    comms,
+    task: packer.pack(task),
+    tasks,
     ...(bins === undefined ? {} : { bins }),
     ...(waits === undefined ? {} : { waits }),
   };
 }
 
-/** Numbers that come chunk by chunk. */
-class Growing {
-  #values = new Float64Array(4096);
-  length = 0;
-
-  get values(): Float64Array {
-    return this.#values.subarray(0, this.length);
-  }
-
-  add(chunk: ArrayLike<number>): void {
-    if (this.length + chunk.length > this.#values.length) {
-      const larger = new Float64Array(2 * (this.length + chunk.length));
-      larger.set(this.values);
-      this.#values = larger;
-    }
-    this.#values.set(chunk, this.length);
-    this.length += chunk.length;
-  }
-}
-
 /** A column of texts, of which those that are all numbers become numbers. */
 class GrowingColumn {
-  readonly #ids = new Growing();
+  readonly #ids = growingFloats();
   #dictionary: readonly string[] = [];
 
   constructor(readonly name: string) {}

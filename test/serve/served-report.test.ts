@@ -91,12 +91,12 @@ class Given {
   /** Seconds of all tasks of a name, by what they did. */
   seconds(comm: string, doing: number): number {
     const spans = this.section.spans!;
-    const [start, end, what, names] = [spans.start, spans.end, spans.doing, spans.comm].map((c) =>
+    const [start, end, what, tasks] = [spans.start, spans.end, spans.doing, spans.task].map((c) =>
       unpack(this.#bytes, c),
     );
     let sum = 0;
     for (let i = 0; i < start!.length; i++) {
-      if (what![i] === doing && spans.comms[names![i]!] === comm) sum += end![i]! - start![i]!;
+      if (what![i] === doing && spans.tasks[tasks![i]!]!.comm === comm) sum += end![i]! - start![i]!;
     }
     return sum;
   }

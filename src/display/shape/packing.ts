@@ -99,18 +99,25 @@ export function unpack(bytes: Uint8Array, column: PackedColumn): Float64Array {
   let position = at;
   let before = 0;
   for (let i = 0; i < count; i++) {
-    let rest = 0;
-    let factor = 1;
+    // Most are of one byte or two; what has more than 28 bits is beyond the integers that shifts are of.
     let byte = bytes[position++]!;
-    while (byte >= 128) {
-      rest += (byte - 128) * factor;
-      factor *= 128;
+    let low = byte & 127;
+    for (let shift = 7; byte >= 128 && shift < 28; shift += 7) {
       byte = bytes[position++]!;
+      low |= (byte & 127) << shift;
     }
-    rest += byte * factor;
-    const value = rest % 2 === 0 ? rest / 2 : -(rest + 1) / 2;
+    let value: number;
+    if (byte < 128) value = (low >>> 1) ^ -(low & 1);
+    else {
+      let rest = low;
+      for (let factor = 2 ** 28; byte >= 128; factor *= 128) {
+        byte = bytes[position++]!;
+        rest += (byte & 127) * factor;
+      }
+      value = rest % 2 === 0 ? rest / 2 : -(rest + 1) / 2;
+    }
     before = delta ? before + value : value;
-    values[i] = before / scale;
+    values[i] = scale === 1 ? before : before / scale;
   }
   return values;
 }

@@ -1,5 +1,5 @@
 import type { Finding } from '../../analysis/finding.ts';
-import type { SchedulingState } from '../../analysis/scheduling.ts';
+import type { Named, SchedulingState } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import type { PackedColumn } from './packing.ts';
 
@@ -36,10 +36,9 @@ export interface PageSpans {
   readonly end: PackedColumn;
   readonly doing: PackedColumn;
   readonly ran: PackedColumn;
-  readonly pid: PackedColumn;
   readonly cpu: PackedColumn;
-  readonly comm: PackedColumn;
-  readonly comms: readonly string[];
+  readonly task: PackedColumn;
+  readonly tasks: readonly Named[];
   readonly bins?: number;
   readonly waits?: number;
 }

@@ -1,6 +1,6 @@
 import { Random } from '../../analysis/random.ts';
 import type { Named } from '../../analysis/scheduling.ts';
-import { SpanRows, TASK_WAITED, type TaskSpans } from './task-spans.ts';
+import { SpanRows, TASK_WAITED, TaskNumbers, type TaskSpans } from './task-spans.ts';
 
 /** Bins at first: more than a screen has lanes' bars across. */
 const BINS = 1024;
@@ -30,10 +30,7 @@ export class SpanSums {
   /** By bin: nanoseconds, by what of whom they are. */
   #bins: Map<number, number>[] = Array.from({ length: BINS }, () => new Map());
   #size = 0;
-  readonly #tasks: Named[] = [];
-  readonly #ids = new Map<string, number>();
-  /** The number that a pid had last: a task seldom changes its name. */
-  readonly #lastIds = new Map<number, number>();
+  readonly #numbers = new TaskNumbers();
   readonly #random = new Random(1);
   #waits = 0;
   #chosen = 0;
@@ -54,7 +51,7 @@ export class SpanSums {
   /** A span, as spanSink() tells of it; what is outside of the range is left out. */
   add(task: Named, what: number, cpu: number, since: number, until: number, comes: boolean): void {
     if (comes) this.#wait(task, since, until);
-    const key = (this.#idOf(task) * DOINGS + what) * CPUS + cpu + 1;
+    const key = (this.#numbers.of(task) * DOINGS + what) * CPUS + cpu + 1;
     const end = Math.min(until, this.#to);
     let at = Math.max(since, this.#from);
     for (let bin = this.#binOf(at); at < end; bin++) {
@@ -76,7 +73,7 @@ export class SpanSums {
       for (const [key, sum] of sums) {
         const cpu = (key % CPUS) - 1;
         const rest = Math.floor(key / CPUS);
-        rows.add(this.#tasks[Math.floor(rest / DOINGS)]!, rest % DOINGS, cpu, start, start + sum, false);
+        rows.add(this.#numbers.tasks[Math.floor(rest / DOINGS)]!, rest % DOINGS, cpu, start, start + sum, false);
       }
     }
     const beside = this.#longest.filter((wait) => wait !== undefined && !wait.isPicked);
@@ -100,20 +97,6 @@ export class SpanSums {
 
   #binOf(time: number): number {
     return Math.min(this.#bins.length - 1, Math.floor((time - this.#from) / this.#width));
-  }
-
-  #idOf({ pid, comm }: Named): number {
-    const last = this.#lastIds.get(pid);
-    if (last !== undefined && this.#tasks[last]!.comm === comm) return last;
-    const name = `${pid} ${comm}`;
-    let id = this.#ids.get(name);
-    if (id === undefined) {
-      id = this.#tasks.length;
-      this.#ids.set(name, id);
-      this.#tasks.push({ pid, comm });
-    }
-    this.#lastIds.set(pid, id);
-    return id;
   }
 
   #widen(): void {

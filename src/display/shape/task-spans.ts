@@ -8,6 +8,7 @@ import {
 } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import { type EventTable, eventColumns } from './event-table.ts';
+import { Growing, growingFloats } from './growing.ts';
 
 /** What a task does in a span: it runs, is ready to run, or waits for a disk. */
 export const TASK_RUNS = 0;
@@ -26,12 +27,11 @@ export interface TaskSpans {
   readonly doing: Uint8Array;
   /** 1 where it ran then: of a wait for a CPU, that it had one at the end. */
   readonly ran: Uint8Array;
-  readonly pid: Int32Array;
   /** The CPU that it ran on; -1 where it did not run. */
   readonly cpu: Int32Array;
-  /** Places in `comms`. */
-  readonly comm: Int32Array;
-  readonly comms: readonly string[];
+  /** Places in `tasks`. */
+  readonly task: Int32Array;
+  readonly tasks: readonly Named[];
   /**
    * Where they are sums: in how many bins of the same width. What a task did in a bin, on one CPU, is one span then, at the
    * beginning of the bin and as long as all of it together.
@@ -46,7 +46,7 @@ export function taskSpans(table: EventTable, header: SectionHeader, state?: Sche
   const rows = new SpanRows();
   const follower = new TaskFollower(
     header,
-    spanSink((...span) => rows.add(...span)),
+    spanSink((task, what, cpu, since, until, comes) => rows.add(task, what, cpu, since, until, comes)),
     state,
   );
   follower.add(eventColumns(table, SCHEDULING_COLUMNS));
@@ -79,44 +79,58 @@ export function spanSink(onSpan: OnSpan): SpanSink {
   };
 }
 
+/** Numbers tasks by pid and name, which a task may change. */
+export class TaskNumbers {
+  readonly tasks: Named[] = [];
+  readonly #ids = new Map<string, number>();
+  /** The number that a pid had last: a task seldom changes its name. */
+  readonly #lastIds = new Map<number, number>();
+
+  of({ pid, comm }: Named): number {
+    const last = this.#lastIds.get(pid);
+    if (last !== undefined && this.tasks[last]!.comm === comm) return last;
+    const name = `${pid} ${comm}`;
+    let id = this.#ids.get(name);
+    if (id === undefined) {
+      id = this.tasks.length;
+      this.#ids.set(name, id);
+      this.tasks.push({ pid, comm });
+    }
+    this.#lastIds.set(pid, id);
+    return id;
+  }
+}
+
 /** Gathers spans. */
 export class SpanRows {
-  readonly #start: number[] = [];
-  readonly #end: number[] = [];
-  readonly #doing: number[] = [];
-  readonly #ran: number[] = [];
-  readonly #pid: number[] = [];
-  readonly #cpu: number[] = [];
-  readonly #comm: number[] = [];
-  readonly #comms = new Map<string, number>();
+  readonly #start = growingFloats();
+  readonly #end = growingFloats();
+  readonly #doing = new Growing((length) => new Uint8Array(length));
+  readonly #ran = new Growing((length) => new Uint8Array(length));
+  readonly #cpu = new Growing((length) => new Int32Array(length));
+  readonly #task = new Growing((length) => new Int32Array(length));
+  readonly #numbers = new TaskNumbers();
 
   /** Times are nanoseconds. */
-  add({ pid, comm }: Named, what: number, cpu: number, since: number, until: number, comes: boolean): void {
-    let name = this.#comms.get(comm);
-    if (name === undefined) {
-      name = this.#comms.size;
-      this.#comms.set(comm, name);
-    }
+  add(task: Named, what: number, cpu: number, since: number, until: number, comes: boolean): void {
     this.#start.push(since / 1e9);
     this.#end.push(until / 1e9);
     this.#doing.push(what);
     this.#ran.push(comes ? 1 : 0);
-    this.#pid.push(pid);
     this.#cpu.push(cpu);
-    this.#comm.push(name);
+    this.#task.push(this.#numbers.of(task));
   }
 
   spans(cpus: number): TaskSpans {
     return {
       cpus,
-      start: Float64Array.from(this.#start),
-      end: Float64Array.from(this.#end),
-      doing: Uint8Array.from(this.#doing),
-      ran: Uint8Array.from(this.#ran),
-      pid: Int32Array.from(this.#pid),
-      cpu: Int32Array.from(this.#cpu),
-      comm: Int32Array.from(this.#comm),
-      comms: [...this.#comms.keys()],
+      start: this.#start.values.slice(),
+      end: this.#end.values.slice(),
+      doing: this.#doing.values.slice(),
+      ran: this.#ran.values.slice(),
+      cpu: this.#cpu.values.slice(),
+      task: this.#task.values.slice(),
+      tasks: this.#numbers.tasks,
     };
   }
 }

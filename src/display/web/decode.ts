@@ -67,23 +67,25 @@ function unpackStacks({ parents, frames, ends, weights, baseline }: PageStacks, 
 }
 
 function unpackSpans(spans: PageSpans, bytes: Uint8Array): TaskSpans {
-  const { cpus, start, end, doing, ran, pid, cpu, comm, comms, bins, waits } = spans;
+  const { cpus, start, end, doing, ran, cpu, task, tasks, bins, waits } = spans;
   return {
     cpus,
     start: unpack(bytes, start),
     end: unpack(bytes, end),
     doing: Uint8Array.from(unpack(bytes, doing)),
     ran: Uint8Array.from(unpack(bytes, ran)),
-    pid: Int32Array.from(unpack(bytes, pid)),
     cpu: Int32Array.from(unpack(bytes, cpu)),
-    comm: Int32Array.from(unpack(bytes, comm)),
-    comms,
+    task: Int32Array.from(unpack(bytes, task)),
+    tasks,
     ...(bins === undefined ? {} : { bins }),
     ...(waits === undefined ? {} : { waits }),
   };
 }
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const { fromBase64: decode } = Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> };
+  if (decode !== undefined) return decode(text);
+  // Older browsers have no other way.
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);

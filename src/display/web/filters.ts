@@ -42,6 +42,13 @@ export function askedTime({ manifest }: PageData, filters: readonly Filter[]): {
   return time === undefined ? manifest.filter : { from: time.from, to: time.to };
 }
 
+/** The range of time that a filter asks for; all of it where none does. */
+export function timeOf(filters: readonly Filter[]): { readonly from: number; readonly to: number } {
+  return filters.find((filter) => filter.kind === 'time') ?? ALWAYS;
+}
+
+const ALWAYS = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
+
 export const NO_FILTERS: FilterHistory = { past: [], filters: [], future: [] };
 
 /** A new range of time, or of the same values, takes the place of the old one; other conditions are added. */

@@ -5,7 +5,7 @@ import { TASK_RUNS } from '../shape/task-spans.ts';
 import { appliesTo, type Filter, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
 import { isIdleName } from './stack-weights.ts';
-import { spanFilter, taskSpansOf } from './task-spans.ts';
+import { spanMask, taskSpansOf } from './task-spans.ts';
 
 /** A section as one row of bars over a range of time. */
 export interface Lane {
@@ -64,8 +64,8 @@ export function laneOf(
   };
   if (isScheduling(header)) {
     const spans = taskSpansOf(section);
-    const passes = spanFilter(spans, filters);
-    const runs = (span: number): boolean => spans.doing[span] === TASK_RUNS && passes(span);
+    const mask = spanMask(spans, filters);
+    const runs = (span: number): boolean => spans.doing[span] === TASK_RUNS && mask?.[span] !== 0;
     const busy = busyLane(spans.start, spans.end, runs, range, spans.bins ?? coarse, spans.cpus);
     return make(
       'CPUs busy',

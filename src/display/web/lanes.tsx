@@ -4,7 +4,8 @@ import type { TimeRange } from '../shape/lanes.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import type { Filter } from './filters.ts';
 import { hasLane, type Lane, laneAt, laneOf } from './lane.ts';
-import type { PageData } from './model.ts';
+import type { PageData, Section } from './model.ts';
+import { type Sliced, useSliced } from './sliced.ts';
 import { clipped } from './stack-weights.ts';
 import type { Base } from './views.ts';
 
@@ -46,8 +47,8 @@ export function Lanes({ data, filters, range, base, above, onTime }: LanesProps)
   const height = bottom + AXIS;
   // What is selected is marked and not cut out: the rest shows where one is.
   const others = useMemo(() => filters.filter(({ kind }) => kind !== 'time'), [filters]);
-  const lanes = useMemo(
-    () => (width <= 0 ? [] : sections.map((section) => laneOf(data, section, others, range, width))),
+  const { value: lanes = NO_LANES } = useSliced(
+    () => lanesOf(data, width <= 0 ? [] : sections, others, range, width),
     [data, sections, others, range, width],
   );
   const time = filters.find((filter) => filter.kind === 'time');
@@ -154,6 +155,23 @@ export function Lanes({ data, filters, range, base, above, onTime }: LanesProps)
       </ul>
     </div>
   );
+}
+
+const NO_LANES: readonly Lane[] = [];
+
+function* lanesOf(
+  data: PageData,
+  sections: readonly Section[],
+  filters: readonly Filter[],
+  range: TimeRange,
+  width: number,
+): Sliced<readonly Lane[]> {
+  const lanes: Lane[] = [];
+  for (const section of sections) {
+    lanes.push(laneOf(data, section, filters, range, width));
+    yield;
+  }
+  return lanes;
 }
 
 /** What every lane has at one time. */

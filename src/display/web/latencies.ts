@@ -2,7 +2,8 @@ import { isScheduling } from '../../analysis/scheduling.ts';
 import { Summariser, type Summary } from '../../analysis/stats/summary.ts';
 import { type Filter, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
-import { scaleOfWaits, waitsForCpu } from './task-spans.ts';
+import { PER_SLICE, type Sliced } from './sliced.ts';
+import { scaleOfWaits, spanMask, taskSpansOf, waitsForCpu } from './task-spans.ts';
 
 /** How long something took, over all records that pass the filters; milliseconds. */
 export interface Latency {
@@ -14,13 +15,15 @@ export interface Latency {
 }
 
 /** How long tasks waited for a CPU, and for anything else, and I/Os for their disk: of each section that tells. */
-export function latencies(data: PageData, filters: readonly Filter[]): Latency[] {
-  return data.sections.flatMap((section): Latency[] => {
+export function* latencies(data: PageData, filters: readonly Filter[]): Sliced<Latency[]> {
+  const found: Latency[] = [];
+  for (const section of data.sections) {
     const name = nameOf(section);
-    if (name === undefined) return [];
+    if (name === undefined) continue;
     const scale = isScheduling(section.header) ? scaleOfWaits(section) : section.scale;
-    return [{ section, name, summary: summaryOf(section, filters), scale }];
-  });
+    found.push({ section, name, summary: yield* summaryOf(section, filters), scale });
+  }
+  return found;
 }
 
 function nameOf(section: Section): string | undefined {
@@ -31,15 +34,20 @@ function nameOf(section: Section): string | undefined {
   return header.datatype === 'datapoint' && header.y?.unit === 'ms' ? header.y.label : undefined;
 }
 
-function summaryOf(section: Section, filters: readonly Filter[]): Summary {
+function* summaryOf(section: Section, filters: readonly Filter[]): Sliced<Summary> {
   const summary = new Summariser('all');
   if (isScheduling(section.header)) {
-    for (const { milliseconds } of waitsForCpu(section, filters)) summary.add(milliseconds);
+    const spans = taskSpansOf(section);
+    yield* waitsForCpu(spans, spanMask(spans, filters), filters, (_, milliseconds) => summary.add(milliseconds));
     return summary.summary();
   }
   const mask = maskOf(section, filters);
   const [column, unit] = section.columns.has('y') ? ['y', 1] : ['weight', 1e6];
   const { values } = section.columns.get(column)!;
-  for (let row = 0; row < values.length; row++) if (mask?.[row] !== 0) summary.add(values[row]! / unit);
+  for (let row = 0; row < values.length; row++) {
+    if (row % PER_SLICE === 0) yield;
+    if (mask?.[row] !== 0) summary.add(values[row]! / unit);
+  }
+  yield;
   return summary.summary();
 }

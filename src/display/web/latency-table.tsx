@@ -1,9 +1,9 @@
-import { useMemo } from 'preact/hooks';
 import { formatCount, formatValue, visible } from '../../common/text.ts';
 import { InBase } from './base.tsx';
 import type { Filter } from './filters.ts';
-import { latencies } from './latencies.ts';
+import { type Latency, latencies } from './latencies.ts';
 import type { PageData } from './model.ts';
+import { type Sliced, useSliced } from './sliced.ts';
 import type { Base } from './views.ts';
 
 interface LatenciesProps {
@@ -23,11 +23,11 @@ const QUANTILES = [
 
 /** How long what takes time took, as quantiles: waits for a CPU, waits of all kinds, I/Os. Nothing where no section tells. */
 export function Latencies({ data, filters, base }: LatenciesProps) {
-  const own = useMemo(() => latencies(data, filters), [data, filters]);
-  const before = useMemo(() => base && latencies(base.data, base.filters), [base]);
-  if (own.length === 0) return null;
+  const { value: own, isStale } = useSliced(() => latencies(data, filters), [data, filters]);
+  const { value: before } = useSliced(() => latenciesOf(base), [base]);
+  if (own === undefined || own.length === 0) return null;
   return (
-    <table class="named latencies">
+    <table class="named latencies" aria-busy={isStale}>
       <thead>
         <tr>
           <th>Milliseconds</th>
@@ -62,6 +62,10 @@ export function Latencies({ data, filters, base }: LatenciesProps) {
       </tbody>
     </table>
   );
+}
+
+function* latenciesOf(base: Base | undefined): Sliced<Latency[] | undefined> {
+  return base && (yield* latencies(base.data, base.filters));
 }
 
 function valueText(value: number | null): string {

@@ -1,10 +1,10 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
 import { Summariser } from '../../analysis/stats/summary.ts';
-import { TASK_WAITED } from '../shape/task-spans.ts';
-import { areCounted, type Filter, maskOf, stackWeights } from './filters.ts';
+import { areCounted, type Filter, maskOf, stackWeights, timeOf } from './filters.ts';
 import { type PageData, processOf, type Section } from './model.ts';
+import { PER_SLICE, type Sliced } from './sliced.ts';
 import { isIdleName } from './stack-weights.ts';
-import { spanFilter, taskSpansOf, waitsForCpu } from './task-spans.ts';
+import { spanMask, taskSpansOf, waitsForCpu } from './task-spans.ts';
 
 /** One program over all sections. `numbers` has an entry for each column that there is data of. */
 export interface ProcessRow {
@@ -56,7 +56,7 @@ export type ColumnKey = (typeof COLUMNS)[number]['key'];
 const MIB = 2 ** 20;
 
 /** What each program did in all the sections, as far as it passes the filters; by its name. */
-export function processTable(data: PageData, filters: readonly Filter[]): ReadonlyMap<string, ProcessRow> {
+export function* processTable(data: PageData, filters: readonly Filter[]): Sliced<ReadonlyMap<string, ProcessRow>> {
   const rows = new Map<string, Gathered>();
   const rowOf = (comm: string): Gathered => {
     let row = rows.get(comm);
@@ -73,7 +73,7 @@ export function processTable(data: PageData, filters: readonly Filter[]): Readon
     }
     return row;
   };
-  for (const section of data.sections) gather(section, filters, rowOf);
+  for (const section of data.sections) yield* gather(section, filters, rowOf);
   for (const { numbers, waits, ios, scale } of rows.values()) {
     if (waits.count > 0) numbers.set('ready99', waits.summary().p99!);
     if (ios.count === 0) continue;
@@ -108,13 +108,14 @@ const OF_RECORDS: Readonly<Record<string, readonly ColumnKey[]>> = {
 
 type RowOf = (comm: string) => Gathered;
 
-function gather(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
+function* gather(section: Section, filters: readonly Filter[], rowOf: RowOf): Sliced<void> {
   const { header } = section;
-  if (isScheduling(header)) gatherTasks(section, filters, rowOf);
+  if (isScheduling(header)) yield* gatherTasks(section, filters, rowOf);
   else if (section.stacks !== undefined) gatherStacks(section, filters, rowOf);
-  else if (header.interface === 'disklat') gatherDisk(section, filters, rowOf);
+  else if (header.interface === 'disklat') yield* gatherDisk(section, filters, rowOf);
   else if (header.interface === 'memtime') gatherMemory(section, filters, rowOf);
   else if (header.interface === 'ipc') gatherSent(section, filters, rowOf);
+  yield;
 }
 
 function add({ numbers }: ProcessRow, key: ColumnKey, number: number): void {
@@ -123,32 +124,30 @@ function add({ numbers }: ProcessRow, key: ColumnKey, number: number): void {
 
 const DOING: readonly ColumnKey[] = ['cpu', 'ready', 'disk'];
 
-function gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
+function* gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf): Sliced<void> {
   const spans = taskSpansOf(section);
-  const passes = spanFilter(spans, filters);
-  const { from, to } = filters.find((filter) => filter.kind === 'time') ?? ALWAYS;
-  // By name, and what it did.
-  const seconds = new Float64Array(spans.comms.length * DOING.length);
-  const pids = spans.comms.map(() => new Set<number>());
+  const mask = spanMask(spans, filters);
+  const { from, to } = timeOf(filters);
+  // By task, and what it did.
+  const seconds = new Float64Array(spans.tasks.length * DOING.length);
   for (let span = 0; span < spans.start.length; span++) {
+    if (span % PER_SLICE === 0) yield;
     const time = Math.min(spans.end[span]!, to) - Math.max(spans.start[span]!, from);
-    if (time <= 0 || spans.doing[span] === TASK_WAITED || !passes(span)) continue;
-    seconds[spans.comm[span]! * DOING.length + spans.doing[span]!]! += time;
-    pids[spans.comm[span]!]!.add(spans.pid[span]!);
-  }
-  for (const [name, comm] of spans.comms.entries()) {
-    if (pids[name]!.size === 0) continue;
-    const row = rowOf(comm);
-    for (const pid of pids[name]!) row.pids.add(pid);
-    for (const [doing, key] of DOING.entries()) {
-      const time = seconds[name * DOING.length + doing]!;
-      if (time > 0) add(row, key, time);
+    const doing = spans.doing[span]!;
+    if (time > 0 && doing < DOING.length && mask?.[span] !== 0) {
+      seconds[spans.task[span]! * DOING.length + doing]! += time;
     }
   }
-  for (const { comm, milliseconds } of waitsForCpu(section, filters)) rowOf(comm).waits.add(milliseconds);
+  for (const [task, { comm, pid }] of spans.tasks.entries()) {
+    const own = seconds.subarray(task * DOING.length, (task + 1) * DOING.length);
+    if (own.every((time) => time === 0)) continue;
+    const row = rowOf(comm);
+    row.pids.add(pid);
+    for (const [doing, key] of DOING.entries()) if (own[doing]! > 0) add(row, key, own[doing]!);
+  }
+  const waits = spans.tasks.map(({ comm }) => comm);
+  yield* waitsForCpu(spans, mask, filters, (task, milliseconds) => rowOf(waits[task]!).waits.add(milliseconds));
 }
-
-const ALWAYS = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
 /** The columns of interfaces with stacks, and what one of the column is in the unit of the weights. */
 const OF_STACKS: Readonly<Record<string, readonly [key: ColumnKey, unit: number]>> = {
@@ -177,10 +176,11 @@ function gatherStacks(section: Section, filters: readonly Filter[], rowOf: RowOf
   }
 }
 
-function gatherDisk(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
+function* gatherDisk(section: Section, filters: readonly Filter[], rowOf: RowOf): Sliced<void> {
   const mask = maskOf(section, filters);
   const y = section.columns.get('y')!.values;
   for (let row = 0; row < section.rows; row++) {
+    if (row % PER_SLICE === 0) yield;
     if (mask?.[row] === 0) continue;
     const own = rowOf(section.textAt('comm', row));
     own.ios.add(y[row]!);

@@ -14,6 +14,7 @@ import {
 } from './process-table.ts';
 import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
+import { type Sliced, useSliced } from './sliced.ts';
 import { useSearch } from './stack-weights.ts';
 import type { Base } from './views.ts';
 
@@ -25,13 +26,15 @@ interface ProcessesProps {
   readonly select: (...filters: readonly Filter[]) => void;
 }
 
+const NONE: ReadonlyMap<string, ProcessRow> = new Map();
+
 /** What each program did in all the sections, with the filters applied. A click on a name filters by it, in or out. */
 export function Processes({ data, filters, base, select }: ProcessesProps) {
   const [asked, setSort] = useSaved<string | undefined>('sort', undefined, isText);
   const [search, setSearch] = useSaved('search', '');
-  const own = useMemo(() => processTable(data, filters), [data, filters]);
+  const { value: own = NONE, isStale } = useSliced(() => processTable(data, filters), [data, filters]);
   const estimated = useMemo(() => estimatedColumns(data, filters), [data, filters]);
-  const before = useMemo(() => base && processTable(base.data, base.filters), [base]);
+  const { value: before } = useSliced(() => tableOf(base), [base]);
   // Programs that are only in the base are compared too: they are gone.
   const rows = useMemo(() => [...new Map([...(before ?? []), ...own])], [own, before]);
   const columns = COLUMNS.filter(({ key }) =>
@@ -76,7 +79,7 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
         <span class="space" />
         <NameSearch text={search} onInput={setSearch} pattern={pattern} />
       </div>
-      <table class="named processes">
+      <table class="named processes" aria-busy={isStale}>
         <thead>
           <tr>
             {head('comm', 'Program', 'Name of its processes, and their pids')}
@@ -113,6 +116,10 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
       </table>
     </>
   );
+}
+
+function* tableOf(base: Base | undefined): Sliced<ReadonlyMap<string, ProcessRow> | undefined> {
+  return base && (yield* processTable(base.data, base.filters));
 }
 
 /** The number of the base; 0 where only the selection has one. */

@@ -1,6 +1,8 @@
+import type { Named } from '../../analysis/scheduling.ts';
 import { type TaskSpans, taskSpans } from '../shape/task-spans.ts';
-import type { Filter } from './filters.ts';
+import { type Filter, timeOf } from './filters.ts';
 import { eventTableOf, type Section } from './model.ts';
+import { PER_SLICE } from './sliced.ts';
 
 /** What tasks did, by a section of scheduler events. It is found once for all views. */
 export function taskSpansOf(section: Section): TaskSpans {
@@ -11,22 +13,22 @@ export function taskSpansOf(section: Section): TaskSpans {
 /** The fields that spans can be filtered by. */
 export const SPAN_FIELDS: readonly string[] = ['comm', 'pid', 'tid', 'cpu'];
 
-/** Whether a span passes the filters on tasks; time is the caller's part. A span off the CPU is of no CPU. */
-export function spanFilter(spans: TaskSpans, filters: readonly Filter[]): (span: number) => boolean {
-  const conditions = filters.flatMap((filter): ((span: number) => boolean)[] => {
-    if (filter.kind !== 'field') return [];
+/** Which spans pass the filters on tasks and CPUs: 1 or 0; undefined where all do. Time is the caller's part. A span off the CPU is of no CPU. */
+export function spanMask({ task, tasks, cpu }: TaskSpans, filters: readonly Filter[]): Uint8Array | undefined {
+  let mask: Uint8Array | undefined;
+  for (const filter of filters) {
+    if (filter.kind !== 'field' || !SPAN_FIELDS.includes(filter.field)) continue;
     const { field, not } = filter;
     const values = new Set(filter.values);
-    if (field === 'comm') {
-      const passes = spans.comms.map((comm) => values.has(comm) !== not);
-      return [(span) => passes[spans.comm[span]!]!];
-    }
-    if (!SPAN_FIELDS.includes(field)) return [];
-    const numbers = new Set(filter.values.map(Number));
-    const column = spans[field === 'cpu' ? 'cpu' : 'pid'];
-    return [(span) => numbers.has(column[span]!) !== not];
-  });
-  return (span) => conditions.every((passes) => passes(span));
+    const textOf = ({ pid, comm }: Named): string => (field === 'comm' ? comm : String(pid));
+    const wanted = new Set(
+      field === 'cpu' ? filter.values.map(Number) : tasks.flatMap((own, i) => (values.has(textOf(own)) ? [i] : [])),
+    );
+    const column = field === 'cpu' ? cpu : task;
+    mask ??= new Uint8Array(task.length).fill(1);
+    for (let span = 0; span < mask.length; span++) if (wanted.has(column[span]!) === not) mask[span] = 0;
+  }
+  return mask;
 }
 
 /** How many waits for a CPU each of those stands for that waitsForCpu() gives. */
@@ -41,20 +43,19 @@ export function scaleOfWaits(section: Section): number {
         );
 }
 
-/** The waits for a CPU that passed the filters and had one at the end, within the time that they ask for. */
+/** The waits for a CPU that passed the filters and had one at the end, within the time that they ask for: of which task, and how long. */
 export function* waitsForCpu(
-  section: Section,
+  spans: TaskSpans,
+  mask: Uint8Array | undefined,
   filters: readonly Filter[],
-): Generator<{ readonly comm: string; readonly milliseconds: number }> {
-  const spans = taskSpansOf(section);
-  const passes = spanFilter(spans, filters);
-  const time = filters.find((filter) => filter.kind === 'time');
+  onWait: (task: number, milliseconds: number) => void,
+): Generator<undefined, void> {
+  const { from, to } = timeOf(filters);
   for (let span = 0; span < spans.start.length; span++) {
-    if (spans.ran[span] === 0 || !passes(span)) continue;
+    if (span % PER_SLICE === 0) yield;
+    if (spans.ran[span] === 0 || mask?.[span] === 0) continue;
     const end = spans.end[span]!;
-    if (time !== undefined && (end < time.from || end > time.to)) continue;
     // Seconds of whole nanoseconds.
-    const milliseconds = Math.round((end - spans.start[span]!) * 1e9) / 1e6;
-    yield { comm: spans.comms[spans.comm[span]!]!, milliseconds };
+    if (end >= from && end <= to) onWait(spans.task[span]!, Math.round((end - spans.start[span]!) * 1e9) / 1e6);
   }
 }

@@ -16,7 +16,7 @@ function sums(spans: TaskSpans, from = 0, to = 10): Record<string, number> {
   const found: Record<string, number> = {};
   for (let i = 0; i < spans.start.length; i++) {
     const seconds = Math.min(to, spans.end[i]!) - Math.max(from, spans.start[i]!);
-    const key = `${spans.pid[i]} ${spans.comms[spans.comm[i]!]} ${spans.doing[i]} ${spans.cpu[i]}`;
+    const key = `${spans.tasks[spans.task[i]!]!.pid} ${spans.tasks[spans.task[i]!]!.comm} ${spans.doing[i]} ${spans.cpu[i]}`;
     if (seconds > 0) found[key] = (found[key] ?? 0) + seconds;
   }
   return found;

@@ -29,13 +29,14 @@ function spansOf() {
 }
 
 test('what a task did: it ran, waited for a disk, was ready', () => {
-  const { start, end, doing, pid, cpu, comm, comms, cpus } = spansOf();
-  const rows = Array.from(start, (from, i) => [from, end[i], doing[i], pid[i], cpu[i], comms[comm[i]!]]);
+  const { start, end, doing, ran, task, tasks, cpu, cpus } = spansOf();
+  const rows = Array.from(start, (from, i) => [from, end[i], doing[i], ran[i], cpu[i], tasks[task[i]!]]);
+  const web = { pid: 7, comm: 'web' };
   expect(rows).toEqual([
-    [0.1, 0.3, TASK_RUNS, 7, 0, 'web'],
-    [0.3, 0.5, TASK_DISK, 7, -1, 'web'],
-    [0.5, 0.6, TASK_READY, 7, -1, 'web'],
-    [0.6, 1, TASK_RUNS, 7, 0, 'web'],
+    [0.1, 0.3, TASK_RUNS, 0, 0, web],
+    [0.3, 0.5, TASK_DISK, 0, -1, web],
+    [0.5, 0.6, TASK_READY, 1, -1, web],
+    [0.6, 1, TASK_RUNS, 0, 0, web],
   ]);
   expect(cpus).toBe(1);
 });
