@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { availableParallelism, hostname, release } from 'node:os';
+import { availableParallelism, constants, getPriority, hostname, release, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { monotonicNow, type RunClock, secondsSinceOrigin, startClock } from '../common/clock.ts';
 import type { Config } from '../common/config.ts';
@@ -31,7 +31,7 @@ import { cgroupMembers } from './cgroup.ts';
 import { type Choice, chooseTool, distrust, ProbeMemory } from './choose.ts';
 import type { CollecterClass, CollectRun, ProbeRequest } from './collecter.ts';
 import { clearLeftovers } from './leftovers.ts';
-import { type Overhead, startOverheadMeter } from './overhead.ts';
+import { type Overhead, type OverheadMeter, startOverheadMeter } from './overhead.ts';
 import { bootId, readTasks } from './proc/tasks.ts';
 
 /** What to collect, as the command line and config have settled it. */
@@ -42,6 +42,8 @@ export interface CollectOptions {
   /** Path of the data file, `-` for stdout. */
   readonly output: string;
   readonly force: boolean;
+  /** Whether MARPLE gives way to all others when recording is over: nothing that matters comes behind this run. */
+  readonly isLast?: boolean;
   /** Called once it is sure that there will be a data file: makes its folder, for one. */
   readonly beforeWriting?: () => void;
   readonly command: readonly string[] | undefined;
@@ -195,7 +197,7 @@ async function begin(
 /** The state of one run, from the first tool's start to the finished file. */
 class Run {
   readonly #clock: RunClock = startClock();
-  readonly #meter = startOverheadMeter();
+  readonly #meter: OverheadMeter;
   readonly #stop = new AbortController();
   readonly #jobs: Job[];
   readonly #drains: Promise<void>[] = [];
@@ -220,6 +222,7 @@ class Run {
     scope: Scope,
     readonly choices: readonly Choice[],
   ) {
+    this.#meter = startOverheadMeter({ hasCommand: options.command !== undefined });
     this.#info = { origin: String(this.#clock.origin), scope, tasks: readTasks(), bootId: bootId() };
     this.#jobs = options.collecters.flatMap((collecter, index) => {
       const choice = choices[index] as Choice;
@@ -280,6 +283,7 @@ class Run {
       this.#stop.abort();
     }
     events.finishing();
+    if (this.options.isLast === true) giveWay();
     await Promise.all(this.#drains);
   }
 
@@ -520,6 +524,11 @@ function explain(error: unknown): Pick<Failure, 'reason' | 'hint'> {
   const hint = (error instanceof MarpleError ? error.hint : systemHint(error)) ?? DOCTOR;
   const isSystems = !(error instanceof MarpleError) && errorCode(error) !== undefined;
   return { reason: isSystems ? systemSentence(error) : errorMessage(error), hint };
+}
+
+/** Decoding may take a while, and the machine has other work. */
+function giveWay(): void {
+  setPriority(Math.max(getPriority(), constants.priority.PRIORITY_BELOW_NORMAL));
 }
 
 function quitError(signal: StopSignal, writer: DataFileWriter): MarpleError {

@@ -21,10 +21,10 @@ const SAMPLE_MS = 250;
 /** USER_HZ, the unit of times in /proc/PID/stat: 100 on all that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** Begins to measure MARPLE and the tools that it runs (not the user's command). */
-export function startOverheadMeter(): OverheadMeter {
+/** Begins to measure MARPLE and the tools that it runs, not the user's command, where there is one. */
+export function startOverheadMeter(run: { readonly hasCommand: boolean }): OverheadMeter {
   const start = process.cpuUsage();
-  const tools = new ToolCosts();
+  const tools = new ToolCosts(run.hasCommand);
   const timer = setInterval(() => tools.sample(), SAMPLE_MS).unref();
   return {
     stop: () => {
@@ -44,14 +44,15 @@ export function startOverheadMeter(): OverheadMeter {
 /**
  * The kernel adds the CPU time of a child that has ended to its parent's (cutime, cstime): exact, and short runs of a
  * tool between two samples are in it. But the user's command is a child too, and cannot be told from the tools in that
- * sum. So once a child has been seen that is no tool, what the samples saw of each tool counts: up to 0.25 s a tool low.
+ * sum. So with a command what the samples saw of each tool counts: up to 0.25 s a tool low.
  */
 class ToolCosts {
   readonly #endedBefore = endedTicks();
   /** Ticks of each tool and its descendants when last seen. */
   readonly #seen = new Map<number, number>();
-  #otherChildren = false;
   #peak = 0;
+
+  constructor(readonly hasCommand: boolean) {}
 
   get peakKilobytes(): number {
     return this.#peak;
@@ -67,10 +68,8 @@ class ToolCosts {
   }
 
   #sample(): void {
-    const tools = runningTools();
-    this.#otherChildren ||= childrenOf(process.pid).some((child) => !tools.includes(child));
     let resident = 0;
-    for (const tool of tools) {
+    for (const tool of runningTools()) {
       let ticks = 0;
       for (const pid of familyOf(tool)) {
         const stat = readStat(pid);
@@ -85,7 +84,7 @@ class ToolCosts {
 
   cpuSeconds(): number {
     const sum = (ticks: Iterable<number>): number => [...ticks].reduce((total, one) => total + one, 0);
-    if (this.#otherChildren) return sum(this.#seen.values()) / TICKS_PER_SECOND;
+    if (this.hasCommand) return sum(this.#seen.values()) / TICKS_PER_SECOND;
     const alive = runningTools().map((tool) => this.#seen.get(tool) ?? 0);
     return (endedTicks() - this.#endedBefore + sum(alive)) / TICKS_PER_SECOND;
   }

@@ -139,7 +139,14 @@ async function runCollect(
   const force = flags.force === true || (await mayOverwrite(paths, output));
   const results: CollectResult[] = [];
   for (const path of paths) {
-    const result = await collectOnce({ ...options, output: path, force, beforeWriting }, config, tempDir, output);
+    // Who is not root cannot take back that it gives way, neither for the next run nor for the viewer.
+    const isLast = path === paths.at(-1) && flags.display !== true;
+    const result = await collectOnce(
+      { ...options, output: path, force, isLast, beforeWriting },
+      config,
+      tempDir,
+      output,
+    );
     results.push(result);
     if (result.interrupted !== undefined) break;
   }

@@ -59,6 +59,21 @@ class Numbers {
   }
 }
 
+interface TaskState {
+  /** The block that it is in, and when that began. */
+  block: number;
+  since: number;
+  isEnding: boolean;
+  /** It has begun, and was not on a CPU yet. */
+  isFresh: boolean;
+  /** It was on a CPU: one that comes and is neither fresh nor was seen had left before. */
+  isSeen: boolean;
+}
+
+/** The number of no block. */
+const NONE = -1;
+const UNSEEN: Readonly<TaskState> = { block: NONE, since: 0, isEnding: false, isFresh: false, isSeen: false };
+
 /**
  * How long each task was off its CPU, from a first reading of a recording: a block begins where a task leaves and ends where
  * it comes again, perhaps much later, while the records of blocks stand in the order of their beginnings. Blocks are
@@ -73,13 +88,7 @@ export class OffCpuTimes {
   /** Blocks of which an end is missing in the records. */
   unpaired = 0;
   readonly #times = new Numbers();
-  /** The block that each task is in: its number and beginning. */
-  readonly #open = new Map<number, { readonly block: number; readonly since: number }>();
-  readonly #ending = new Set<number>();
-  /** Tasks that have begun and were not on a CPU yet. */
-  readonly #fresh = new Set<number>();
-  /** Tasks that were seen on a CPU: one that comes and is neither fresh nor was seen had left before. */
-  readonly #seen = new Set<number>();
+  readonly #tasks = new Map<number, TaskState>();
   readonly #lastSamples = new Map<number, number>();
   #last = 0;
 
@@ -97,19 +106,18 @@ export class OffCpuTimes {
         else this.#come(record.tid, record.time);
         return;
       case 'fork':
-        this.#open.delete(record.tid);
-        this.#ending.delete(record.tid);
-        this.#seen.delete(record.tid);
-        this.#fresh.add(record.tid);
+        this.#tasks.set(record.tid, { ...UNSEEN, isFresh: true });
         return;
       case 'exit':
-        this.#ending.add(record.tid);
+        this.#task(record.tid).isEnding = true;
         return;
       case 'lost':
         // Any of them may have ended in the hole.
-        this.unpaired += this.#open.size;
-        this.#open.clear();
-        this.#seen.clear();
+        for (const task of this.#tasks.values()) {
+          if (task.block !== NONE) this.unpaired++;
+          task.block = NONE;
+          task.isSeen = false;
+        }
         return;
       default:
     }
@@ -117,13 +125,14 @@ export class OffCpuTimes {
 
   /** To be called when all records were added. */
   finish(): void {
-    for (const [tid, { block, since }] of this.#open) {
-      if (this.#ending.has(tid)) continue;
+    for (const task of this.#tasks.values()) {
+      const { block, since, isEnding } = task;
+      task.block = NONE;
+      if (block === NONE || isEnding) continue;
       this.cut++;
       this.cutTime += this.#last - since;
       this.#times.set(block, this.#last - since);
     }
-    this.#open.clear();
   }
 
   /** Whether samples of a CPU came later still: where none do its recording had ended, though switches are still noted. */
@@ -138,18 +147,29 @@ export class OffCpuTimes {
   }
 
   #leave(tid: number, time: number): void {
-    if (this.#open.has(tid)) this.unpaired++;
-    this.#seen.add(tid);
-    this.#open.set(tid, { block: this.#times.push(LEFT_OUT), since: time });
+    const task = this.#task(tid);
+    if (task.block !== NONE) this.unpaired++;
+    task.isSeen = true;
+    task.block = this.#times.push(LEFT_OUT);
+    task.since = time;
   }
 
   #come(tid: number, time: number): void {
-    const open = this.#open.get(tid);
-    if (open !== undefined) this.#times.set(open.block, Math.max(0, time - open.since));
-    else if (this.#seen.has(tid)) this.unpaired++;
-    else if (!this.#fresh.has(tid)) this.early++;
-    this.#open.delete(tid);
-    this.#fresh.delete(tid);
-    this.#seen.add(tid);
+    const task = this.#task(tid);
+    if (task.block !== NONE) this.#times.set(task.block, Math.max(0, time - task.since));
+    else if (task.isSeen) this.unpaired++;
+    else if (!task.isFresh) this.early++;
+    task.block = NONE;
+    task.isFresh = false;
+    task.isSeen = true;
+  }
+
+  #task(tid: number): TaskState {
+    let task = this.#tasks.get(tid);
+    if (task === undefined) {
+      task = { ...UNSEEN };
+      this.#tasks.set(tid, task);
+    }
+    return task;
   }
 }

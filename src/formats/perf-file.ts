@@ -208,13 +208,85 @@ const RECORD_HEADER = 8;
 interface Attribute extends PerfEvent {
   readonly readFormat: number;
   readonly sampleIdAll: boolean;
+  /** Bytes of a sample from its start to its time, and those of the parts between the address and the counter values. */
+  readonly toTime: number;
+  readonly fixed: number;
 }
 
-interface Pending {
-  /** Time of the record, nanoseconds since the origin; negative infinity where it has none. */
-  readonly time: number;
-  readonly order: number;
-  readonly record: FileRecord;
+/** Records that wait for others which may be older. What is held is their bytes: there may be very many. */
+class Waiting {
+  #times: number[] = [];
+  #blocks: Buffer[] = [];
+  #places: number[] = [];
+
+  add(time: number, bytes: Buffer, at: number): void {
+    this.#times.push(time);
+    this.#blocks.push(bytes);
+    this.#places.push(at);
+  }
+
+  /** Gives those that are not younger away, in the order of their times; of the same time as they came. */
+  *take(upTo: number): Generator<{ bytes: Buffer; at: number }> {
+    const [times, blocks, places] = [this.#times, this.#blocks, this.#places];
+    // Each CPU's are in order already, and runs are all that there is to merge.
+    const order = Array.from(times, (_, i) => i).sort((a, b) => times[a]! - times[b]! || a - b);
+    const younger = order.findIndex((i) => times[i]! > upTo);
+    const count = younger < 0 ? order.length : younger;
+    const rest = order.slice(count);
+    this.#times = rest.map((i) => times[i]!);
+    this.#blocks = rest.map((i) => blocks[i]!);
+    this.#places = rest.map((i) => places[i]!);
+    for (let i = 0; i < count; i++) yield { bytes: blocks[order[i]!]!, at: places[order[i]!]! };
+  }
+}
+
+/** Steps through the records of a file. */
+class Cursor {
+  /** Where the record is; the buffers are never written again. */
+  bytes: Buffer = Buffer.alloc(0);
+  at = 0;
+  size = 0;
+  /** Whether the records ended before the file did. */
+  isDamaged = false;
+  /** Of the buffer, in the file. */
+  #position: number;
+
+  constructor(
+    start: number,
+    readonly end: number,
+    readonly read: (at: number, length: number) => Buffer | undefined,
+  ) {
+    this.#position = start;
+  }
+
+  /** Goes to the next record; false where there is none. */
+  next(): boolean {
+    const at = this.at + this.size;
+    if (this.#isWhole(at)) return this.#moveTo(at);
+    if (this.isDamaged) return false;
+    this.#position += at;
+    if (this.#position + RECORD_HEADER > this.end) return false;
+    const bytes = this.read(this.#position, Math.min(BLOCK, this.end - this.#position));
+    if (bytes === undefined) return false;
+    this.bytes = bytes;
+    if (this.#isWhole(0)) return this.#moveTo(0);
+    // The last record is cut off, or no record at all.
+    this.isDamaged = true;
+    return false;
+  }
+
+  #isWhole(at: number): boolean {
+    if (at + RECORD_HEADER > this.bytes.length) return false;
+    const size = this.bytes.readUInt16LE(at + 6);
+    if (size < RECORD_HEADER) this.isDamaged = true;
+    return !this.isDamaged && at + size <= this.bytes.length;
+  }
+
+  #moveTo(at: number): boolean {
+    this.at = at;
+    this.size = this.bytes.readUInt16LE(at + 6);
+    return true;
+  }
 }
 
 /** Reads a perf.data that is complete (see preparePerfData). Memory is bounded: perf writes in rounds, two are held. */
@@ -226,15 +298,15 @@ export class PerfFile {
   compressed = 0;
   readonly #fd: number;
   readonly #size: number;
-  readonly #origin: bigint;
+  /** Its upper and lower 32 bits. */
+  readonly #origin: readonly [high: number, low: number];
   readonly #attributes: readonly Attribute[];
   readonly #byId = new Map<string, Attribute>();
   readonly #trailerPlaces: TrailerPlaces;
   readonly #data: { readonly start: number; readonly end: number };
   readonly #header: Buffer;
   #viewed: { readonly bytes: Buffer; readonly view: DataView } | undefined;
-  #pending: Pending[] = [];
-  #order = 0;
+  #waiting = new Waiting();
 
   /**
    * `origin` is CLOCK_MONOTONIC (or whatever clock was recorded) at the origin of times, nanoseconds.
@@ -244,7 +316,7 @@ export class PerfFile {
     readonly path: string,
     origin: bigint,
   ) {
-    this.#origin = origin;
+    this.#origin = [Number(origin >> 32n), Number(origin & 0xffff_ffffn)];
     this.#fd = openSync(path, 'r');
     this.#size = fstatSync(this.#fd).size;
     try {
@@ -288,12 +360,14 @@ export class PerfFile {
 
   /** All records, in the order of their times; those without a time come as they stand. May be called again. */
   *records(): Generator<FileRecord> {
-    this.#pending = [];
+    this.#waiting = new Waiting();
     this.damaged = 0;
     this.compressed = 0;
     let flushTo = Number.NEGATIVE_INFINITY;
     let latest = Number.NEGATIVE_INFINITY;
-    for (const { bytes, at, size } of this.#raw()) {
+    const cursor = new Cursor(this.#data.start, this.#data.end, (at, length) => this.#read(at, length));
+    while (cursor.next()) {
+      const { bytes, at, size } = cursor;
       const type = bytes.readUInt32LE(at);
       if (type === RECORD.finishedRound) {
         // What was written before the round that has ended cannot be older than what that round began with.
@@ -303,52 +377,23 @@ export class PerfFile {
       }
       if (type === RECORD.compressed) this.compressed++;
       if (type >= FIRST_USER_TYPE) continue;
-      const record = this.#decode(type, bytes, at, size);
-      if (record === undefined) continue;
-      const time = ('time' in record ? record.time : this.#trailer(bytes, at, size).time) ?? Number.NEGATIVE_INFINITY;
-      if (time === Number.NEGATIVE_INFINITY) {
-        yield record;
+      const time = type === RECORD.sample ? this.#sampleTime(bytes, at, size) : this.#trailerTime(bytes, at, size);
+      if (time === undefined) {
+        const record = this.#decode(type, bytes, at, size);
+        if (record !== undefined) yield record;
         continue;
       }
       if (time > latest) latest = time;
-      this.#pending.push({ time, order: this.#order++, record });
+      this.#waiting.add(time, bytes, at);
     }
+    if (cursor.isDamaged) this.damaged++;
     yield* this.#flush(Number.POSITIVE_INFINITY);
   }
 
   *#flush(upTo: number): Generator<FileRecord> {
-    this.#pending.sort((a, b) => a.time - b.time || a.order - b.order);
-    let count = 0;
-    while (count < this.#pending.length && this.#pending[count]!.time <= upTo) count++;
-    const ready = this.#pending.slice(0, count);
-    this.#pending = this.#pending.slice(count);
-    for (const { record } of ready) yield record;
-  }
-
-  /** Each record's bytes; the buffers are never written again. */
-  *#raw(): Generator<{ bytes: Buffer; at: number; size: number }> {
-    const { end } = this.#data;
-    let position = this.#data.start;
-    while (position + RECORD_HEADER <= end) {
-      const block = this.#read(position, Math.min(BLOCK, end - position));
-      if (block === undefined) return;
-      let at = 0;
-      while (at + RECORD_HEADER <= block.length) {
-        const size = block.readUInt16LE(at + 6);
-        if (size < RECORD_HEADER) {
-          this.damaged++;
-          return;
-        }
-        if (at + size > block.length) break;
-        yield { bytes: block, at, size };
-        at += size;
-      }
-      if (at === 0) {
-        // The last record is cut off.
-        this.damaged++;
-        return;
-      }
-      position += at;
+    for (const { bytes, at } of this.#waiting.take(upTo)) {
+      const record = this.#decode(bytes.readUInt32LE(at), bytes, at, bytes.readUInt16LE(at + 6));
+      if (record !== undefined) yield record;
     }
   }
 
@@ -410,7 +455,7 @@ export class PerfFile {
       ip = toAddress(bytes, pos);
       pos += 8;
     }
-    if (pos + fixedBytes(sampleType) > end) return this.#bad();
+    if (pos + attribute.fixed > end) return this.#bad();
     if (has(SAMPLE.tid)) {
       pid = bytes.readInt32LE(pos);
       tid = bytes.readInt32LE(pos + 4);
@@ -460,6 +505,13 @@ export class PerfFile {
       raw = { view: this.#viewOf(bytes), bytes, offset: pos + 4, length };
     }
     return { kind: 'sample', event: attribute, time, pid, tid, cpu, period, kernel, user, isCut, raw };
+  }
+
+  /** Undefined where it has none, or is too short. */
+  #sampleTime(bytes: Buffer, at: number, size: number): number | undefined {
+    const attribute = this.#attributeOf(bytes, at, at + size);
+    if (attribute === undefined || (attribute.sampleType & SAMPLE.time) === 0) return undefined;
+    return attribute.toTime + 8 > size ? undefined : this.#since(bytes, at + attribute.toTime);
   }
 
   /** One view for all records of a block. */
@@ -520,21 +572,31 @@ export class PerfFile {
 
   /** What stands behind a record that is no sample. */
   #trailer(bytes: Buffer, at: number, size: number): Trailer {
-    const { length, ids, time, cpu } = this.#trailerPlaces;
+    const { length, ids, cpu } = this.#trailerPlaces;
     const start = at + size - length;
     if (start < at + RECORD_HEADER) return {};
-    const stamp = time === undefined ? 0n : bytes.readBigUInt64LE(start + time);
     return {
       pid: ids === undefined ? undefined : bytes.readInt32LE(start + ids),
       tid: ids === undefined ? undefined : bytes.readInt32LE(start + ids + 4),
-      // What perf itself writes at the start, about what ran already, has no time.
-      time: stamp === 0n || stamp === 0xffff_ffff_ffff_ffffn ? undefined : Number(stamp - this.#origin),
+      time: this.#trailerTime(bytes, at, size),
       cpu: cpu === undefined ? undefined : bytes.readUInt32LE(start + cpu),
     };
   }
 
+  #trailerTime(bytes: Buffer, at: number, size: number): number | undefined {
+    const { length, time } = this.#trailerPlaces;
+    const start = at + size - length;
+    if (time === undefined || start < at + RECORD_HEADER) return undefined;
+    const [low, high] = [bytes.readUInt32LE(start + time), bytes.readUInt32LE(start + time + 4)];
+    // What perf itself writes at the start, about what ran already, has no time.
+    if (low === high && (low === 0 || low === 0xffff_ffff)) return undefined;
+    return this.#since(bytes, start + time);
+  }
+
+  /** Exact as far as the difference is within 2^53. */
   #since(bytes: Buffer, at: number): number {
-    return Number(bytes.readBigUInt64LE(at) - this.#origin);
+    const [high, low] = this.#origin;
+    return (bytes.readUInt32LE(at + 4) - high) * 2 ** 32 + (bytes.readUInt32LE(at) - low);
   }
 
   /** With several events the sample's id, at a place that is the same in all of them, tells which one it is of. */
@@ -565,15 +627,18 @@ export class PerfFile {
       const ids = idSection.size > 1 << 24 ? undefined : this.#read(idSection.offset, idSection.size);
       if (ids === undefined) throw new DamagedFileError(this.path, 'the ids of its events are cut off');
       const [type, config] = [table.readUInt32LE(at), toNumber(table, at + 8)];
+      const sampleType = table.readUInt32LE(at + 24);
       const flags = table.readUInt32LE(at + 40);
       const attribute: Attribute = {
         name: (ids.length >= 8 ? names.get(idText(ids, 0)) : undefined) ?? eventName(type, config, flags),
         type,
         config,
-        sampleType: table.readUInt32LE(at + 24),
+        sampleType,
         fixedPeriod: (flags & FLAG.freq) === 0 ? toNumber(table, at + 16) : undefined,
         readFormat: table.readUInt32LE(at + 32),
         sampleIdAll: (flags & FLAG.sampleIdAll) !== 0,
+        toTime: RECORD_HEADER + bytesOf(sampleType, BEFORE_TIME),
+        fixed: bytesOf(sampleType, FIXED),
       };
       attributes.push(attribute);
       for (let id = 0; id + 8 <= ids.length; id += 8) this.#byId.set(idText(ids, id), attribute);
@@ -628,9 +693,11 @@ export class PerfFile {
   }
 }
 
-/** Bytes that the parts of fixed size between the address and the counter values take. */
-function fixedBytes(sampleType: number): number {
-  const parts = [SAMPLE.tid, SAMPLE.time, SAMPLE.addr, SAMPLE.id, SAMPLE.streamId, SAMPLE.cpu, SAMPLE.period];
+/** Parts of a sample of 8 bytes each: those before its time, and those between the address and the counter values. */
+const BEFORE_TIME = [SAMPLE.identifier, SAMPLE.ip, SAMPLE.tid];
+const FIXED = [SAMPLE.tid, SAMPLE.time, SAMPLE.addr, SAMPLE.id, SAMPLE.streamId, SAMPLE.cpu, SAMPLE.period];
+
+function bytesOf(sampleType: number, parts: readonly number[]): number {
   return 8 * parts.filter((bit) => (sampleType & bit) !== 0).length;
 }
 

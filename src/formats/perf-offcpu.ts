@@ -6,14 +6,15 @@ import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { parseFormat, type RawRecord } from './event-format.ts';
-import { foldSample, rootFrame } from './folding.ts';
 import { beginsBlock, type OffCpuReason, OffCpuTimes, reasonOf, withoutTracing } from './off-cpu.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
 import { type NamedSwitch, perfSamples, type TimedSample } from './perf-samples.ts';
+import type { PerfFrame } from './perf-script.ts';
 import type { Recording, RunInfo } from './recording.ts';
+import { SampleStacks } from './sample-stacks.ts';
 import { stateReader } from './sched.ts';
 import { StackQuality } from './stack-quality.ts';
-import { StackTable, stackBatches } from './stack-table.ts';
+import { stackBatches } from './stack-table.ts';
 
 const detailsSchema = perfDetailsSchema.extend({
   /** Text of the format file of sched_switch. */
@@ -38,7 +39,8 @@ export function guardFile(dir: string): string {
 /** Sections of offcpu, by index. */
 const STACKS = 0;
 const EVENTS = 1;
-const NO_STACK = '[stack not recorded]';
+const NOT_RECORDED = '[stack not recorded]';
+const NO_STACK: readonly PerfFrame[] = [{ address: '', symbol: NOT_RECORDED, module: '' }];
 
 /**
  * Decodes an offcpu recording: sched_switch with stacks, and the switches as perf notes them by itself. Section 0: each
@@ -93,10 +95,10 @@ class OffCpuDecoder {
   lost = 0;
   readonly #tasks: TaskTable;
   readonly #filter: ScopeFilter;
-  readonly #table = new StackTable();
+  readonly #table = new SampleStacks();
   readonly #quality = new StackQuality();
   /** The last sched_switch of each CPU: the switch that perf notes right behind it is the same. */
-  readonly #leaving = new Map<number, TimedSample>();
+  readonly #leaving = new Map<number, TimedSample | undefined>();
   #events: EventData[] = [];
   /** CPUs whose recording has begun; some begin moments before others. */
   readonly #begun = new Set<number>();
@@ -133,7 +135,7 @@ class OffCpuDecoder {
     if (this.#begun.size === 0 || !beginsBlock(record) || cpu === undefined || time === undefined) return;
     const weight = this.times.timeOf(this.#block++);
     const sample = this.#leaving.get(cpu);
-    this.#leaving.delete(cpu);
+    this.#leaving.set(cpu, undefined);
     const { pid, tid, comm } = record;
     if (weight === undefined || !this.#filter.keeps(pid, comm)) return;
     if (!this.#begun.has(cpu)) {
@@ -145,23 +147,23 @@ class OffCpuDecoder {
     if (reason === undefined) return;
     const frames = leaving === undefined ? this.#noFrames(record, time, weight) : this.#frames(leaving);
     if (frames === undefined) return;
-    const stack = this.#table.add([rootFrame({ comm, pid, tid }), `[${reason}]`, ...frames], weight);
+    const stack = this.#table.addSample({ comm, pid, tid, frames }, weight, `[${reason}]`);
     this.#events.push({ time, type: reason, datum: [`${stack}`, `${cpu}`, `${pid}`, `${tid}`, `${weight}`] });
   }
 
-  /** Root first, without the process and without what belongs to the tracing itself. */
-  #frames({ sample }: TimedSample): string[] {
+  /** Without what belongs to the tracing itself. */
+  #frames({ sample }: TimedSample): readonly PerfFrame[] {
     const frames = withoutTracing(sample.frames);
     this.#quality.judge(frames);
-    return foldSample({ ...sample, frames }).slice(1);
+    return frames;
   }
 
   /** Undefined where the recording of the CPU had ended. */
-  #noFrames({ cpu }: NamedSwitch, time: number, weight: number): string[] | undefined {
+  #noFrames({ cpu }: NamedSwitch, time: number, weight: number): readonly PerfFrame[] | undefined {
     if (!this.endsWithoutStacks && !this.times.isSampledAfter(cpu ?? 0, time)) return undefined;
     this.#stackless++;
     this.#stacklessTime += weight;
-    return [NO_STACK];
+    return NO_STACK;
   }
 
   /** The events since the last call. */
@@ -195,7 +197,7 @@ class OffCpuDecoder {
     }
     if (this.#stackless > 0) {
       report.warn(
-        `${this.#stackless} times off a CPU have no stack (${seconds(this.#stacklessTime)} in all): they count for their process, under ${NO_STACK}`,
+        `${this.#stackless} times off a CPU have no stack (${seconds(this.#stacklessTime)} in all): they count for their process, under ${NOT_RECORDED}`,
       );
     }
     if (this.lost > 0) {

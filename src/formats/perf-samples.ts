@@ -23,6 +23,8 @@ export type TimedRecord = TimedSample | PerfFork | PerfLost | NamedSwitch | File
 
 /** Records that are handled between two rests, so that what else runs has its turns. */
 const SLICE = 20_000;
+/** Records given at once: few enough to be done with before they have become old for V8's garbage collector. */
+const GROUP = 1000;
 
 /**
  * The samples of a perf.data in the order of their times, with the names of their functions, and what else matters for
@@ -81,13 +83,17 @@ async function* namedRecords(
   const file = new PerfFile(path, origin);
   try {
     let group: TimedRecord[] = [];
+    let rest = SLICE;
     for (const record of file.records()) {
       follow(record, symbols);
       const named = withNames(record.kind === 'sample' ? amend(record) : record, symbols);
       if (named !== undefined) group.push(named);
-      if (group.length < SLICE) continue;
+      if (group.length < GROUP) continue;
+      rest -= group.length;
       yield group;
       group = [];
+      if (rest > 0) continue;
+      rest = SLICE;
       await yieldToOthers();
     }
     yield group;
@@ -107,8 +113,12 @@ function follow(record: FileRecord, symbols: PerfSymbols): void {
 function withNames(record: FileRecord, symbols: PerfSymbols): TimedRecord | undefined {
   switch (record.kind) {
     case 'fork':
-    case 'switch':
       return { ...record, comm: symbols.commOf(record.tid) };
+    case 'switch': {
+      // Written out: there may be millions.
+      const { kind, time, pid, tid, cpu, isOut, isPreempted } = record;
+      return { kind, time, pid, tid, cpu, isOut, isPreempted, comm: symbols.commOf(tid) };
+    }
     case 'lost':
     case 'exit':
       return record;

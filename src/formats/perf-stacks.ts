@@ -4,15 +4,15 @@ import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { type NumberField, numberField, parseFormat } from './event-format.ts';
-import { foldSample } from './folding.ts';
 import { withoutModifiers } from './perf-data.ts';
 import type { FileSample } from './perf-file.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
 import { perfSamples, type TimedSample } from './perf-samples.ts';
 import type { PerfFork } from './perf-script.ts';
 import type { Recording, RunInfo } from './recording.ts';
+import { SampleStacks } from './sample-stacks.ts';
 import { StackQuality } from './stack-quality.ts';
-import { StackTable, stackBatches } from './stack-table.ts';
+import { stackBatches } from './stack-table.ts';
 
 /** What a section's stacks are weighted with. */
 export const STACK_WEIGHTS = ['samples', 'calls', 'bytes'] as const;
@@ -98,7 +98,7 @@ function insertCaller(sample: FileSample, calls: CallFormats): FileSample {
 
 class StacksDecoder {
   lost = 0;
-  readonly tables: readonly StackTable[];
+  readonly tables: readonly SampleStacks[];
   readonly #tasks: TaskTable;
   readonly #filter: ScopeFilter;
   readonly #quality = new StackQuality();
@@ -110,7 +110,7 @@ class StacksDecoder {
     readonly calls: CallFormats,
     run: RunInfo,
   ) {
-    this.tables = details.weights.map(() => new StackTable());
+    this.tables = details.weights.map(() => new SampleStacks());
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
   }
@@ -130,10 +130,9 @@ class StacksDecoder {
     const size = raw === undefined ? undefined : this.calls.get(config)?.size(raw);
     if (size !== undefined && size > MOST_BYTES) this.#absurd++;
     this.#quality.judge(sample.frames);
-    const stack = foldSample(sample);
-    if (details.eventFrame) stack.splice(1, 0, `[${eventLabel(sample.event ?? '')}]`);
+    const below = details.eventFrame ? `[${eventLabel(sample.event ?? '')}]` : undefined;
     for (const [section, weight] of details.weights.entries()) {
-      this.tables[section]?.add(stack, weightOf(weight, size));
+      this.tables[section]!.addSample(sample, weightOf(weight, size), below);
     }
   }
 

@@ -22,13 +22,14 @@ export class SampleStacks extends StackTable {
     this.#amend = amend;
   }
 
-  /** Adds the stack of a sample, and gives its number. */
-  addSample(sample: PerfSample, weight: number): number {
+  /** Adds the stack of a sample, and gives its number. `below` is a frame between its process and the others. */
+  addSample(sample: Pick<PerfSample, 'comm' | 'pid' | 'tid' | 'frames'>, weight: number, below?: string): number {
     const { trie } = this;
     const root = rootFrame(sample, this.#options);
     const names = this.#names[root.startsWith('java') ? 'java' : 'other'];
     const { frames } = sample;
     let node = trie.child(0, trie.nameId(root));
+    if (below !== undefined) node = trie.child(node, trie.nameId(below));
     for (let i = frames.length - 1; i >= 0; i--) {
       const frame = frames[i]!;
       for (const name of names.get(frame) ?? this.#name(frame, root, names)) node = trie.child(node, name);

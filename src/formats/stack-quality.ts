@@ -25,10 +25,11 @@ export class StackQuality {
     this.#all++;
     if (frames.length === 0) this.#bare++;
     if (frames.length >= this.#deepest) this.#cut++;
-    const state = userPart(frames);
+    const depth = kernelDepth(frames);
+    const state = userPart(frames, depth);
     if (state !== 'none') this.#withUser++;
     if (state === 'broken') this.#broken++;
-    if (isNameless(frames)) this.#nameless++;
+    if (isNameless(frames, depth)) this.#nameless++;
   }
 
   /** `advice` is what helps where callers were not found. */
@@ -88,19 +89,18 @@ const ENTRY_POINTS = new Set([
  * Whether the part of a stack (innermost frame first) that is in user space looks whole. It looks broken where its
  * outermost frame has no name, or where it is a single frame in which no thread begins.
  */
-export function userPart(frames: readonly PerfFrame[]): 'none' | 'whole' | 'broken' {
-  const user = frames.slice(kernelDepth(frames));
-  const outermost = user.at(-1);
-  if (outermost === undefined) return 'none';
-  if (outermost.symbol === '[unknown]') return 'broken';
-  return user.length === 1 && !ENTRY_POINTS.has(outermost.symbol.replace(/\+0x[\da-f]+$/, '').replace(/@.*$/, ''))
-    ? 'broken'
-    : 'whole';
+export function userPart(frames: readonly PerfFrame[], depth = kernelDepth(frames)): 'none' | 'whole' | 'broken' {
+  if (frames.length === depth) return 'none';
+  const { symbol } = frames[frames.length - 1]!;
+  if (symbol === '[unknown]') return 'broken';
+  if (frames.length - depth > 1 || ENTRY_POINTS.has(symbol)) return 'whole';
+  return ENTRY_POINTS.has(symbol.replace(/\+0x[\da-f]+$/, '').replace(/@.*$/, '')) ? 'whole' : 'broken';
 }
 
 /** Whether a kernel function in the stack has no name. */
-export function isNameless(frames: readonly PerfFrame[]): boolean {
-  return frames.slice(0, kernelDepth(frames)).some(({ symbol }) => symbol === '[unknown]');
+export function isNameless(frames: readonly PerfFrame[], depth = kernelDepth(frames)): boolean {
+  for (let i = 0; i < depth; i++) if (frames[i]!.symbol === '[unknown]') return true;
+  return false;
 }
 
 /**

@@ -14,7 +14,7 @@ const BUSY = [
 ];
 
 test('a tool that ran counts with its CPU time and its memory', async () => {
-  const meter = startOverheadMeter();
+  const meter = startOverheadMeter({ hasCommand: false });
   const output = await runTool([process.execPath, ...BUSY]);
   expect(output.code).toBe(0);
   const { tools } = meter.stop();
@@ -25,7 +25,7 @@ test('a tool that ran counts with its CPU time and its memory', async () => {
 });
 
 test('the children of a tool count with it, before they have ended too', async () => {
-  const meter = startOverheadMeter();
+  const meter = startOverheadMeter({ hasCommand: false });
   const [flag, script] = BUSY;
   const child = [process.execPath, flag as string, `${script} console.log('done'); setInterval(() => 0, 1000);`];
   const tool = startTool(['sh', '-c', '"$0" "$@"; exit', ...child], { stopSignal: 'SIGKILL' });
@@ -37,17 +37,17 @@ test('the children of a tool count with it, before they have ended too', async (
 });
 
 test('runs too short for a sample count too', async () => {
-  const meter = startOverheadMeter();
+  const meter = startOverheadMeter({ hasCommand: false });
   for (let i = 0; i < 10; i++) await runTool([process.execPath, '-e', '0']);
   expect(meter.stop().tools.cpu_seconds).toBeGreaterThan(0.1);
 });
 
 test("the user's command does not count, the tools beside it do", async () => {
-  const alone = startOverheadMeter();
+  const alone = startOverheadMeter({ hasCommand: true });
   await once(spawn(process.execPath, BUSY), 'exit');
   expect(alone.stop().tools).toEqual({ cpu_seconds: 0, peak_rss_mib: 0 });
 
-  const beside = startOverheadMeter();
+  const beside = startOverheadMeter({ hasCommand: true });
   const command = once(spawn(process.execPath, BUSY), 'exit');
   await runTool([process.execPath, ...BUSY]);
   await command;
@@ -57,7 +57,7 @@ test("the user's command does not count, the tools beside it do", async () => {
 });
 
 test('MARPLE itself counts from the start of the meter', () => {
-  const meter = startOverheadMeter();
+  const meter = startOverheadMeter({ hasCommand: false });
   const from = process.cpuUsage();
   let used = 0;
   while (used < 0.2) {

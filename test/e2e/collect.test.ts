@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makePlace, type Place, sleep } from './marple.ts';
 
@@ -127,6 +128,13 @@ describe('-- COMMAND', () => {
     const seconds =
       (Date.parse(section!.header['end'] as string) - Date.parse(section!.header['start'] as string)) / 1000;
     expect(seconds).toBeLessThan(1.1);
+  });
+
+  test('when recording is over MARPLE gives way to all others; the command keeps its priority', async () => {
+    const script = `while [ ! -e x.marple ]; do sleep 0.05; done; nice; cut -d ' ' -f 19 "/proc/$PPID/stat"`;
+    const args = ['collect', '--mem', '-t', '0.3', '-o', 'x.marple', '--', 'sh', '-c', script];
+    const own = getPriority();
+    expect((await place.marple(args)).stdout).toBe(`${own}\n${Math.max(own, 10)}\n`);
   });
 
   test('only the command and its descendants are in the file', async () => {

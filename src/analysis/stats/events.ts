@@ -68,7 +68,8 @@ export class EventCounter {
       this.#count(this.#all, amounts, i);
       this.#count(this.#types.of(type.dictionary[type.values[i]!]!), amounts, i);
       if (this.#processes !== undefined) this.#count(this.#processes.of(ofProcess, i).totals, amounts, i);
-      for (const [place, { dictionary, values }] of telling.entries()) {
+      for (let place = 0; place < telling.length; place++) {
+        const { dictionary, values } = telling[place]!;
         this.#count(this.#by[place]!.of(dictionary[values[i]!]!), amounts, i);
       }
     }
@@ -76,8 +77,8 @@ export class EventCounter {
 
   #count(tally: Tally, amounts: readonly Column[], row: number): void {
     tally.count++;
-    for (const [place, { values }] of amounts.entries()) {
-      const value = values[row]!;
+    for (let place = 0; place < amounts.length; place++) {
+      const value = amounts[place]!.values[row]!;
       // A field that is empty has no amount.
       if (!Number.isNaN(value)) tally.amounts[this.#amounts[place]!] += value;
     }

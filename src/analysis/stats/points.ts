@@ -56,9 +56,9 @@ export class PointCounter {
       const value = y[i]!;
       this.#all.add(value);
       if (ofProcess.length > 0) this.#processes.of(ofProcess, i).totals.add(value);
-      for (const [place, { groups }] of this.#by.entries()) {
+      for (let place = 0; place < others.length; place++) {
         const { dictionary, values } = others[place]!;
-        groups.of(dictionary[values[i]!]!).add(value);
+        this.#by[place]!.groups.of(dictionary[values[i]!]!).add(value);
       }
     }
   }
