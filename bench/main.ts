@@ -19,10 +19,11 @@ const USAGE = `npm run bench -- [MEASUREMENT ...] [--race TEXT] [--runs COUNT] [
   --list           what can be measured
 `;
 
-/** A race and what came of it. */
-interface Result {
+/** A race and what came of it; --json writes these. */
+export interface Result {
   readonly measurement: string;
   readonly title: string;
+  readonly series: string | undefined;
   readonly bytes: number | undefined;
   readonly outcomes: readonly Outcome[];
 }
@@ -84,7 +85,13 @@ async function measure(
     for await (const race of measurement.races(bench)) {
       const outcomes = await run(race, runs);
       say(`\n${measurement.name}: ${raceText(race, outcomes)}`);
-      results.push({ measurement: measurement.name, title: race.title, bytes: race.bytes, outcomes });
+      results.push({
+        measurement: measurement.name,
+        title: race.title,
+        series: race.series,
+        bytes: race.bytes,
+        outcomes,
+      });
     }
   } finally {
     await rm(scratch, { recursive: true, force: true });

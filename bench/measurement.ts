@@ -21,6 +21,8 @@ export type Goal = { readonly of: string } & (
   | { readonly seconds: number }
   | { readonly mebibytes: number }
   | { readonly megabytesPerCpuSecond: number }
+  /** CPU time over time: 0.01 is 1 % of one core. */
+  | { readonly share: number }
   | { readonly times: number; readonly against: string }
 );
 
@@ -30,6 +32,8 @@ export interface Race {
   readonly contestants: readonly Contestant[];
   /** Bytes of the input, where a rate makes sense. */
   readonly bytes?: number;
+  /** Races of one name are points of one curve, over the bytes of their inputs. */
+  readonly series?: string;
   readonly goals?: readonly Goal[];
 }
 

@@ -82,6 +82,10 @@ export function goalText(goal: Goal, race: Race, outcomes: readonly Outcome[]): 
     const rate = (race.bytes ?? 0) / MB / own.cpu;
     return verdict(`at least ${goal.megabytesPerCpuSecond} MB per CPU s`, rate, rate >= goal.megabytesPerCpuSecond);
   }
+  if ('share' in goal) {
+    const percent = (100 * own.cpu) / own.seconds;
+    return verdict(`at most ${100 * goal.share} % of one core`, percent, percent <= 100 * goal.share);
+  }
   const other = find(goal.against);
   if (other === undefined)
     return `${goal.of} at most ${goal.times} x ${goal.against}: not told, since ${goal.against} did not run`;

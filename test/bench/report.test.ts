@@ -58,6 +58,8 @@ describe('what is printed of a race', () => {
     [{ of: 'marple', mebibytes: 99 }, 'marple at most 99 MiB: 100, MISSED'],
     [{ of: 'marple', megabytesPerCpuSecond: 150 }, 'marple at least 150 MB per CPU s: 150, met'],
     [{ of: 'marple', megabytesPerCpuSecond: 151 }, 'marple at least 151 MB per CPU s: 150, MISSED'],
+    [{ of: 'marple', share: 1 }, 'marple at most 100 % of one core: 100, met'],
+    [{ of: 'marple', share: 0.9 }, 'marple at most 90 % of one core: 100, MISSED'],
     [{ of: 'marple', times: 0.5, against: 'other' }, 'marple at most 0.5 x other: 0.5, met'],
     [{ of: 'other', times: 1.9, against: 'marple' }, 'other at most 1.9 x marple: 2, MISSED'],
     [{ of: 'marple', times: 1, against: 'none' }, 'marple at most 1 x none: not told, since none did not run'],
