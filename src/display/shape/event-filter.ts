@@ -5,7 +5,7 @@ import type { Timeline, Track } from './tracks.ts';
 
 /*
  * Conditions that a person types: `comm=^fio type=wakeup port!=80`. Each is FIELD=REGEX or FIELD!=REGEX, and all must hold;
- * a word without a field is looked for in the name of the process and in the type. A field stands for the same of the
+ * a word without a field is looked for in the name of the process (in all texts, where there is none) and in the type. A field stands for the same of the
  * other end too, where events have two.
  */
 
@@ -40,13 +40,20 @@ function matcher(pattern: RegExp): (text: string) => boolean {
   return (text) => pattern.test(text);
 }
 
+/** Columns that are no fields. */
+const MEASURED = new Set(['type', 'time', 'x', 'y']);
+
 /** The fields that a condition may name: those of the section, and the type; `other_` stands for itself. */
-export function knownFields({ columns }: EventTable): string[] {
-  return ['type', ...[...columns.keys()].filter((field) => field !== 'type' && !field.startsWith('other_'))];
+export function knownFields({ columns }: Pick<EventTable, 'columns'>): string[] {
+  const fields = [...columns.keys()].filter((field) => !MEASURED.has(field) && !field.startsWith('other_'));
+  return ['type', ...fields];
 }
 
-/** Which events pass: 1 or 0 by row; undefined where all do. */
-function termMask(table: EventTable, terms: readonly Term[]): Uint8Array | undefined {
+/** Records of which conditions can be asked: events, or points, whose type is that of none. */
+export type Searched = Pick<EventTable, 'length' | 'type' | 'columns'>;
+
+/** Which records pass: 1 or 0 by row; undefined where all do. */
+export function termMask(table: Searched, terms: readonly Term[]): Uint8Array | undefined {
   if (terms.length === 0) return undefined;
   const mask = new Uint8Array(table.length).fill(1);
   for (const { field, not, matches } of terms) {
@@ -108,11 +115,13 @@ function trackPasses({ comm, key, spans }: Track, kind: TrackKind, terms: readon
   });
 }
 
-function columnsOf({ columns, type }: EventTable, field: string | undefined): TableColumn[] {
+function columnsOf({ columns, type }: Searched, field: string | undefined): TableColumn[] {
   if (field === 'type') return [type];
   const names = field === undefined ? ['comm', 'other_comm'] : [field, `other_${field}`];
   const found = names.flatMap((name) => columns.get(name) ?? []);
-  return field === undefined ? [...found, type] : found;
+  if (field !== undefined) return found;
+  // What is of no process is of something else that has a name.
+  return [...(found.length > 0 ? found : [...columns.values()].filter(({ texts }) => texts !== undefined)), type];
 }
 
 /** The same answers, asked for once each. */

@@ -30,15 +30,13 @@ export function nodeTotals({ parents }: TreeArrays, ends: Int32Array, weights: F
   return nodeWeights(parents, self);
 }
 
-/** The children of every node, in the order of their names. */
+/** The children of every node, in the order of their names or in another. */
 export class ChildLists {
   readonly #first: Int32Array;
   readonly #children: Int32Array;
 
-  constructor({ names, parents, frames }: TreeArrays) {
-    const ranks = new Int32Array(names.length);
-    const byName = names.map((_, i) => i).sort((a, b) => compareNames(names[a]!, names[b]!));
-    for (const [rank, name] of byName.entries()) ranks[name] = rank;
+  constructor(tree: TreeArrays, order: (a: number, b: number) => number = byName(tree)) {
+    const { parents } = tree;
     const count = parents.length;
     const first = new Int32Array(count + 1);
     for (let node = 1; node < count; node++) first[parents[node]! + 1]!++;
@@ -47,8 +45,7 @@ export class ChildLists {
     const next = first.slice();
     for (let node = 1; node < count; node++) children[next[parents[node]!]!++] = node;
     for (let node = 0; node < count; node++) {
-      if (first[node + 1]! - first[node]! < 2) continue;
-      children.subarray(first[node]!, first[node + 1]!).sort((a, b) => ranks[frames[a]!]! - ranks[frames[b]!]!);
+      if (first[node + 1]! - first[node]! > 1) children.subarray(first[node]!, first[node + 1]!).sort(order);
     }
     this.#first = first;
     this.#children = children;
@@ -57,6 +54,13 @@ export class ChildLists {
   of(node: number): Int32Array {
     return this.#children.subarray(this.#first[node]!, this.#first[node + 1]!);
   }
+}
+
+function byName({ names, frames }: TreeArrays): (a: number, b: number) => number {
+  const ranks = new Int32Array(names.length);
+  const sorted = names.map((_, i) => i).sort((a, b) => compareNames(names[a]!, names[b]!));
+  for (const [rank, name] of sorted.entries()) ranks[name] = rank;
+  return (a, b) => ranks[frames[a]!]! - ranks[frames[b]!]!;
 }
 
 /** As sorted folded text has them: each name ends in the `;` behind it. */
@@ -75,7 +79,7 @@ export interface FlameBox {
 
 /**
  * The frames that are wider than `minWidth` pixels, a parent before its children. The node `zoom` takes the whole width, and
- * so do those below it.
+ * so do those below it. `starts` tells where each is, by the weight before it; without, each is beside the one before.
  */
 export function flameBoxes(
   tree: TreeArrays,
@@ -84,6 +88,7 @@ export function flameBoxes(
   zoom: number,
   width: number,
   minWidth: number,
+  starts?: Float64Array,
 ): FlameBox[] {
   const path: number[] = [];
   for (let node = zoom; node !== 0; node = tree.parents[node]!) path.unshift(node);
@@ -98,11 +103,12 @@ export function flameBoxes(
     for (const node of children.of(box.node)) {
       const own = total[node]! * scale;
       if (own < minWidth) continue;
-      kept.push({ node, depth: box.depth + 1, x: used, width: own });
+      const at = starts === undefined ? used : (starts[node]! - starts[zoom]!) * scale;
+      kept.push({ node, depth: box.depth + 1, x: at, width: own });
       used += own;
     }
     // A frame's own weight, and what is too narrow, stands left of its children.
-    const shift = box.x + total[box.node]! * scale - used;
+    const shift = starts === undefined ? box.x + total[box.node]! * scale - used : 0;
     for (const child of kept) {
       const placed = { ...child, x: shift + child.x };
       boxes.push(placed);

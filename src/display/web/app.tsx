@@ -3,6 +3,7 @@ import { Address, SavedViewContext } from './address.ts';
 import { DiffPage } from './diff.tsx';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type FilterHistory, NO_FILTERS, withFilter } from './filters.ts';
+import { isTyped } from './keys.tsx';
 import type { PageData } from './model.ts';
 import { type PageProps, Report } from './report.tsx';
 import { VIEWS } from './views.ts';
@@ -30,7 +31,7 @@ export function App({ data }: { readonly data: PageData }) {
 export function useSearchKey(): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (event.key !== '/' || event.target instanceof HTMLInputElement) return;
+      if (event.key !== '/' || isTyped(event)) return;
       const field = document.querySelector<HTMLInputElement>('input[type="search"]');
       if (field === null) return;
       field.focus();

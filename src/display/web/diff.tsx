@@ -142,7 +142,7 @@ function DiffFlame({ section }: { readonly section: Section }) {
   }, [stacks, size.height]);
 
   const pattern = useSearch(search);
-  const unit = section.header.weight?.unit ?? 'samples';
+  const unit = visible(section.header.weight?.unit ?? 'samples');
   const most = Math.max(allBefore, allAfter * factor);
   const shift = (node: number): number => after.total[node]! - before.total[node]!;
   const nameOf = (node: number): string => (node === 0 ? 'all' : visible(stacks.names[stacks.frames[node]!] ?? ''));

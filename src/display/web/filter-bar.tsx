@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { clearFilters, describeFilter, type Filter, type FilterHistory, redo, undo, withoutFilter } from './filters.ts';
+import { isTyped } from './keys.tsx';
 
 type Change = (change: (history: FilterHistory) => FilterHistory) => void;
 
@@ -7,7 +8,7 @@ type Change = (change: (history: FilterHistory) => FilterHistory) => void;
 export function useFilterKeys(onChange: Change): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (!(event.ctrlKey || event.metaKey) || event.target instanceof HTMLInputElement) return;
+      if (!(event.ctrlKey || event.metaKey) || isTyped(event)) return;
       if (event.key === 'z') onChange(undo);
       else if (event.key === 'y') onChange(redo);
       else return;
@@ -55,7 +56,7 @@ export function FilterBar({ history, onChange, base, onPin }: FilterBarProps) {
           type="button"
           aria-pressed={base !== undefined}
           onClick={() => onPin(base === undefined ? filters : undefined)}
-          title="Compare what is selected from now on with this selection"
+          title="b: compare what is selected from now on with this selection"
         >
           {base === undefined ? 'Pin as base' : 'Unpin'}
         </button>

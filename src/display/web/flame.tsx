@@ -1,23 +1,14 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { formatShare, formatWeight, visible } from '../../common/text.ts';
-import { ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
+import { type ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
 import { differenceColour, frameColour } from '../shape/frame-colour.ts';
-import { useSaved } from './address.ts';
+import { isOneOf, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import type { Stacks } from './model.ts';
+import { hasOrder, ORDERS, type Order, useFlameTree } from './flame-tree.ts';
 import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
 import { FrameButtons, IdleButton } from './stack-bar.tsx';
-import {
-  clipped,
-  namesTo,
-  shareOf,
-  useBaseWeights,
-  useMatches,
-  useSavedNode,
-  useSearch,
-  useStackWeights,
-} from './stack-weights.ts';
+import { clipped, namesTo, shareOf, useMatches, useSavedNode, useSearch } from './stack-weights.ts';
 import type { ViewProps } from './views.ts';
 
 const ROW = 18;
@@ -30,26 +21,26 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   const [showIdle, setShowIdle] = useSaved('idle', data.manifest.showIdle);
   const [icicle, setIcicle] = useSaved('icicle', false);
   const [callers, setCallers] = useSaved('reversed', false);
+  const [order, setOrder] = useSaved<Order>('order', 'name', isOneOf(...ORDERS));
   const [search, setSearch] = useSaved('search', '');
   const [hover, setHover] = useState<{ readonly node: number; readonly at: Place } | undefined>();
 
-  const stacks = useMemo(() => (callers ? reversed(section.stacks!) : section.stacks!), [section, callers]);
-  const children = useMemo(() => new ChildLists(stacks), [stacks]);
+  const tree = useFlameTree(section, filters, base, { order, isReversed: callers, showIdle });
+  const { stacks, children, before, starts } = tree;
+  const { total, self, idle } = tree.weights;
   const [zoom, setZoom] = useSavedNode('zoom', stacks, children);
   const [focus, setFocus] = useSavedNode('focus', stacks, children);
-  const { total, self, idle } = useStackWeights(section, stacks, filters, showIdle);
-  const before = useBaseWeights(section, stacks, base, showIdle)?.total;
   // The root is what one sees first: it is at the bottom, unless the icicle hangs from the top.
   useEffect(() => {
     const element = ref.current;
     if (element !== null) element.scrollTop = icicle ? 0 : element.scrollHeight;
-  }, [icicle, stacks, size.height]);
+  }, [icicle, callers, order, size.height]);
 
   const all = total[0]!;
   const unit = visible(section.header.weight?.unit ?? 'samples');
   const boxes = useMemo(
-    () => (size.width > 0 ? flameBoxes(stacks, children, total, zoom, size.width, MIN_WIDTH) : []),
-    [stacks, children, total, zoom, size.width],
+    () => (size.width > 0 ? flameBoxes(stacks, children, total, zoom, size.width, MIN_WIDTH, starts) : []),
+    [stacks, children, total, starts, zoom, size.width],
   );
   const levels = boxes.reduce((most, box) => Math.max(most, box.depth + 1), 1);
   const height = Math.max(size.height, levels * ROW + 2);
@@ -57,6 +48,15 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   const pattern = useSearch(search);
   const { matches, found } = useMatches(pattern, stacks, total, zoom);
 
+  const reset = (): void => {
+    setZoom(0);
+    setFocus(0);
+  };
+  const reorder = (next: Order): void => {
+    setOrder(next);
+    // In the order of time a function has a place for each time that it was called.
+    if (next === 'time' || order === 'time') reset();
+  };
   const nameOf = (node: number): string => (node === 0 ? 'all' : visible(stacks.names[stacks.frames[node]!] ?? ''));
   const boxAt = (event: MouseEvent): FlameBox | undefined => {
     const place = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -118,13 +118,22 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
           aria-pressed={callers}
           onClick={() => {
             setCallers(!callers);
-            setZoom(0);
-            setFocus(0);
+            reset();
           }}
           title="From the innermost function outwards"
         >
           Reversed
         </button>
+        <label>
+          Order{' '}
+          <select value={order} onChange={(event) => reorder(event.currentTarget.value as Order)}>
+            {ORDERS.map((choice) => (
+              <option key={choice} value={choice} disabled={choice === 'time' && !hasOrder(section)}>
+                {ORDER_LABELS[choice]}
+              </option>
+            ))}
+          </select>
+        </label>
         <IdleButton idle={idle} unit={unit} isShown={showIdle} onChange={setShowIdle} />
         {focus !== 0 && (
           <span class="group">
@@ -200,6 +209,12 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   );
 }
 
+const ORDER_LABELS: Readonly<Record<Order, string>> = {
+  name: 'by name',
+  weight: 'left heavy',
+  time: 'by time, each task',
+};
+
 /** A node and all below it, a parent before its children. */
 function nodesBelow(children: ChildLists, from: number): number[] {
   const nodes: number[] = [];
@@ -209,29 +224,4 @@ function nodesBelow(children: ChildLists, from: number): number[] {
     for (const child of children.of(node).toReversed()) pending.push(child);
   }
   return nodes;
-}
-
-/** The same stacks from the innermost frame outwards. The lines keep their numbers. */
-function reversed(stacks: Stacks): Stacks {
-  const parents = [0];
-  const frames = [0];
-  const below: Map<number, number>[] = [new Map()];
-  const ends = new Int32Array(stacks.ends.length);
-  for (const [line, end] of stacks.ends.entries()) {
-    let at = 0;
-    for (let node = end; node !== 0; node = stacks.parents[node]!) {
-      const frame = stacks.frames[node]!;
-      let child = below[at]!.get(frame);
-      if (child === undefined) {
-        child = parents.length;
-        parents.push(at);
-        frames.push(frame);
-        below.push(new Map());
-        below[at]!.set(frame, child);
-      }
-      at = child;
-    }
-    ends[line] = at;
-  }
-  return { ...stacks, parents: Int32Array.from(parents), frames: Int32Array.from(frames), ends };
 }

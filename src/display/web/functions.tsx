@@ -44,7 +44,7 @@ export function FunctionsView({ data, section, filters, base, select }: ViewProp
   );
   const all = weights.total[0]!;
   const allBefore = baseWeights?.total[0] ?? 0;
-  const unit = section.header.weight?.unit ?? 'samples';
+  const unit = visible(section.header.weight?.unit ?? 'samples');
   const nameOf = (name: number): string => (name < 0 ? '(outermost)' : visible(stacks.names[name] ?? ''));
   useTable(() => ({
     head: [

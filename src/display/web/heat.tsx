@@ -1,7 +1,8 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
-import { formatCount, formatShare, formatTick, formatValue, visible } from '../../common/text.ts';
+import { formatCount, formatShare, formatTick, formatValue, plural, visible } from '../../common/text.ts';
 import { axisTitle, colourShare, colourTicks, logTicks, roundTicks } from '../shape/axes.ts';
 import { BinGrid, PointSummary, type ScaleKind, spansDecades, type Viewport } from '../shape/bins.ts';
+import type { Term } from '../shape/event-filter.ts';
 import {
   beyondTexts,
   colourLabel,
@@ -17,7 +18,7 @@ import { heatColour } from '../shape/palette.ts';
 import { moved, nextDown, type Range, zoomed } from '../shape/zoom.ts';
 import { isOneOf, isRange, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, type Theme, Tip, useChange, useSize, useTheme } from './canvas.tsx';
-import { askedTime, type Filter, maskOf } from './filters.ts';
+import { askedTime, type Filter } from './filters.ts';
 import { type PageData, type Section, sameSection } from './model.ts';
 import {
   type Area,
@@ -32,6 +33,7 @@ import {
   valueAt,
   wheelFactor,
 } from './plot.ts';
+import { RecordSearch, searchedMask, useTerms } from './record-search.tsx';
 import { useTable } from './save/table.ts';
 import { SelectionPanel } from './selection.tsx';
 import { IdleButton } from './stack-bar.tsx';
@@ -75,6 +77,8 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
   const [colours, setColours] = useSaved<Choice>('colours', settings.colours, isChoice);
   const [bins, setBins] = useSaved<readonly [number, number]>('bins', settings.bins, isBins);
   const [showIdle, setShowIdle] = useSaved('idle', data.manifest.showIdle);
+  const [search, setSearch] = useSaved('search', '');
+  const { terms, problem } = useTerms(search);
   const [isMoving, setMoving] = useState(false);
   // Beside another there is little room.
   const [hasDetails, setDetails] = useState(alike === undefined);
@@ -90,7 +94,10 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
   const isSamples = hasSamples(header);
   const axes = heatAxes(header);
   const points = useMemo(() => pointsOf(section), [section]);
-  const { mask, idle } = useMemo(() => shownRows(section, filters, showIdle), [section, filters, showIdle]);
+  const { mask, idle } = useMemo(
+    () => shownRows(section, filters, terms, showIdle),
+    [section, filters, terms, showIdle],
+  );
   const summary = useMemo(() => {
     const all = new PointSummary();
     for (let row = 0; row < points.x.length; row++) if (mask?.[row] !== 0) all.add(points.x[row]!, points.y[row]!);
@@ -122,8 +129,11 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
   const before = useMemo(() => {
     if (base === undefined) return undefined;
     const own = sameSection(base.data, section) ?? section;
-    return { section: own, rows: rowsIn(own, pointsOf(own), shownRows(own, base.filters, showIdle).mask, undefined) };
-  }, [section, base, showIdle]);
+    return {
+      section: own,
+      rows: rowsIn(own, pointsOf(own), shownRows(own, base.filters, terms, showIdle).mask, undefined),
+    };
+  }, [section, base, terms, showIdle]);
   const selected = useMemo(() => rowsIn(section, points, mask, selection), [section, points, mask, selection]);
 
   // What was zoomed to, or selected, is not there any more.
@@ -131,7 +141,7 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
     setZoom(undefined);
     setSelection(undefined);
     setCursor(undefined);
-  }, [section, filters, scale]);
+  }, [section, filters, terms, scale]);
 
   const value = (y: number): string => `${formatValue(y)} ${visible(axes.y.unit)}`.trim();
   const area = areaIn(size, BAR_SPACE);
@@ -351,6 +361,14 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
           Details
         </button>
         <IdleButton idle={idle} unit="samples" isShown={showIdle} onChange={setShowIdle} />
+        <span class="space" />
+        <RecordSearch
+          section={section}
+          text={search}
+          onInput={setSearch}
+          problem={problem}
+          found={`${plural(summary.count, noun)} matched`}
+        />
       </div>
       <div class="view columns">
         <div class="plot" ref={ref}>
@@ -487,9 +505,10 @@ function pointsOf(section: Section): Points {
 function shownRows(
   section: Section,
   filters: readonly Filter[],
+  terms: readonly Term[],
   showIdle: boolean,
 ): { mask: Uint8Array | undefined; idle: number } {
-  const mask = maskOf(section, filters);
+  const mask = searchedMask(section, filters, terms);
   const pids = hasSamples(section.header) ? section.columns.get('pid')?.values : undefined;
   if (pids === undefined) return { mask, idle: 0 };
   const busy = mask?.slice() ?? new Uint8Array(pids.length).fill(1);

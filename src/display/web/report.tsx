@@ -6,6 +6,7 @@ import { About, Collected } from './about.tsx';
 import { type Address, SavedViewContext } from './address.ts';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type Filter, type FilterHistory, NO_FILTERS, withFilter, withoutFilter } from './filters.ts';
+import { isTyped, KeyHelp } from './keys.tsx';
 import { Lanes, timeRangeOf } from './lanes.tsx';
 import { Latencies } from './latency-table.tsx';
 import { type PageData, sameSection } from './model.ts';
@@ -53,8 +54,10 @@ export function Report({ data, address }: PageProps) {
   const savedView = useMemo(() => address.view(open), [address, open]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (event.target instanceof HTMLInputElement) return;
+      if (isTyped(event) || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === '?') setHelp((old) => !old);
+      else if (event.key === 's') setSaving((old) => !old);
+      else if (event.key === 'b') setBase((old) => (old === undefined ? history.filters : undefined));
       else if (event.key === '[' || event.key === ']') {
         const step = event.key === ']' ? 1 : -1;
         setOpen((old) => ids[(ids.indexOf(old) + step + ids.length) % ids.length]!);
@@ -63,7 +66,7 @@ export function Report({ data, address }: PageProps) {
     };
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);
-  }, [ids]);
+  }, [ids, history.filters]);
 
   const select = (...filters: readonly Filter[]): void => setHistory((old) => withFilter(old, ...filters));
   const onTime = (time: { from: number; to: number } | undefined): void =>
@@ -91,7 +94,12 @@ export function Report({ data, address }: PageProps) {
       <FilterBar history={history} onChange={setHistory} base={base} onPin={setBase} />
       <Reduced shown={shown} base={base === undefined ? undefined : shownBase} range={range} onTime={onTime} />
       <Tabs groups={groups} tab={tab} open={open} onOpen={setOpen}>
-        <button type="button" aria-pressed={saving} onClick={() => setSaving(!saving)} title="What is shown, as a file">
+        <button
+          type="button"
+          aria-pressed={saving}
+          onClick={() => setSaving(!saving)}
+          title="s: what is shown, or selected, as a file"
+        >
           Save
         </button>
         <button type="button" aria-pressed={help} onClick={() => setHelp(!help)} title="?">
@@ -99,7 +107,7 @@ export function Report({ data, address }: PageProps) {
         </button>
       </Tabs>
       {saving && <Save name={`marple-${open}`} data={shown.data} filters={shown.filters} {...compared} />}
-      {help && <Keys />}
+      {help && <KeyHelp view={tab?.view.name} />}
       {View !== undefined && tab !== undefined && section !== undefined ? (
         <SavedViewContext.Provider value={savedView}>
           {section.isReduced && section.rows === 0 ? (
@@ -207,27 +215,5 @@ function Findings({ data, onSelect, onShow }: FindingsProps) {
         </li>
       ))}
     </ul>
-  );
-}
-
-const KEYS: readonly (readonly [string, string])[] = [
-  ['drag in the lanes', 'select a range of time; a click takes it back'],
-  ['[ and ]', 'the view before, the next one'],
-  ['/', 'search in the view'],
-  ['Ctrl+Z, Ctrl+Y', 'undo and redo filters'],
-  ['arrows, Enter, Escape', 'move, go in, go out in the view that has the focus'],
-  ['?', 'these keys'],
-];
-
-function Keys() {
-  return (
-    <dl class="keys bar">
-      {KEYS.map(([key, what]) => (
-        <div key={key}>
-          <dt>{key}</dt>
-          <dd>{what}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }

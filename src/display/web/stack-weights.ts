@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import { type ChildLists, type NodeWeights, nodeTotals } from '../shape/flame.ts';
 import { matchedWeight } from '../shape/matches.ts';
-import { isTexts, useSaved } from './address.ts';
+import { useSaved } from './address.ts';
 import { type Filter, stackWeights } from './filters.ts';
 import { processOf, type Section, type Stacks, sameSection } from './model.ts';
 import type { Base } from './views.ts';
@@ -58,23 +58,44 @@ export function shareOf(part: number, whole: number): number {
   return whole > 0 ? part / whole : 0;
 }
 
+/** A step down a tree: to the child of a name, or to so many behind the first of them. */
+type Step = string | readonly [name: string, place: number];
+
+function isPath(value: unknown): value is readonly Step[] {
+  const isStep = (step: unknown): boolean =>
+    typeof step === 'string' || (Array.isArray(step) && typeof step[0] === 'string' && typeof step[1] === 'number');
+  return Array.isArray(value) && value.every(isStep);
+}
+
 /** A node that is kept in the address, by the names on the way to it; 0 where these stacks have none such. */
 export function useSavedNode(
   name: string,
   stacks: Stacks,
   children: ChildLists,
 ): [node: number, set: (node: number) => void] {
-  const [path, setPath] = useSaved<readonly string[]>(name, [], isTexts);
+  const [path, setPath] = useSaved<readonly Step[]>(name, [], isPath);
+  const namesakes = (parent: number, wanted: string | undefined): Int32Array =>
+    children.of(parent).filter((child) => stacks.names[stacks.frames[child]!] === wanted);
   const node = useMemo(() => {
     let at = 0;
-    for (const wanted of path) {
-      const next = children.of(at).find((child) => stacks.names[stacks.frames[child]!] === wanted);
+    for (const step of path) {
+      const [wanted, place] = typeof step === 'string' ? [step, 0] : step;
+      const next = namesakes(at, wanted)[place];
       if (next === undefined) return 0;
       at = next;
     }
     return at;
   }, [stacks, children, path]);
-  return [node, (next) => setPath(namesTo(stacks, next))];
+  const set = (next: number): void => {
+    const steps: Step[] = [];
+    for (let at = next; at !== 0; at = stacks.parents[at]!) {
+      const own = stacks.names[stacks.frames[at]!]!;
+      const place = namesakes(stacks.parents[at]!, own).indexOf(at);
+      steps.unshift(place === 0 ? own : [own, place]);
+    }
+    setPath(steps);
+  };
+  return [node, set];
 }
 
 /** The names on the way to a node, and its own. */

@@ -11,7 +11,7 @@ import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
 import { isCount, isOneOf, isRange, isTexts, useSaved } from './address.ts';
 import { InBase } from './base.tsx';
 import { Canvas, type Place, type Theme, Tip, useChange, useSize, useTheme } from './canvas.tsx';
-import { askedTime, type Filter, maskOf } from './filters.ts';
+import { askedTime, type Filter } from './filters.ts';
 import { type PageData, type Section, sameSection } from './model.ts';
 import {
   type Area,
@@ -26,6 +26,7 @@ import {
   valueAt,
   wheelFactor,
 } from './plot.ts';
+import { RecordSearch, searchedMask, useTerms } from './record-search.tsx';
 import { useTable } from './save/table.ts';
 import type { ViewProps } from './views.ts';
 
@@ -42,7 +43,7 @@ interface Layer {
   readonly colour: string;
   readonly values: Float64Array;
   /** What the records are narrowed to when only it is to be shown; undefined for the rest. */
-  readonly filter: Filter | undefined;
+  readonly filter: Extract<Filter, { kind: 'field' }> | undefined;
 }
 
 /** The largest contributors stacked on each other over x. Hover reads the values, the legend hides and shows, a drag selects a time. */
@@ -57,6 +58,8 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
   const hidden = useMemo(() => new Set(hiddenKeys), [hiddenKeys]);
   const setHidden = (keys: ReadonlySet<string>): void => setHiddenKeys([...keys]);
   const [zoom, setZoom] = useSaved<Range | undefined>('zoom', undefined, isRange);
+  const [search, setSearch] = useSaved('search', '');
+  const { terms, problem } = useTerms(search);
   const [span, setSpan] = useState<Range | undefined>();
   const [cursor, setCursor] = useState<number | undefined>();
   const [pointer, setPointer] = useState<Place | undefined>();
@@ -68,7 +71,7 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
   const x = section.columns.get('x')!.values;
   const y = section.columns.get('y')!.values;
   const { labels, ids } = useMemo(() => labelRows(section, by), [section, by]);
-  const mask = useMemo(() => maskOf(section, filters), [section, filters]);
+  const mask = useMemo(() => searchedMask(section, filters, terms), [section, filters, terms]);
   const summary = useMemo(() => {
     const all = new SeriesSummary();
     for (let row = 0; row < x.length; row++) if (mask?.[row] !== 0) all.add(x[row]!, y[row]!, ids[row]!);
@@ -77,8 +80,8 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
   const means = useMemo(() => {
     if (base === undefined) return undefined;
     const before = sameSection(base.data, section) ?? section;
-    return { own: meansOf(section, by, filters), before: meansOf(before, by, base.filters) };
-  }, [section, by, filters, base]);
+    return { own: meansOf(section, by, mask), before: meansOf(before, by, searchedMask(before, base.filters, terms)) };
+  }, [section, by, mask, terms, base]);
   const home = useMemo(() => shownRange(header, askedTime(data, filters), summary), [header, data, filters, summary]);
   const chosen = useMemo(() => summary.largest(top), [summary, top]);
   const view: Range = zoom ?? home;
@@ -99,7 +102,7 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
     const paint = layerColours(keys, hashText, colours.current);
     const own = chosen.map((label, i): Layer => {
       const pids = labels.pids(label);
-      const filter: Filter =
+      const filter: Layer['filter'] =
         by === 'pid' && pids !== undefined
           ? { kind: 'field', field: 'pid', values: pids.map(String), not: false }
           : { kind: 'field', field: labelField(header), values: [labels.name(label)], not: false };
@@ -283,6 +286,14 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
         <button type="button" onClick={() => setHidden(new Set())} disabled={hidden.size === 0}>
           Unhide all
         </button>
+        <span class="space" />
+        <RecordSearch
+          section={section}
+          text={search}
+          onInput={setSearch}
+          problem={problem}
+          found={`${plural(summary.totals.size, 'contributor')} matched`}
+        />
       </div>
       <div class="view columns">
         <div class="plot" ref={ref}>
@@ -371,14 +382,24 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
                   </span>
                 )}
                 {filter !== undefined && (
-                  <button
-                    type="button"
-                    class="only"
-                    title="Show only this, in all views"
-                    onClick={() => select(filter)}
-                  >
-                    only
-                  </button>
+                  <>
+                    <button
+                      type="button"
+                      class="only"
+                      title="Show only this, in all views"
+                      onClick={() => select(filter)}
+                    >
+                      only
+                    </button>
+                    <button
+                      type="button"
+                      class="only"
+                      title="Show all but this, in all views"
+                      onClick={() => select({ ...filter, not: true })}
+                    >
+                      hide
+                    </button>
+                  </>
                 )}
               </li>
             ))}
@@ -434,10 +455,9 @@ function labelRows(section: Section, by: By): { labels: Labels; ids: Int32Array 
 }
 
 /** By the keys of the contributors, the mean over the positions that there are any records at. */
-function meansOf(section: Section, by: By, filters: readonly Filter[]): ReadonlyMap<string, number> {
+function meansOf(section: Section, by: By, mask: Uint8Array | undefined): ReadonlyMap<string, number> {
   const { labels, ids } = labelRows(section, by);
   const [x, y] = [section.columns.get('x')!.values, section.columns.get('y')!.values];
-  const mask = maskOf(section, filters);
   const positions = new Set<number>();
   const sums = new Map<number, number>();
   for (let row = 0; row < x.length; row++) {

@@ -18,6 +18,7 @@ import { SHOWN_BY_SPANS, type Timeline, type Track } from '../shape/tracks.ts';
 import type { Range } from '../shape/zoom.ts';
 import { InBase } from './base.tsx';
 import type { Filter } from './filters.ts';
+import { KeyList, VIEW_KEYS } from './keys.tsx';
 import type { PageData, Section } from './model.ts';
 import { spanWords } from './timeline-tip.tsx';
 import { SpanDetails } from './timeline-wait.tsx';
@@ -465,30 +466,10 @@ export function TimelineLegend({ timeline, types, colourBy }: LegendProps) {
         {types.length > 24 && <li class="faint">and {formatCount(types.length - 24)} more</li>}
       </ul>
       <h3>Keys</h3>
-      <dl class="keys column">
-        {KEYS.map(([key, what]) => (
-          <div key={key}>
-            <dt>{key}</dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
+      <KeyList keys={VIEW_KEYS['plot']!} />
     </aside>
   );
 }
-
-const KEYS: readonly (readonly [string, string])[] = [
-  ['wheel', 'zoom; with Shift move'],
-  ['drag', 'zoom to it; with Shift move'],
-  ['← →', 'move'],
-  ['+ − 0', 'zoom in, out, all'],
-  ['↑ ↓ Enter', 'choose a track'],
-  ['click', 'a track, an event'],
-  ['n p', 'next event of this kind, the one before'],
-  ['r', 'ruler: two clicks'],
-  ['c', 'colour by type or process'],
-  ['h', 'hide the track'],
-];
 
 /** A range once it has not changed for a moment. */
 function useSettled(range: Range): Range {

@@ -12,6 +12,7 @@ import { headerOf, writeFile } from '../../support/data-files.ts';
 
 /** Names that would do harm if they were taken for HTML or script. */
 const HOSTILE = '"></script><script>document.title="owned"</script><img src=x onerror=alert(1)>\u202e';
+const SCHEDULER_FIELDS = ['cpu', 'pid', 'comm', 'other_pid', 'other_comm', 'state'];
 const SECONDS = 10;
 const END = { end: '2026-03-01T09:30:10.000Z' };
 const TIME = { label: 'time', unit: 's' };
@@ -24,7 +25,7 @@ beforeAll(async () => {
       header: headerOf('event', {
         ...END,
         interface: 'cpusched',
-        fields: ['cpu', 'pid', 'comm', 'other_pid', 'other_comm', 'state'],
+        fields: SCHEDULER_FIELDS,
       }),
       records: scheduling(),
     },
@@ -331,6 +332,57 @@ describe('a function', () => {
   });
 });
 
+describe('the flame graph', () => {
+  test('has callees by name, the heaviest first, or as they were called', async () => {
+    const page = await openPage(await report());
+    await open(page, 'callstack');
+    const first = async (order: string): Promise<string> => {
+      await page.getByLabel('Order').selectOption(order);
+      await page.locator('.view canvas').press('Escape');
+      for (const key of ['ArrowDown', 'ArrowDown', 'ArrowUp']) await page.locator('.view canvas').press(key);
+      return (await page.locator('.status').textContent())!;
+    };
+    expect(await first('by name')).toMatch(/^"><\/script>/);
+    expect(await first('left heavy')).toMatch(/^db: 500 samples/);
+    // Tasks in the order of their numbers.
+    expect(await first('by time, each task')).toMatch(/^db: 500 samples/);
+    await page.locator('.view canvas').press('ArrowRight');
+    expect(await page.locator('.status').textContent()).toMatch(/^web: 300 samples/);
+    const shown = await page.locator('.page').textContent();
+    await theAddress(page);
+    await page.reload();
+    await page.waitForSelector('#app[data-ready="true"]');
+    expect(await page.locator('.page').textContent()).toBe(shown);
+  });
+});
+
+describe('a search', () => {
+  test('narrows the heat map and the stack plot to what has it', async () => {
+    const page = await openPage(await report());
+    await open(page, 'disklat');
+    await page.keyboard.press('/');
+    await page.keyboard.type('comm=^db$');
+    await expect.poll(() => page.locator('.bar [role=status]').textContent()).toBe('90 records matched');
+    expect(await page.getByRole('complementary', { name: 'Selection' }).locator('h2').textContent()).toContain('90 ');
+    await page.getByRole('searchbox').fill('nobody');
+    await expect.poll(() => page.locator('.bar [role=status]').textContent()).toBe('0 records matched');
+    await page.getByRole('searchbox').fill('comm=(');
+    await expect.poll(() => page.locator('.bar [role=status]').textContent()).toBe('( is no regular expression');
+    await open(page, 'memtime');
+    await page.keyboard.press('/');
+    await page.keyboard.type('web');
+    await expect.poll(() => page.locator('.bar [role=status]').textContent()).toBe('1 contributor matched');
+    expect(await page.getByRole('complementary', { name: 'Legend' }).locator('li').allTextContents()).toEqual([
+      'web230 MiBonlyhide',
+    ]);
+    // Of what is of no process, a word is looked for in all names.
+    await open(page, 'system');
+    await page.keyboard.press('/');
+    await page.keyboard.type('buff');
+    await expect.poll(() => page.locator('.bar [role=status]').textContent()).toBe('1 contributor matched');
+  });
+});
+
 describe('programs', () => {
   test('a click shows only one, everywhere; hide leaves one out', async () => {
     const page = await openPage(await report());
@@ -464,7 +516,12 @@ describe('by keyboard', () => {
     await page.keyboard.press('[');
     expect(await chosen()).toEqual(['About this data']);
     await page.keyboard.press('?');
-    expect(await page.locator('.keys').textContent()).toContain('undo and redo');
+    const help = page.getByRole('region', { name: 'Keys' });
+    expect(await help.textContent()).toContain('undo, redo filters');
+    await open(page, 'disklat');
+    expect(await help.textContent()).toContain('zoom upwards');
+    await page.keyboard.press('?');
+    expect(await help.count()).toBe(0);
   });
 
   test('sections of one interface with the same views are chosen first', async () => {
@@ -584,7 +641,7 @@ async function waits(): Promise<string> {
       header: headerOf('event', {
         ...end,
         interface: 'cpusched',
-        fields: ['cpu', 'pid', 'comm', 'other_pid', 'other_comm', 'state'],
+        fields: SCHEDULER_FIELDS,
       }),
       records: [
         { time: 100e6, type: 'switch', datum: ['0', '0', 'swapper/0', '7', 'web', 'R'] },
@@ -735,15 +792,70 @@ describe('save', () => {
   });
 });
 
-test('names that look like HTML are text', async () => {
-  const page = await openPage(await report(), { dark: true, width: 2560, height: 1300 });
-  const shown = Object.keys(await programs(page));
-  expect(shown.some((name) => name.startsWith('"></script><script>') && !name.includes('\u202e'))).toBe(true);
-  await page.locator('table.processes').getByRole('button', { name: 'owned' }).click();
-  await open(page, 'callstack');
-  await open(page, 'About this data');
-  expect(await page.title()).not.toBe('owned');
-  expect(await page.locator('img').count()).toBe(0);
+test('names that look like HTML are text, in every view, whatever they are of', async () => {
+  const more = { ...END, fields: [HOSTILE], tool: { name: HOSTILE, version: HOSTILE, command: [HOSTILE, '\x1b[31m'] } };
+  await writeFile(place.path('hostile.marple'), [
+    {
+      header: headerOf('event', { ...END, interface: 'cpusched', fields: SCHEDULER_FIELDS, tool: more.tool }),
+      records: [
+        { time: 1e9, type: 'switch', datum: ['0', '0', 'swapper/0', '30', HOSTILE, 'R'] },
+        { time: 2e9, type: HOSTILE, datum: ['0', '30', HOSTILE, '30', HOSTILE, HOSTILE] },
+        { time: 3e9, type: 'switch', datum: ['0', '30', HOSTILE, '0', 'swapper/0', HOSTILE] },
+      ],
+    },
+    {
+      header: headerOf('stack', { ...END, interface: 'callstack', weight: { label: HOSTILE, unit: HOSTILE } }),
+      records: [{ weight: 3, stack: [HOSTILE, HOSTILE, `${HOSTILE}\n\x07`] }],
+    },
+    {
+      header: headerOf('event', { ...END, interface: 'callstack', fields: ['stack', 'cpu', 'pid', 'tid', 'weight'] }),
+      records: [{ time: 1e9, type: HOSTILE, datum: ['0', '0', '30', '30', '3'] }],
+    },
+    {
+      header: headerOf('datapoint', {
+        ...more,
+        interface: HOSTILE,
+        host: HOSTILE,
+        x: TIME,
+        y: { label: HOSTILE, unit: HOSTILE },
+        warnings: [HOSTILE],
+      }),
+      records: [
+        { x: 1, y: 1, info: [HOSTILE] },
+        { x: 2, y: 5, info: [HOSTILE] },
+      ],
+    },
+  ]);
+  const made = await place.marple(['display', '-i', 'hostile.marple', '-r', '-o', 'hostile.html', '--force']);
+  expect(made).toMatchObject({ code: 0 });
+  const page = await openPage(place.path('hostile.html'), { dark: true, width: 2560, height: 1300 });
+  const look = async (): Promise<void> => {
+    const text = (await page.locator('#app').textContent())!;
+    expect(text).toContain('<script>');
+    expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f\u202e]/);
+    expect(await page.locator('#app').locator('img, script').count()).toBe(0);
+    expect(await page.title()).not.toBe('owned');
+  };
+  const tabs = await page.getByRole('tab').allTextContents();
+  for (const [i] of tabs.entries()) {
+    await page.getByRole('tablist').first().getByRole('tab').nth(i).click();
+    await look();
+    const views = page.getByRole('tablist').nth(1).getByRole('tab');
+    for (let view = 0; view < (await views.count()); view++) {
+      await views.nth(view).click();
+      const canvas = page.locator('.view canvas').last();
+      if ((await canvas.count()) > 0) {
+        await canvas.focus();
+        for (const key of ['ArrowUp', 'ArrowDown', 'Enter']) await page.keyboard.press(key);
+        await canvas.hover({ position: { x: 600, y: 30 } });
+      }
+      await look();
+    }
+  }
+  await open(page, 'Overview');
+  await page.locator('table.processes').getByRole('button', { name: 'owned' }).first().click();
+  await page.getByRole('button', { name: 'Save' }).click();
+  await look();
 });
 
 test('what was really collected has the numbers that stats has, all of it and a part', async () => {
