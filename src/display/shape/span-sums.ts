@@ -67,7 +67,7 @@ export class SpanSums {
 
   /** The sums as spans. */
   spans(cpus: number): TaskSpans {
-    const rows = new SpanRows();
+    const rows = new SpanRows(this.#size + this.#picked.length + STRETCHES);
     for (const [bin, sums] of this.#bins.entries()) {
       const start = this.#from + bin * this.#width;
       for (const [key, sum] of sums) {

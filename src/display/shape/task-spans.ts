@@ -8,7 +8,6 @@ import {
 } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import { type EventTable, eventColumns } from './event-table.ts';
-import { Growing, growingFloats } from './growing.ts';
 
 /** What a task does in a span: it runs, is ready to run, or waits for a disk. */
 export const TASK_RUNS = 0;
@@ -43,7 +42,8 @@ export interface TaskSpans {
 
 /** What tasks did when, from the events of cpusched, as statistics have it. */
 export function taskSpans(table: EventTable, header: SectionHeader, state?: SchedulingState): TaskSpans {
-  const rows = new SpanRows();
+  // Hardly any event begins more than one.
+  const rows = new SpanRows(Math.ceil(1.3 * table.length));
   const follower = new TaskFollower(
     header,
     spanSink((task, what, cpu, since, until, comes) => rows.add(task, what, cpu, since, until, comes)),
@@ -101,36 +101,63 @@ export class TaskNumbers {
   }
 }
 
-/** Gathers spans. */
+/** Gathers spans. There are very many, so their room is known beforehand, more or less. */
 export class SpanRows {
-  readonly #start = growingFloats();
-  readonly #end = growingFloats();
-  readonly #doing = new Growing((length) => new Uint8Array(length));
-  readonly #ran = new Growing((length) => new Uint8Array(length));
-  readonly #cpu = new Growing((length) => new Int32Array(length));
-  readonly #task = new Growing((length) => new Int32Array(length));
+  #length = 0;
+  #start: Float64Array;
+  #end: Float64Array;
+  #doing: Uint8Array;
+  #ran: Uint8Array;
+  #cpu: Int32Array;
+  #task: Int32Array;
   readonly #numbers = new TaskNumbers();
+
+  /** @param room for how many, at first. */
+  constructor(room: number) {
+    this.#start = new Float64Array(room);
+    this.#end = new Float64Array(room);
+    this.#doing = new Uint8Array(room);
+    this.#ran = new Uint8Array(room);
+    this.#cpu = new Int32Array(room);
+    this.#task = new Int32Array(room);
+  }
 
   /** Times are nanoseconds. */
   add(task: Named, what: number, cpu: number, since: number, until: number, comes: boolean): void {
-    this.#start.push(since / 1e9);
-    this.#end.push(until / 1e9);
-    this.#doing.push(what);
-    this.#ran.push(comes ? 1 : 0);
-    this.#cpu.push(cpu);
-    this.#task.push(this.#numbers.of(task));
+    if (this.#length === this.#start.length) this.#grow();
+    const row = this.#length++;
+    this.#start[row] = since / 1e9;
+    this.#end[row] = until / 1e9;
+    this.#doing[row] = what;
+    this.#ran[row] = comes ? 1 : 0;
+    this.#cpu[row] = cpu;
+    this.#task[row] = this.#numbers.of(task);
   }
 
   spans(cpus: number): TaskSpans {
     return {
       cpus,
-      start: this.#start.values.slice(),
-      end: this.#end.values.slice(),
-      doing: this.#doing.values.slice(),
-      ran: this.#ran.values.slice(),
-      cpu: this.#cpu.values.slice(),
-      task: this.#task.values.slice(),
+      start: this.#start.subarray(0, this.#length),
+      end: this.#end.subarray(0, this.#length),
+      doing: this.#doing.subarray(0, this.#length),
+      ran: this.#ran.subarray(0, this.#length),
+      cpu: this.#cpu.subarray(0, this.#length),
+      task: this.#task.subarray(0, this.#length),
       tasks: this.#numbers.tasks,
     };
+  }
+
+  #grow(): void {
+    const room = 2 * this.#length + 64;
+    const larger = <A extends Float64Array | Int32Array | Uint8Array>(made: A, old: A): A => {
+      made.set(old);
+      return made;
+    };
+    this.#start = larger(new Float64Array(room), this.#start);
+    this.#end = larger(new Float64Array(room), this.#end);
+    this.#doing = larger(new Uint8Array(room), this.#doing);
+    this.#ran = larger(new Uint8Array(room), this.#ran);
+    this.#cpu = larger(new Int32Array(room), this.#cpu);
+    this.#task = larger(new Int32Array(room), this.#task);
   }
 }

@@ -39,6 +39,7 @@ function* summaryOf(section: Section, filters: readonly Filter[]): Sliced<Summar
   if (isScheduling(section.header)) {
     const spans = taskSpansOf(section);
     yield* waitsForCpu(spans, spanMask(spans, filters), filters, (_, milliseconds) => summary.add(milliseconds));
+    yield;
     return summary.summary();
   }
   const mask = maskOf(section, filters);

@@ -75,6 +75,7 @@ export function* processTable(data: PageData, filters: readonly Filter[]): Slice
   };
   for (const section of data.sections) yield* gather(section, filters, rowOf);
   for (const { numbers, waits, ios, scale } of rows.values()) {
+    yield;
     if (waits.count > 0) numbers.set('ready99', waits.summary().p99!);
     if (ios.count === 0) continue;
     const { count, p50, p99 } = ios.summary();
