@@ -51,6 +51,8 @@ export interface CollectRun<Options> {
   readonly scope: Scope;
   /** What decoding a recording needs; its scope has the command's pid once the command has started. */
   info(): RunInfo;
+  /** What a recording comes to (formats/decoders.ts); nothing, where it is kept as it is (--raw). */
+  decode(recordingDir: string): AsyncIterable<Batch>;
   /** Planned duration in seconds; undefined where only `stop` ends the run. */
   readonly seconds: number | undefined;
   /** Aborts when the collecting is to end: the time is over, the command has ended, or Ctrl-C. Not an error. */

@@ -21,6 +21,7 @@ import type { Output } from '../common/output.ts';
 import { stateDir } from '../common/paths.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { giveToUser } from '../common/user.ts';
+import { RAW_EXTENSION } from '../formats/raw-archive.ts';
 import { type Context, GROUPS, type ProgramCommand } from './context.ts';
 import { AREA_KINDS, collectersNamed } from './interfaces.ts';
 import { loadSettings } from './settings.ts';
@@ -41,6 +42,7 @@ const optionsSchema = z.object({
   tool: z.array(z.string()).optional(),
   netns: z.string().optional(),
   stack: z.boolean().optional(),
+  raw: z.boolean().optional(),
   force: z.boolean().optional(),
   display: z.boolean().optional(),
   dryRun: z.boolean().optional(),
@@ -62,6 +64,7 @@ export const collectCommand: ProgramCommand = {
     ['sudo marple collect --cpu=off -p $(pidof -s nginx) -t 5', 'what one program waits for'],
     ['sudo marple collect --mem=leaks -p $(pidof -s nginx) -t 5', 'what it allocates and does not give back'],
     ['sudo marple collect overview --display', 'a group of config.txt, shown when it has been collected'],
+    ['sudo marple collect --stack --raw -t 5 -o box.raw.tgz', 'on a box too weak to decode: marple import finishes it'],
     ['marple collect --stack --disk --dry-run', 'which tools would be taken here?'],
   ],
   words: {
@@ -109,6 +112,7 @@ function declare(command: Command): void {
     .option('-n, --times <count>', 'repeat, into NAME-1.marple to NAME-<count>.marple')
     .option('--tool <interface=tool>', 'take this tool for this interface', accumulate)
     .option('--netns <namespace>', 'TCP of this network namespace only: a name of `ip netns`, a path or a pid')
+    .option('--raw', 'keep the recordings of the tools, undecoded, in one archive: marple import finishes it elsewhere')
     .option('--force', 'overwrite an existing data file')
     .option('--display', 'show the data when it has been collected')
     .option('--dry-run', 'say which tools would be used, and stop');
@@ -131,6 +135,7 @@ async function runCollect(
   const tempDir = makeTempDir();
   const options = collectOptions(flags, collecters, command, config);
   checkJson(flags, command);
+  checkRaw(flags);
 
   if (flags.dryRun) return dryRun(options, config, tempDir, output, flags.json);
 
@@ -218,6 +223,7 @@ function collectOptions(
     collecters,
     seconds: flags.time === undefined ? configured : parseSeconds('-t', flags.time),
     command,
+    raw: flags.raw === true,
     systemWide: flags.all === true,
     pids: flags.pid === undefined ? undefined : [...new Set(flags.pid.flatMap((list) => parseList('-p', list)))],
     comm: flags.comm === undefined ? undefined : parsePattern('--comm', flags.comm),
@@ -266,6 +272,15 @@ function parseTools(pairs: readonly string[], collecters: readonly CollecterClas
   );
 }
 
+function checkRaw(flags: Flags): void {
+  if (flags.raw === true && flags.display === true) {
+    throw new UsageError(
+      '--raw leaves nothing that could be displayed before it is imported',
+      'leave --display out; then: marple import FILE && marple display',
+    );
+  }
+}
+
 function checkJson(flags: Flags, command: readonly string[] | undefined): void {
   if (flags.json === '-' && (command !== undefined || flags.output === '-')) {
     throw new UsageError('--json needs a file here, since stdout is taken', 'write --json=FILE');
@@ -275,12 +290,13 @@ function checkJson(flags: Flags, command: readonly string[] | undefined): void {
 /** -o is taken literally; without it a dated name in the configured folder. */
 function dataFile(flags: Flags, config: Config): { name: string; beforeWriting: () => void } {
   if (flags.output !== undefined) return { name: flags.output, beforeWriting: () => undefined };
-  const name = new DataFileName({ path: config.section('General')['out_dir'] });
+  const extension = flags.raw === true ? RAW_EXTENSION : undefined;
+  const name = new DataFileName({ path: config.section('General')['out_dir'], extension });
   return { name: name.toString(), beforeWriting: () => name.makeFolder() };
 }
 
 function numbered(path: string, number: number): string {
-  return path.endsWith('.marple') ? `${path.slice(0, -'.marple'.length)}-${number}.marple` : `${path}-${number}`;
+  return path.replace(/(\.marple|\.raw\.tgz)?$/, (ending) => `-${number}${ending}`);
 }
 
 async function mayOverwrite(paths: readonly string[], output: Output): Promise<boolean> {
@@ -311,10 +327,10 @@ async function collectOnce(
   }).finally(() => progress.stop());
   if (result.file !== undefined && result.file !== '-') {
     giveToUser(result.file);
-    const problem = rememberDataFile(resolve(result.file));
+    const problem = options.raw ? undefined : rememberDataFile(resolve(result.file));
     if (problem !== undefined) output.warn(problem);
   }
-  say(result, output);
+  say(result, options.raw, output);
   return result;
 }
 
@@ -322,11 +338,13 @@ function describeChoices(choices: readonly Choice[]): string {
   return choices.map((choice) => `${choice.interface} (${choice.tool})`).join(', ');
 }
 
-function say(result: CollectResult, output: Output): void {
+function say(result: CollectResult, isRaw: boolean, output: Output): void {
   for (const name of new Set(result.sections.map((section) => section.interface))) {
     const sections = result.sections.filter((section) => section.interface === name);
     const [first] = sections as [SectionResult];
-    const counts = sections.map((section) => `${section.records} ${recordsOf(section, sections)}`);
+    const counts = first.raw
+      ? ['recorded']
+      : sections.map((section) => `${section.records} ${recordsOf(section, sections)}`);
     // What was lost is counted for the interface, and stands in each of its sections.
     const lost = first.lost > 0 ? `, ${first.lost} lost` : '';
     const skipped = first.skipped > 0 ? `, ${first.skipped} skipped` : '';
@@ -342,7 +360,9 @@ function say(result: CollectResult, output: Output): void {
     output.error(new MarpleError(`${failure.interface} failed: ${failure.reason}`, EXIT.someFailed, failure.hint));
   }
   if (result.file === undefined) return;
-  output.info(`collected ${result.seconds.toFixed(1)} s into ${result.file === '-' ? 'stdout' : result.file}`);
+  const { file } = result;
+  output.info(`collected ${result.seconds.toFixed(1)} s into ${file === '-' ? 'stdout' : file}`);
+  if (isRaw) output.info(`to decode it, on any machine: marple import ${file === '-' ? 'FILE' : file}`);
 }
 
 /** What the records of a section are called; of several alike, what each of them measures. */

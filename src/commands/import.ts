@@ -85,7 +85,7 @@ async function runImport(
 function outputName(input: string): string {
   const folder = input.replace(/(?<=.)\/+$/, '');
   if (folder.endsWith(PARTIAL)) return folder.slice(0, -PARTIAL.length);
-  return `${basename(input === '-' ? 'stdin' : folder).replace(/\.gz$/, '')}.marple`;
+  return `${basename(input === '-' ? 'stdin' : folder).replace(/(\.raw\.tgz|\.gz)$/, '')}.marple`;
 }
 
 function parseAnnotations(text: string | undefined): ReadonlySet<string> {

@@ -53,8 +53,8 @@ export class FileName {
 /** The name of a data file: `<out_dir>/<date>_<time>.marple`. */
 export class DataFileName extends FileName {
   /** @param parts.path comes from the config: `~/` is the user's home. */
-  constructor(parts: Pick<FileNameParts, 'givenName' | 'path' | 'now'> = {}) {
-    super({ ...parts, path: expandHome(parts.path ?? '.'), extension: DATA_EXTENSION });
+  constructor(parts: Pick<FileNameParts, 'givenName' | 'path' | 'now' | 'extension'> = {}) {
+    super({ ...parts, path: expandHome(parts.path ?? '.'), extension: parts.extension ?? DATA_EXTENSION });
   }
 
   /**

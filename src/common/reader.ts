@@ -67,6 +67,8 @@ export interface OpenOptions {
   readonly name?: string;
   /** Bytes read at once, 1 MiB. */
   readonly blockSize?: number;
+  /** The partial folder is of a run that ended by itself. */
+  readonly isEnded?: boolean;
 }
 
 /**
@@ -74,11 +76,11 @@ export interface OpenOptions {
  * @throws UsageError (2) where it cannot be opened; DamagedFileError (65) where it is none, or its headers are damaged.
  */
 export async function openDataFile(path: string, options: OpenOptions = {}): Promise<DataFile> {
-  const { name = path, blockSize = BLOCK } = options;
+  const { name = path, blockSize = BLOCK, isEnded = false } = options;
   const found = await stat(path).catch((error: unknown) => {
     throw cannotOpen(name, error);
   });
-  if (found.isDirectory()) return openPartial(path, name, blockSize);
+  if (found.isDirectory()) return openPartial(path, name, blockSize, isEnded);
   const file = await TextFile.open(path, name, blockSize);
   try {
     const sections = await readSections(file);
@@ -89,11 +91,11 @@ export async function openDataFile(path: string, options: OpenOptions = {}): Pro
   }
 }
 
-async function openPartial(path: string, name: string, blockSize: number): Promise<DataFile> {
+async function openPartial(path: string, name: string, blockSize: number, isEnded: boolean): Promise<DataFile> {
   const sections: FileSection[] = [];
-  const warnings = [
-    `${name} is what a run had written when it was cut off (or has written so far, where it still goes on)`,
-  ];
+  const warnings = isEnded
+    ? []
+    : [`${name} is what a run had written when it was cut off (or has written so far, where it still goes on)`];
   const files: TextFile[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(files.map((file) => file.close()));

@@ -107,6 +107,30 @@ export class DataFileWriter {
     await rm(this.partialDir, { recursive: true, force: true });
   }
 
+  /**
+   * Completes the sections that are not still open, and leaves the folder to `make`, which makes something else of it in the
+   * place of the data file.
+   * @throws MarpleError where that is not possible; all that was collected is in NAME.partial then.
+   */
+  async pack(
+    isOpen: (section: SectionWriter) => boolean,
+    make: (folder: string, output: string | Writable) => Promise<void>,
+  ): Promise<void> {
+    const sections = this.#inOrder();
+    try {
+      await completeAll(sections.filter((section) => !isOpen(section)));
+      for (const section of sections) if (!section.isWhole) section.saveHeader();
+      if (this.path !== '-') await checkTarget(this.path, this.options.force);
+      await make(this.partialDir, this.path === '-' ? (this.options.stdout ?? process.stdout) : this.path);
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      throw this.#cannotFinish(error);
+    } finally {
+      for (const section of sections) section.close();
+    }
+    await rm(this.partialDir, { recursive: true, force: true });
+  }
+
   /** Drops everything that was written: for a run that brought nothing. */
   async abandon(): Promise<void> {
     for (const section of this.#sections.keys()) await section.discard();

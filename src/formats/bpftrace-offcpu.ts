@@ -232,12 +232,12 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   for await (const lines of linesOf(createReadStream(mapsFile(dir)))) for (const line of lines) maps.push(line);
   maps.finish();
   const code = readCodeFile(codeFile(dir));
-  const first = symbolsOf(code);
+  const first = symbolsOf(code, PerfSymbols.create(run.modules));
   for (const { pid, user } of maps.times) first.frames({ pid, kernel: [], user });
   const mangled = await first.demangle();
   if (mangled > 0)
     report.warn(`${mangled} C++ names are as the compiler made them: c++filt (binutils) is not installed`);
-  const table = foldTimes(dir, maps, symbolsOf(code, first), details.format, run, report);
+  const table = foldTimes(dir, maps, symbolsOf(code, first.again()), details.format, run, report);
   yield* stackBatches(0, table.stacks());
   reportCounts(maps, details.mapKeys, report);
 }
@@ -251,8 +251,7 @@ function readCodeFile(path: string): FileMapping[] {
   }
 }
 
-function symbolsOf(code: readonly FileMapping[], known?: PerfSymbols): PerfSymbols {
-  const symbols = known?.again() ?? PerfSymbols.create();
+function symbolsOf(code: readonly FileMapping[], symbols: PerfSymbols): PerfSymbols {
   for (const mapping of code) symbols.mapping(mapping);
   return symbols;
 }
@@ -266,7 +265,7 @@ function foldTimes(
   report: Report,
 ): StackTable {
   const table = new StackTable();
-  const quality = new StackQuality();
+  const quality = new StackQuality(run.modules === undefined);
   const tasks = new TaskTable(run.tasks);
   for (const { tid, creator, isThread } of maps.forks) tasks.fork(tid, creator, isThread, '');
   const filter = new ScopeFilter(run.scope, tasks);

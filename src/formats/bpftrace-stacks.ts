@@ -164,7 +164,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   for await (const lines of linesOf(createReadStream(mapsFile(dir)))) for (const line of lines) parser.push(line);
   const maps = parser.finish();
 
-  const symbols = PerfSymbols.create();
+  const symbols = PerfSymbols.create(run.modules);
   await new Naming(maps, details, run, symbols).read(path);
   const mangled = await symbols.demangle();
   if (mangled > 0)
@@ -197,7 +197,7 @@ class Naming {
   readonly #ended = new Set<number>();
   readonly #tasks: TaskTable;
   readonly #filter: ScopeFilter;
-  readonly #quality = new StackQuality();
+  readonly #quality: StackQuality;
   #missing = { stacks: 0, bytes: 0 };
   #over = { processes: new Set<number>(), bytes: 0 };
 
@@ -208,6 +208,7 @@ class Naming {
     readonly symbols: PerfSymbols,
   ) {
     this.#origin = BigInt(run.origin);
+    this.#quality = new StackQuality(run.modules === undefined);
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
     const began = BigInt(details.began);

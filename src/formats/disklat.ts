@@ -72,7 +72,7 @@ class Latencies {
   /** I/Os that were given out, and how many of them have a stack. */
   given = 0;
   withStack = 0;
-  readonly quality = new StackQuality();
+  readonly quality: StackQuality;
   readonly #tasks: TaskTable;
   readonly #filter: ScopeFilter;
   readonly #stacks = new StackTable();
@@ -81,6 +81,7 @@ class Latencies {
     run: RunInfo,
     private readonly devices: Readonly<Record<string, string>>,
   ) {
+    this.quality = new StackQuality(run.modules === undefined);
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
   }

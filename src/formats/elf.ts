@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { BufferSource, type ByteSource, type FilePart, FileSource } from './byte-source.ts';
 import { SymbolTable, type SymbolTableBuilder } from './symbols.ts';
 
 /*
@@ -48,8 +48,6 @@ const PROGRAM_HEADER_BYTES = 56;
 const SECTION_HEADER_BYTES = 64;
 const SYMBOL_BYTES = 24;
 const MAX_SECTIONS = 100_000;
-/** Symbol tables of the largest programs have some 100 MB. */
-const MAX_TABLE = 1 << 30;
 
 const PT_LOAD = 1;
 const SHT_SYMTAB = 2;
@@ -67,12 +65,21 @@ const STV_HIDDEN = 2;
 
 /** Reads a file's symbols; undefined where it is no ELF file of 64 bits, or is damaged. Throws what open(2) refuses. */
 export function readElf(path: string): ElfSymbols | undefined {
-  const file = new ElfFile(path);
+  return symbolsIn(new FileSource(path));
+}
+
+/** The same of bytes that are elsewhere, which are closed. */
+export function symbolsIn(source: ByteSource): ElfSymbols | undefined {
   try {
-    return file.read();
+    return new ElfFile(source).read();
   } finally {
-    file.close();
+    source.close();
   }
+}
+
+/** Symbols of a file that is in memory, as the vdso is. */
+export function parseElf(bytes: Buffer): ElfSymbols | undefined {
+  return symbolsIn(new BufferSource(bytes));
 }
 
 /**
@@ -80,31 +87,21 @@ export function readElf(path: string): ElfSymbols | undefined {
  * is no ELF file of 64 bits, or is damaged. Throws what open(2) refuses.
  */
 export function functionOffsets(path: string, names: readonly string[]): Map<string, number> {
-  const file = new ElfFile(path);
+  const source = new FileSource(path);
   try {
-    return file.functionOffsets(names);
+    return new ElfFile(source).functionOffsets(names);
   } finally {
-    file.close();
+    source.close();
   }
 }
 
-/** Symbols of a file that is in memory, as the vdso is. */
-export function parseElf(bytes: Buffer): ElfSymbols | undefined {
-  return new ElfFile(bytes).read();
+/** The parts that symbolsIn() reads; undefined where it is no ELF file of 64 bits. */
+export function symbolParts(source: ByteSource): FilePart[] | undefined {
+  return new ElfFile(source).symbolParts();
 }
 
 class ElfFile {
-  readonly #source: number | Buffer;
-  readonly #size: number;
-
-  constructor(source: string | Buffer) {
-    this.#source = typeof source === 'string' ? openSync(source, 'r') : source;
-    this.#size = typeof this.#source === 'number' ? fstatSync(this.#source).size : this.#source.length;
-  }
-
-  close(): void {
-    if (typeof this.#source === 'number') closeSync(this.#source);
-  }
+  constructor(private readonly source: ByteSource) {}
 
   read(): ElfSymbols | undefined {
     const header = this.#header();
@@ -124,6 +121,26 @@ class ElfFile {
         return segment === undefined ? undefined : offset - segment.offset + segment.address;
       },
     };
+  }
+
+  symbolParts(): FilePart[] | undefined {
+    const header = this.#header();
+    if (header === undefined) return undefined;
+    const sections = this.#sections(header);
+    const wanted = new Set<Section | undefined>([sections[header.readUInt16LE(62)]]);
+    for (const section of sections) {
+      const { type, name, link } = section;
+      if (type === SHT_NOTE) wanted.add(section);
+      if (type !== SHT_SYMTAB && type !== SHT_DYNSYM && name !== '.rela.plt') continue;
+      for (const needed of [section, sections[link], sections[sections[link]?.link ?? 0]]) wanted.add(needed);
+    }
+    const parts = [...wanted].flatMap((section) =>
+      section === undefined ? [] : [{ offset: section.offset, length: section.size }],
+    );
+    parts.push({ offset: 0, length: HEADER_BYTES });
+    parts.push({ offset: toNumber(header, 32), length: header.readUInt16LE(56) * PROGRAM_HEADER_BYTES });
+    parts.push({ offset: toNumber(header, 40), length: sections.length * SECTION_HEADER_BYTES });
+    return parts;
   }
 
   functionOffsets(wanted: readonly string[]): Map<string, number> {
@@ -263,16 +280,7 @@ class ElfFile {
   }
 
   #bytes(offset: number, length: number): Buffer | undefined {
-    if (offset + length > this.#size || length > MAX_TABLE) return undefined;
-    if (typeof this.#source !== 'number') return this.#source.subarray(offset, offset + length);
-    const bytes = Buffer.allocUnsafe(length);
-    let read = 0;
-    while (read < length) {
-      const count = readSync(this.#source, bytes, read, length - read, offset + read);
-      if (count === 0) return undefined;
-      read += count;
-    }
-    return bytes;
+    return this.source.bytes(offset, length);
   }
 }
 

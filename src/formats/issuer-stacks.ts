@@ -100,7 +100,9 @@ export class IssuerStacks {
 
   /** The same records; issues have the sample that perf took of them, where it did. */
   async *join(records: AsyncIterable<readonly BlockRecord[]>): AsyncGenerator<readonly BlockRecord[]> {
-    const samples = perfSamples(stacksDataFile(this.dir), BigInt(this.run.origin), this.report);
+    const samples = perfSamples(stacksDataFile(this.dir), BigInt(this.run.origin), this.report, {
+      modules: this.run.modules,
+    });
     try {
       for await (const batch of records) {
         const last = batch.at(-1)?.time ?? Number.NEGATIVE_INFINITY;

@@ -13,12 +13,16 @@ import type { Batch } from '../common/section.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { SectionWriter } from '../common/writer.ts';
 import { decodeRecording } from './decoders.ts';
+import { MachineModules } from './modules.ts';
+import { SYMBOLS_FOLDER } from './raw-archive.ts';
 import { RECORDING_FILE, type RunInfo } from './recording.ts';
 
 export interface OpenDataOptions {
   readonly stdin?: Readable;
   /** What messages call it, where it is not its path. */
   readonly name?: string;
+  /** A partial folder is of a run that ended by itself, as in an archive. */
+  readonly isEnded?: boolean;
 }
 
 /**
@@ -31,7 +35,8 @@ export async function openData(path: string, tempDir: string, options: OpenDataO
   if (path === '-') return openStream(stdin, 'stdin', tempDir);
   const found = await stat(path).catch(() => undefined);
   if (found?.isFIFO() || found?.isCharacterDevice()) return openStream(createReadStream(path), name, tempDir);
-  if (found?.isDirectory()) return openPartial(withoutSlash(path), withoutSlash(name), tempDir);
+  if (found?.isDirectory())
+    return openPartial(withoutSlash(path), withoutSlash(name), tempDir, options.isEnded === true);
   const partial = `${path}${PARTIAL}`;
   if (found === undefined && (await isFolder(partial))) return openPartial(partial, `${name}${PARTIAL}`, tempDir);
   return openDataFile(path, { name });
@@ -77,8 +82,8 @@ function withFolder(file: DataFile, folder: string): DataFile {
 }
 
 /** The sections that were written as they came, and in place of those of a raw recording what it decodes to. */
-async function openPartial(path: string, name: string, tempDir: string): Promise<DataFile> {
-  const plain = await openDataFile(path, { name });
+async function openPartial(path: string, name: string, tempDir: string, isEnded = false): Promise<DataFile> {
+  const plain = await openDataFile(path, { name, isEnded });
   const opened = [plain];
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((file) => file.close()));
@@ -162,7 +167,10 @@ async function decodeSections(
 }
 
 async function* decodePartial(partial: string, recording: string, report: HeaderReport): AsyncGenerator<Batch> {
-  yield* decodeRecording(recording, await readRun(join(partial, 'run.json')), report);
+  const run = await readRun(join(partial, 'run.json'));
+  const symbols = join(partial, SYMBOLS_FOLDER);
+  const modules = (await isFolder(symbols)) ? { modules: new MachineModules(symbols) } : {};
+  yield* decodeRecording(recording, { ...run, ...modules }, report);
 }
 
 /** What comes before an error of the data; the error is told. Others are bugs, and thrown. */

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Importer, ImportInput, ImportOptions, ImportSink } from './importer.ts';
-import { openData } from './open.ts';
+import { type OpenDataOptions, openData } from './open.ts';
 
 /** The folder of a run that was cut off: its sections as far as they were written, and what its recordings decode to. */
 export const partialImporter: Importer = {
@@ -13,8 +13,17 @@ export const partialImporter: Importer = {
 };
 
 async function importPartial(input: ImportInput, sink: ImportSink, { tempDir }: ImportOptions): Promise<void> {
-  const folder = await input.file();
-  const file = await openData(folder, tempDir);
+  await importFolder(await input.file(), sink, tempDir);
+}
+
+/** Makes the partial folder of a run whole; `options` as openData() has them. */
+export async function importFolder(
+  folder: string,
+  sink: ImportSink,
+  tempDir: string,
+  options: OpenDataOptions = {},
+): Promise<void> {
+  const file = await openData(folder, tempDir, options);
   try {
     const end = new Date(await lastChange(folder)).toISOString();
     for (const part of file.sections) {

@@ -9,7 +9,7 @@ import { isNoDummy, isUserOnly, recordedEvents, type ScriptEnd, scriptText, with
 import { PerfFile } from './perf-file.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema, readSetting } from './perf-recording.ts';
 import { perfSamples, type TimedRecord } from './perf-samples.ts';
-import { type PerfFork, type PerfRecord, type PerfSample, PerfScriptParser } from './perf-script.ts';
+import { type PerfFork, type PerfRecord, type PerfSample, PerfScriptParser, RECORDED_FIELDS } from './perf-script.ts';
 import { findPerf } from './perf-tool.ts';
 import type { Recording, RunInfo } from './recording.ts';
 import { SampleStacks } from './sample-stacks.ts';
@@ -45,7 +45,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   const decoder = new CallStackDecoder(run, report);
   const needsPerf = details.options['call_graph'] !== 'fp';
   const end = yield* needsPerf
-    ? throughPerf(path, details, decoder, report)
+    ? throughPerf(path, details, run, decoder, report)
     : direct(path, details, run, decoder, report);
   decoder.finish();
   yield* decoder.take(1);
@@ -67,8 +67,8 @@ async function* direct(
 ): AsyncGenerator<Batch, undefined> {
   const file = new PerfFile(path, 0n);
   file.close();
-  reportEvents(file.events.map(({ name }) => name).filter(isNoDummy), details, report);
-  for await (const records of perfSamples(path, BigInt(run.origin), report)) {
+  reportEvents(file.events.map(({ name }) => name).filter(isNoDummy), details, run, report);
+  for await (const records of perfSamples(path, BigInt(run.origin), report, { modules: run.modules })) {
     for (const record of records) decoder.add(record);
     yield* decoder.take(BATCH);
   }
@@ -78,13 +78,14 @@ async function* direct(
 async function* throughPerf(
   path: string,
   details: CallStackDetails,
+  run: RunInfo,
   decoder: CallStackDecoder,
   report: Report,
 ): AsyncGenerator<Batch, ScriptEnd | undefined> {
   const perf = await findPerf();
-  reportEvents(await recordedEvents(perf, path), details, report);
+  reportEvents(await recordedEvents(perf, path), details, run, report);
   let end: ScriptEnd | undefined;
-  for await (const bytes of scriptText(perf, path, (ended) => (end = ended))) {
+  for await (const bytes of scriptText(perf, path, (ended) => (end = ended), RECORDED_FIELDS, run.modules?.kept)) {
     decoder.push(bytes);
     yield* decoder.take(BATCH);
   }
@@ -98,7 +99,7 @@ function parseDetails(dir: string, recording: Recording): CallStackDetails {
   return parsed.data;
 }
 
-function reportEvents(events: readonly string[], details: CallStackDetails, report: Report): void {
+function reportEvents(events: readonly string[], details: CallStackDetails, run: RunInfo, report: Report): void {
   const taken = events.map(withoutModifiers).find((event) => event !== details.event);
   if (taken !== undefined) {
     report.substitute({
@@ -107,7 +108,7 @@ function reportEvents(events: readonly string[], details: CallStackDetails, repo
     });
   }
   if (events.some(isUserOnly)) {
-    const paranoid = readSetting('perf_event_paranoid') ?? '?';
+    const paranoid = readSetting('perf_event_paranoid', run.modules?.kept) ?? '?';
     report.warn(
       `what ran in the kernel is missing: kernel.perf_event_paranoid is ${paranoid}, which allows it only to root ` +
         '(sudo sysctl kernel.perf_event_paranoid=1)',
@@ -125,7 +126,7 @@ export class CallStackDecoder {
   readonly #filter: ScopeFilter;
   readonly #table = new SampleStacks();
   readonly #origin: { seconds: number; nanoseconds: number };
-  readonly #quality = new StackQuality();
+  readonly #quality: StackQuality;
   /** What is too late for its place gets the nearest time that keeps the section sorted. */
   readonly #order = new InOrder<EventData>(
     WINDOW,
@@ -144,6 +145,7 @@ export class CallStackDecoder {
     readonly report: Report,
   ) {
     this.#parser = new PerfScriptParser((line) => report.skipped(line), 'recorded');
+    this.#quality = new StackQuality(run.modules === undefined);
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
     const origin = BigInt(run.origin);

@@ -8,6 +8,7 @@ import { isAlive, type ProcessIdentity } from '../common/process-identity.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { invokingUser } from '../common/user.ts';
 import { wholeLines } from './lines.ts';
+import { KALLSYMS, within } from './modules.ts';
 import { RECORDED_FIELDS } from './perf-script.ts';
 import type { Perf } from './perf-tool.ts';
 
@@ -26,17 +27,30 @@ const SCRIPT_OPTIONS = ['--ns', '--no-inline', '--show-task-events', '--show-los
 /**
  * The text of a perf.data in pieces of whole lines (form `recorded` of perf-script.ts, where no other `fields` are asked
  * for), with task and lost events. Ends when perf does; `onEnd` is told how. Symbols are those of this machine, so it must be
- * the one that recorded.
+ * the one that recorded, or those of the files that were `kept` of it.
  */
 export async function* scriptText(
   perf: Perf,
   path: string,
   onEnd: (end: ScriptEnd) => void,
   fields: string = RECORDED_FIELDS,
+  kept?: string,
 ): AsyncGenerator<Buffer> {
   // What perf keeps of files that may be gone by now is in the home folder of whoever recorded.
   const cache = ['--buildid-dir', join(homedir(), '.debug')];
-  const argv = [perf.path, ...cache, 'script', '-i', path, '-F', fields, ...SCRIPT_OPTIONS, ...ownership(path)];
+  const files = kept === undefined ? [] : ['--symfs', kept, '--kallsyms', within(kept, KALLSYMS)];
+  const argv = [
+    perf.path,
+    ...cache,
+    'script',
+    '-i',
+    path,
+    '-F',
+    fields,
+    ...files,
+    ...SCRIPT_OPTIONS,
+    ...ownership(path),
+  ];
   const tool = startTool(argv, { stopSignal: 'SIGTERM', graceMs: 2_000 });
   try {
     yield* wholeLines(tool.stdout as AsyncIterable<Buffer>);

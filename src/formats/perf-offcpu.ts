@@ -66,7 +66,10 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   const times = new OffCpuTimes();
   const guard = readGuard(dir);
   const decoder = new OffCpuDecoder(times, state, endsWithoutStacks(guard), run);
-  for await (const records of perfSamples(path, BigInt(run.origin), report, (record) => times.add(record))) {
+  for await (const records of perfSamples(path, BigInt(run.origin), report, {
+    modules: run.modules,
+    first: (record) => times.add(record),
+  })) {
     // The first reading is over: all times are known.
     times.finish();
     for (const record of records) {
@@ -96,7 +99,7 @@ class OffCpuDecoder {
   readonly #tasks: TaskTable;
   readonly #filter: ScopeFilter;
   readonly #table = new SampleStacks();
-  readonly #quality = new StackQuality();
+  readonly #quality: StackQuality;
   /** The last sched_switch of each CPU: the switch that perf notes right behind it is the same. */
   readonly #leaving = new Map<number, TimedSample | undefined>();
   #events: EventData[] = [];
@@ -114,6 +117,7 @@ class OffCpuDecoder {
     readonly endsWithoutStacks: boolean,
     run: RunInfo,
   ) {
+    this.#quality = new StackQuality(run.modules === undefined);
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
   }

@@ -40,21 +40,22 @@ export async function openPerfData(dir: string, details: PerfDetails, report: Re
 }
 
 /**
- * Addresses mean something only on the machine that ran, and the kernel's only until it is booted again.
+ * Addresses mean something only on the machine that ran, and the kernel's only until it is booted again, but where what names
+ * come from was kept with the recording.
  * @throws UnavailableError where the recording is not of this machine since it was booted.
  */
 export function checkBoot(run: RunInfo): void {
-  if (run.bootId === (readSetting('random/boot_id') ?? '')) return;
+  if (run.modules !== undefined || run.bootId === (readSetting('random/boot_id') ?? '')) return;
   throw new UnavailableError(
     "the stacks were recorded on another machine, or before this one was booted anew: their functions' names cannot be found out here",
     'next time let the run end by itself (or with one Ctrl-C), then the names are in the file',
   );
 }
 
-/** A file of /proc/sys/kernel, see Documentation/admin-guide/sysctl/kernel.rst. */
-export function readSetting(name: string): string | undefined {
+/** A file of /proc/sys/kernel, see Documentation/admin-guide/sysctl/kernel.rst; of another machine, as it was kept in a folder. */
+export function readSetting(name: string, kept = ''): string | undefined {
   try {
-    return readFileSync(join('/proc/sys/kernel', name), 'latin1').trim();
+    return readFileSync(join(kept, '/proc/sys/kernel', name), 'latin1').trim();
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Report } from '../common/section.ts';
 import type { RawRecord } from './event-format.ts';
+import type { ModuleSource } from './modules.ts';
 import { type FileExit, type FileRecord, type FileSample, type FileSwitch, PerfFile } from './perf-file.ts';
 import type { PerfFork, PerfLost, PerfSample } from './perf-script.ts';
 import { PerfSymbols } from './perf-symbols.ts';
@@ -30,18 +31,25 @@ const GROUP = 1000;
  * The samples of a perf.data in the order of their times, with the names of their functions, and what else matters for
  * them: tasks that begin, end and switch, and lost records. For frame pointers only: DWARF's copies of stacks have to be
  * unwound by perf. The file is read twice, since C++ names are demangled in one go; `first` is told each record of the
- * first reading. `amend` may change a sample before its frames get their names. What could not be read is told to the
- * report.
+ * first reading. `amend` may change a sample before its frames get their names, which `modules` have. What could not be
+ * read is told to the report.
  * @throws DamagedFileError where it is no perf.data.
  */
 export async function* perfSamples(
   path: string,
   origin: bigint,
   report: Report,
-  first: (record: FileRecord) => void = () => undefined,
-  amend: (sample: FileSample) => FileSample = (sample) => sample,
+  {
+    modules,
+    first = () => undefined,
+    amend = (sample) => sample,
+  }: {
+    readonly modules?: ModuleSource | undefined;
+    readonly first?: (record: FileRecord) => void;
+    readonly amend?: (sample: FileSample) => FileSample;
+  } = {},
 ): AsyncGenerator<TimedRecord[]> {
-  const symbols = PerfSymbols.create();
+  const symbols = PerfSymbols.create(modules);
   await meetNames(path, origin, symbols, first, amend);
   const mangled = await symbols.demangle();
   if (mangled > 0)
@@ -63,7 +71,7 @@ async function meetNames(
     for (const record of file.records()) {
       first(record);
       if (record.kind === 'sample') symbols.frames(amend(record));
-      else follow(record, symbols);
+      else followRecord(record, symbols);
       if (--rest > 0) continue;
       rest = SLICE;
       await yieldToOthers();
@@ -85,7 +93,7 @@ async function* namedRecords(
     let group: TimedRecord[] = [];
     let rest = SLICE;
     for (const record of file.records()) {
-      follow(record, symbols);
+      followRecord(record, symbols);
       const named = withNames(record.kind === 'sample' ? amend(record) : record, symbols);
       if (named !== undefined) group.push(named);
       if (group.length < GROUP) continue;
@@ -104,7 +112,7 @@ async function* namedRecords(
 }
 
 /** Which task is which, and what code it has where. */
-function follow(record: FileRecord, symbols: PerfSymbols): void {
+export function followRecord(record: FileRecord, symbols: PerfSymbols): void {
   if (record.kind === 'name') symbols.name(record);
   else if (record.kind === 'mapping') symbols.mapping(record);
   else if (record.kind === 'fork') symbols.fork(record);

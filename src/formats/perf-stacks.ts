@@ -60,7 +60,10 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
 
   const decoder = new StacksDecoder(details, calls, run);
   const withCaller = (sample: FileSample): FileSample => insertCaller(sample, calls);
-  for await (const records of perfSamples(path, BigInt(run.origin), report, undefined, withCaller)) {
+  for await (const records of perfSamples(path, BigInt(run.origin), report, {
+    modules: run.modules,
+    amend: withCaller,
+  })) {
     for (const record of records) {
       if (record.kind === 'sample') decoder.sample(record);
       else if (record.kind === 'fork') decoder.fork(record);
@@ -101,7 +104,7 @@ class StacksDecoder {
   readonly tables: readonly SampleStacks[];
   readonly #tasks: TaskTable;
   readonly #filter: ScopeFilter;
-  readonly #quality = new StackQuality();
+  readonly #quality: StackQuality;
   #early = 0;
   #absurd = 0;
 
@@ -111,6 +114,7 @@ class StacksDecoder {
     run: RunInfo,
   ) {
     this.tables = details.weights.map(() => new SampleStacks());
+    this.#quality = new StackQuality(run.modules === undefined);
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
   }

@@ -1,24 +1,14 @@
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { findExecutable } from '../common/executables.ts';
 import { runTool } from '../common/process.ts';
-import { type ElfSymbols, parseElf, readElf } from './elf.ts';
+import { isJitMemory, MachineModules, type Module, type ModuleSource } from './modules.ts';
 import type { FileFork, FileMapping, FileName, FileSample } from './perf-file.ts';
 import type { PerfFrame } from './perf-script.ts';
-import { addressText, parseKallsyms, parsePerfMap, type SymbolTable } from './symbols.ts';
+import { addressText } from './symbols.ts';
 
 /*
  * Names for the addresses in a recording's stacks: those of the kernel from /proc/kallsyms, those of programs from the
- * symbols of the files that were mapped where they point to. They are looked up on the machine that was recorded, before it
- * is booted again: another machine's names would be wrong.
+ * symbols of the files that were mapped where they point to (modules.ts).
  */
-
-/** A file that code came from. */
-interface Module {
-  /** As perf prints it: a path, `[vdso]`, `/tmp/perf-PID.map`, `[unknown]`. */
-  readonly name: string;
-  /** The symbol at an offset of the file, or at the address where the module has no file. */
-  nameAt(offset: number, address: number): string | undefined;
-}
 
 interface Mapping {
   readonly start: number;
@@ -42,32 +32,32 @@ interface KnownTask {
   comm: string;
 }
 
-const KERNEL_NAME = '[kernel.kallsyms]';
 const UNKNOWN = '[unknown]';
-/** Memory without a file, in which code can only have been compiled at run time. */
-const JIT_MEMORY = /^(\/\/anon|\/dev\/zero|\/anon_hugepage|\[stack|\[heap\]|\/SYSV)/;
 
 /** Follows which task is which and what code its process has where, and names the frames of samples. */
 export class PerfSymbols {
   /** Names that need demangling, and what they are then. */
   readonly #demangled: Map<string, string>;
   readonly #modules: Map<string, Module>;
+  readonly #source: ModuleSource;
   readonly #tasks = new Map<number, KnownTask>();
   readonly #spaces = new Map<number, AddressSpace>();
-  #kernel: { readonly table: SymbolTable | undefined } | undefined;
+  #kernel: Module | undefined;
   readonly #kernelFrames = new Map<number, PerfFrame>();
   readonly #unknownFrames = new Map<number, PerfFrame>();
   /** Mangled names that were met, for demangle(). */
   readonly #mangled = new Set<string>();
 
-  private constructor(shared?: PerfSymbols) {
+  private constructor(source: ModuleSource, shared?: PerfSymbols) {
+    this.#source = source;
     this.#demangled = shared?.demangled ?? new Map();
     this.#modules = shared?.modules ?? new Map();
     this.#kernel = shared?.kernel;
   }
 
-  static create(): PerfSymbols {
-    return new PerfSymbols();
+  /** `source`: where names are looked up; this machine's own files where it is not given. */
+  static create(source: ModuleSource = new MachineModules()): PerfSymbols {
+    return new PerfSymbols(source);
   }
 
   private get demangled(): Map<string, string> {
@@ -78,13 +68,13 @@ export class PerfSymbols {
     return this.#modules;
   }
 
-  private get kernel(): { readonly table: SymbolTable | undefined } | undefined {
+  private get kernel(): Module | undefined {
     return this.#kernel;
   }
 
   /** For another pass over the same recording: files and names that are known, tasks and mappings as at the start. */
   again(): PerfSymbols {
-    return new PerfSymbols(this);
+    return new PerfSymbols(this.#source, this);
   }
 
   /**
@@ -132,6 +122,11 @@ export class PerfSymbols {
     this.#spaces.set(pid, { ...space, mappings: insert(space?.mappings ?? [], mapping) });
   }
 
+  /** What a process has mapped. */
+  modulesOf(pid: number): Module[] {
+    return this.#spaces.get(pid)?.mappings.map(({ module }) => module) ?? [];
+  }
+
   /** The command of a sample's task; `:TID` where it is not known. */
   commOf(tid: number): string {
     return tid === 0 ? 'swapper' : (this.#tasks.get(tid)?.comm ?? `:${tid}`);
@@ -152,9 +147,9 @@ export class PerfSymbols {
   #kernelFrame(address: number): PerfFrame {
     let frame = this.#kernelFrames.get(address);
     if (frame === undefined) {
-      this.#kernel ??= { table: readKallsyms() };
-      const symbol = this.#kernel.table?.nameAt(address);
-      frame = { address: addressText(address), symbol: symbol ?? UNKNOWN, module: KERNEL_NAME };
+      this.#kernel ??= this.#source.kernel();
+      const symbol = this.#kernel.nameAt(address, address);
+      frame = { address: addressText(address), symbol: symbol ?? UNKNOWN, module: this.#kernel.name };
       this.#kernelFrames.set(address, frame);
     }
     return frame;
@@ -186,11 +181,10 @@ export class PerfSymbols {
   }
 
   #module(path: string, inode: number, pid: number, buildId?: string): Module {
-    const isJit = JIT_MEMORY.test(path);
-    const key = isJit ? `jit:${pid}` : `${path}\0${buildId ?? inode}`;
+    const key = isJitMemory(path) ? `jit:${pid}` : `${path}\0${buildId ?? inode}`;
     let module = this.#modules.get(key);
     if (module === undefined) {
-      module = isJit ? jitModule(pid) : path === '[vdso]' ? vdsoModule() : fileModule(path, inode, buildId);
+      module = this.#source.module({ path, inode, pid, ...(buildId === undefined ? {} : { buildId }) });
       this.#modules.set(key, module);
     }
     return module;
@@ -231,102 +225,4 @@ function mappingAt(space: readonly Mapping[], address: number): Mapping | undefi
   }
   const found = space[low - 1];
   return found !== undefined && address < found.end ? found : undefined;
-}
-
-function readKallsyms(): SymbolTable | undefined {
-  try {
-    return parseKallsyms(readFileSync('/proc/kallsyms'));
-  } catch {
-    return undefined;
-  }
-}
-
-/** A program or library. Its symbols are read when the first address in it is met. */
-function fileModule(path: string, inode: number, buildId: string | undefined): Module {
-  let symbols: ElfSymbols | null | undefined;
-  const load = (): ElfSymbols | undefined => {
-    try {
-      if (inode !== 0 && wasReplaced(path, inode)) return undefined;
-      const own = readElf(path);
-      if (buildId !== undefined && own?.buildId !== buildId) return undefined;
-      const table = own === undefined ? undefined : debugFile(own)?.table;
-      // What is loaded from where only the file itself tells: the other one has none of its contents.
-      return own === undefined || table === undefined ? own : { ...own, table };
-    } catch {
-      // It is gone, or may not be read: the frames have no name then, which is counted.
-      return undefined;
-    }
-  };
-  return {
-    name: path,
-    nameAt: (offset) => {
-      if (symbols === undefined) symbols = load() ?? null;
-      const address = symbols?.addressOf(offset);
-      return address === undefined ? undefined : symbols?.table.nameAt(address);
-    },
-  };
-}
-
-/** Another file has the path now: its names would be wrong. */
-function wasReplaced(path: string, inode: number): boolean {
-  return statSync(path).ino !== inode;
-}
-
-/** The distribution's debug file has more symbols; where it is goes by the build id (gdb's manual, "Debugging Information in Separate Files"). */
-function debugFile({ buildId }: ElfSymbols): ElfSymbols | undefined {
-  if (buildId === undefined) return undefined;
-  try {
-    return readElf(`/usr/lib/debug/.build-id/${buildId.slice(0, 2)}/${buildId.slice(2)}.debug`);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The kernel maps the same vdso into every process of its kind: ours is read. */
-function vdsoModule(): Module {
-  let symbols: ElfSymbols | null | undefined;
-  return {
-    name: '[vdso]',
-    nameAt: (offset) => {
-      if (symbols === undefined) symbols = readVdso() ?? null;
-      const address = symbols?.addressOf(offset);
-      return address === undefined ? undefined : symbols?.table.nameAt(address);
-    },
-  };
-}
-
-// 7ffd1a5f2000-7ffd1a5f4000 r-xp 00000000 00:00 0                          [vdso]
-function readVdso(): ElfSymbols | undefined {
-  const line = /^([\da-f]+)-([\da-f]+) .*\[vdso\]$/m.exec(readFileSync('/proc/self/maps', 'latin1'));
-  if (line === null) return undefined;
-  const [start, end] = [Number.parseInt(line[1] as string, 16), Number.parseInt(line[2] as string, 16)];
-  const memory = openSync('/proc/self/mem', 'r');
-  try {
-    const bytes = Buffer.alloc(end - start);
-    readSync(memory, bytes, 0, bytes.length, start);
-    return parseElf(bytes);
-  } catch {
-    return undefined;
-  } finally {
-    closeSync(memory);
-  }
-}
-
-/** Code that a process compiled at run time; the process may write a map of it (perf's jit-interface.txt). */
-function jitModule(pid: number): Module {
-  const path = `/tmp/perf-${pid}.map`;
-  let table: SymbolTable | null | undefined;
-  return {
-    name: path,
-    nameAt: (_, address) => {
-      if (table === undefined) {
-        try {
-          table = parsePerfMap(readFileSync(path, 'latin1'));
-        } catch {
-          table = null;
-        }
-      }
-      return table?.nameAt(address);
-    },
-  };
 }

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Scope, Task } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
+import type { ModuleSource } from './modules.ts';
 
 /**
  * What decoding needs to know of the run: `run.json` in NAME.partial, written at the start and again when the user's
@@ -13,8 +14,10 @@ export interface RunInfo {
   readonly scope: Scope;
   /** Tasks of the machine at the start. */
   readonly tasks: readonly Task[];
-  /** Boot id of the machine: symbols can be resolved only there. */
+  /** Boot id of the machine: symbols can be resolved only there, or with those that were kept. */
   readonly bootId: string;
+  /** Where the names of functions come from, where that is not this machine; not in run.json. */
+  readonly modules?: ModuleSource;
 }
 
 /**

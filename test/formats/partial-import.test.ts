@@ -73,10 +73,3 @@ describe('a run that was cut off becomes a whole file', () => {
     await expect(importPath(partialRun(), { format: 'folded' })).rejects.toThrow(/is a folder/);
   });
 });
-
-test('archives of raw recordings are refused, and it is said what can be imported', async () => {
-  await expect(importBytes('x', { format: 'raw' })).rejects.toMatchObject({
-    exitCode: 2,
-    hint: expect.stringContaining('marple import NAME.partial'),
-  });
-});

@@ -297,6 +297,7 @@ const COLLECT = `
   import { startClock } from './common/clock.ts';
   import { HeaderReport } from './common/report.ts';
   import { runningTools, startCommand } from './common/process.ts';
+  import { decodeRecording } from './formats/decoders.ts';
   const [dir, program] = process.argv.slice(2);
   const clock = startClock();
   const stop = new AbortController();
@@ -306,6 +307,7 @@ const COLLECT = `
   const run = {
     tool: 'perf', toolVersion: '', options: { frequency: 499, call_graph: 'fp' as const }, clock, seconds: undefined,
     scope, info: () => ({ ...info, scope }), stop: stop.signal, recordingDir: async () => dir, tempDir: dir, report,
+    decode: () => decodeRecording(dir, { ...info, scope }, report),
     started: () => {
       if (program === undefined) return console.log(JSON.stringify({ info, tools: runningTools() }));
       const command = startCommand([program, '0.5']);

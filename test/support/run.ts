@@ -8,6 +8,8 @@ import type { MarpleRecord } from '../../src/common/datatypes.ts';
 import { defer } from '../../src/common/deferred.ts';
 import { HeaderReport } from '../../src/common/report.ts';
 import type { Scope, Task } from '../../src/common/scope.ts';
+import { decodeRecording } from '../../src/formats/decoders.ts';
+import type { RunInfo } from '../../src/formats/recording.ts';
 
 export interface TestRunSettings<Options> {
   readonly tool: string;
@@ -48,6 +50,12 @@ export function testRun<Options>(settings: TestRunSettings<Options>): TestRun<Op
     abort.abort();
     for (const folder of [tempDir, recordingDir]) rmSync(folder, { recursive: true, force: true });
   });
+  const info = (): RunInfo => ({
+    origin: String(clock.origin),
+    scope,
+    tasks: settings.tasks ?? [],
+    bootId: settings.bootId ?? '',
+  });
   const run: CollectRun<Options> = {
     tool: settings.tool,
     toolVersion: settings.toolVersion ?? 'test',
@@ -56,12 +64,8 @@ export function testRun<Options>(settings: TestRunSettings<Options>): TestRun<Op
     get scope() {
       return scope;
     },
-    info: () => ({
-      origin: String(clock.origin),
-      scope,
-      tasks: settings.tasks ?? [],
-      bootId: settings.bootId ?? '',
-    }),
+    info,
+    decode: (dir) => decodeRecording(dir, info(), report),
     seconds: settings.seconds,
     stop: abort.signal,
     recordingDir: async () => recordingDir,

@@ -5,7 +5,6 @@ import { monotonicNow } from '../../common/clock.ts';
 import { patience } from '../../common/process.ts';
 import type { Batch } from '../../common/section.ts';
 import { bpftraceFile, missesFile, parseLine } from '../../formats/bpftrace-block.ts';
-import { decodeRecording } from '../../formats/decoders.ts';
 import { writeRecording } from '../../formats/recording.ts';
 import type { CollectRun } from '../collecter.ts';
 import { aborted } from '../waiting.ts';
@@ -78,7 +77,7 @@ export async function* collectBpftraceBlocks(run: CollectRun<unknown>, what: Bpf
     await running.stop().catch((error: unknown) => (failure = error));
   }
   await what.onStopped();
-  yield* decodeRecording(dir, run.info(), run.report);
+  yield* run.decode(dir);
   if (failure !== undefined) throw failure;
 }
 

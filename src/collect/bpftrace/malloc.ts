@@ -5,7 +5,6 @@ import { runTool } from '../../common/process.ts';
 import type { Scope } from '../../common/scope.ts';
 import type { Batch } from '../../common/section.ts';
 import { type BpftraceStacksDetails, mapsFile, type StackMapKind } from '../../formats/bpftrace-stacks.ts';
-import { decodeRecording } from '../../formats/decoders.ts';
 import { perfDataFile } from '../../formats/perf-recording.ts';
 import { MOST_BYTES } from '../../formats/perf-stacks.ts';
 import { findPerf } from '../../formats/perf-tool.ts';
@@ -84,7 +83,7 @@ export async function* collectBpftraceMallocs(run: CollectRun<unknown>, what: Bp
   } finally {
     await recording.finish(AbortSignal.abort());
   }
-  yield* decodeRecording(dir, run.info(), report);
+  yield* run.decode(dir);
   if (failure !== undefined) throw failure;
 }
 

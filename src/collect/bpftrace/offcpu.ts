@@ -8,7 +8,6 @@ import {
   OFFCPU_HIDDEN,
   OFFCPU_PROGRAM,
 } from '../../formats/bpftrace-offcpu.ts';
-import { decodeRecording } from '../../formats/decoders.ts';
 import { writeRecording } from '../../formats/recording.ts';
 import type { CollectRun, Probe } from '../collecter.ts';
 import { readFormats } from '../ftrace/formats.ts';
@@ -53,7 +52,7 @@ export async function* collectBpftraceOffCpu(run: CollectRun<unknown>, mapKeys: 
       `bpftrace had no room for ${full} stacks: two that fall on one place of the kernel's table exclude each other`,
     );
   }
-  yield* decodeRecording(dir, run.info(), run.report);
+  yield* run.decode(dir);
   if (failure !== undefined) throw failure;
 }
 

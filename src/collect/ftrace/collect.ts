@@ -1,5 +1,4 @@
 import type { Batch } from '../../common/section.ts';
-import { decodeRecording } from '../../formats/decoders.ts';
 import { writeRecording } from '../../formats/recording.ts';
 import type { CollectRun } from '../collecter.ts';
 import { type RateGuard, recordEvents } from './record.ts';
@@ -60,6 +59,6 @@ export async function* collectTrace(run: CollectRun<unknown>, what: TraceCollect
     failure = error;
   }
   await what.onStopped?.();
-  yield* decodeRecording(dir, run.info(), run.report);
+  yield* run.decode(dir);
   if (failure !== undefined) throw failure;
 }

@@ -1,6 +1,5 @@
 import { EXIT, MarpleError } from '../../common/errors.ts';
 import type { Batch } from '../../common/section.ts';
-import { decodeRecording } from '../../formats/decoders.ts';
 import { type PerfDetails, perfDataFile } from '../../formats/perf-recording.ts';
 import { findPerf } from '../../formats/perf-tool.ts';
 import { writeRecording } from '../../formats/recording.ts';
@@ -57,6 +56,6 @@ export async function* collectPerf(run: CollectRun<unknown>, what: PerfCollectio
   const { failure, hint } = await recording.finish(run.stop);
   over.abort();
   await beside;
-  yield* decodeRecording(dir, run.info(), run.report);
+  yield* run.decode(dir);
   if (failure !== undefined) throw new MarpleError(failure, EXIT.someFailed, hint);
 }
