@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { errorMessage, UsageError } from '../common/errors.ts';
-import { TOOL_PATH } from '../common/executables.ts';
+import { toolPath } from '../common/executables.ts';
 import { didYouMean } from '../common/suggest.ts';
 import { writeUserFile } from '../common/user.ts';
 import type { CollecterClass, Probe, ProbeRequest, Tool } from './collecter.ts';
@@ -85,14 +85,14 @@ function environmentFingerprint(): string {
       return '-';
     }
   });
-  const places = [...TOOL_PATH.split(':'), '/sys/kernel/tracing/events', '/lib/modules'].map((folder) => {
+  const places = [...toolPath().split(':'), '/sys/kernel/tracing/events', '/lib/modules'].map((folder) => {
     try {
       return String(statSync(folder).mtimeMs);
     } catch {
       return '-';
     }
   });
-  const parts = [process.geteuid?.() ?? '-', TOOL_PATH, ...settings, ...places];
+  const parts = [process.geteuid?.() ?? '-', toolPath(), ...settings, ...places];
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 32);
 }
 

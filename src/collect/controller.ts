@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, constants, getPriority, hostname, release, setPriority } from 'node:os';
 import { join } from 'node:path';
@@ -22,13 +22,11 @@ import { startCommand, type UserCommand } from '../common/process.ts';
 import { HeaderReport } from '../common/report.ts';
 import { unwritable } from '../common/save.ts';
 import { isSystemWide, type Scope } from '../common/scope.ts';
-import type { Batch, SectionSpec } from '../common/section.ts';
+import type { SectionSpec } from '../common/section.ts';
 import { type StopSignal, takeStopSignals } from '../common/stop-signals.ts';
 import { systemHint, systemSentence } from '../common/system-reason.ts';
+import { giveTreeToUser } from '../common/user.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
-import { decodeRecording } from '../formats/decoders.ts';
-import { keepModules } from '../formats/kept-modules.ts';
-import { packRaw, SYMBOLS_FOLDER } from '../formats/raw-archive.ts';
 import type { RunInfo } from '../formats/recording.ts';
 import { cgroupMembers } from './cgroup.ts';
 import { type Choice, chooseTool, distrust, ProbeMemory } from './choose.ts';
@@ -44,8 +42,6 @@ export interface CollectOptions {
   readonly seconds: number | undefined;
   /** Path of the data file, `-` for stdout. */
   readonly output: string;
-  /** Recordings of tools are not decoded: the output is an archive of them (formats/raw-archive.ts). */
-  readonly raw: boolean;
   readonly force: boolean;
   /** Whether MARPLE gives way to all others when recording is over: nothing that matters comes behind this run. */
   readonly isLast?: boolean;
@@ -86,8 +82,6 @@ export interface SectionResult {
   /** What is measured, where the section says so. */
   readonly quantity: string | undefined;
   readonly records: number;
-  /** Whether it was recorded and not decoded (--raw). */
-  readonly raw: boolean;
   readonly lost: number;
   readonly skipped: number;
   readonly tool: string;
@@ -124,8 +118,6 @@ interface Job {
   readonly started: Deferred<void>;
   hasStarted: boolean;
   failure: Failure | undefined;
-  /** The folder of its raw recording, once that is complete. */
-  recording: string | undefined;
 }
 
 /** One Ctrl-C can arrive twice (from the terminal and from a wrapper such as sudo); later than this it is a second one. */
@@ -182,6 +174,8 @@ export async function collect(options: CollectOptions, dependencies: CollectDepe
     return await Promise.race([run.complete(unavailable, memory, request), run.quit]);
   } finally {
     run.release();
+    // What is left of a run that could not be completed is the user's, as the file would have been.
+    if (existsSync(writer.partialDir)) giveTreeToUser(writer.partialDir);
   }
 }
 
@@ -307,7 +301,7 @@ class Run {
         job.report.applyTo(section.header);
         section.header.end = end;
         section.header.overhead = { ...overhead };
-        results.push(sectionResult(job, section, this.options.raw && job.recording !== undefined));
+        results.push(sectionResult(job, section));
       }
       const distrusted = job.report.distrusted;
       if (distrusted !== undefined) {
@@ -319,16 +313,14 @@ class Run {
     const failures = [...unavailable, ...this.#jobs.flatMap((job) => job.failure ?? [])];
     const empty = results.every((section) => section.records === 0);
     const allFailed = this.#jobs.every((job) => job.failure !== undefined);
-    const isNothing = allFailed && empty && !this.#jobs.some(({ recording }) => recording !== undefined);
-    if (isNothing) await this.writer.abandon();
-    else if (this.options.raw) await this.#finishRaw();
+    if (allFailed && empty) await this.writer.abandon();
     else await this.writer.finish();
     this.#isComplete = true;
     if (this.#command !== undefined && this.#waitsForCommand()) {
       await Promise.race([this.#command.status, this.#leave.promise]);
     }
     return {
-      file: isNothing ? undefined : this.options.output,
+      file: allFailed && empty ? undefined : this.options.output,
       sections: results,
       failures,
       choices: this.choices,
@@ -338,21 +330,6 @@ class Run {
       interrupted: this.#interrupted,
       exitCode: this.#exitCode(failures.length > 0, allFailed),
     };
-  }
-
-  /** Leaves the sections of recordings as they are, to be decoded elsewhere. */
-  async #finishRaw(): Promise<void> {
-    const recorded = this.#jobs.filter(({ recording }) => recording !== undefined);
-    const isOpen = new Set(recorded.flatMap(({ sections }) => sections));
-    const dirs = recorded.flatMap(({ recording }) => recording ?? []);
-    await this.writer.pack(
-      (section) => isOpen.has(section),
-      async (folder, output) => {
-        const problems = await keepModules(dirs, this.#currentInfo(), join(folder, SYMBOLS_FOLDER));
-        for (const problem of problems) this.dependencies.events.warn(problem);
-        await packRaw(folder, output);
-      },
-    );
   }
 
   #exitCode(someFailed: boolean, allFailed: boolean): number {
@@ -447,7 +424,6 @@ class Run {
       started: defer(),
       hasStarted: false,
       failure: undefined,
-      recording: undefined,
     };
   }
 
@@ -503,7 +479,6 @@ class Run {
         return run.#members === undefined ? scope : { ...scope, members: run.#members.now };
       },
       info: () => this.#currentInfo(),
-      decode: (dir) => this.#decode(job, dir),
       seconds: this.options.seconds,
       stop: this.#stop.signal,
       recordingDir: () => {
@@ -517,11 +492,6 @@ class Run {
       },
       report: job.report,
     };
-  }
-
-  async *#decode(job: Job, dir: string): AsyncGenerator<Batch> {
-    job.recording = dir;
-    if (!this.options.raw) yield* decodeRecording(dir, this.#currentInfo(), job.report);
   }
 
   /** With all members that the cgroup has had until now. */
@@ -628,14 +598,13 @@ function recordsOf(job: Job): number {
   return Math.max(written, job.report.progressed);
 }
 
-function sectionResult(job: Job, section: SectionWriter, raw: boolean): SectionResult {
+function sectionResult(job: Job, section: SectionWriter): SectionResult {
   const { header } = section;
   return {
     interface: header.interface,
     datatype: header.datatype,
     quantity: header.y?.label ?? header.weight?.label,
     records: section.records,
-    raw,
     lost: header.lost ?? 0,
     skipped: header.skipped ?? 0,
     tool: job.tool,

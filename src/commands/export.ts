@@ -116,7 +116,7 @@ async function exportAll(
     }
     const bytes = Readable.from(pieces, { objectMode: false });
     if (path === '-') await writeToStdout(bytes);
-    else await saveFile(bytes, target, force, 0o600);
+    else await saveFile(bytes, target, force);
     written.push(target);
   }
   if (written.length === 0 && refusal !== undefined) throw refusal;

@@ -1,21 +1,46 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { UnavailableError } from './errors.ts';
+import { UnavailableError, UsageError } from './errors.ts';
 import { installRoot } from './paths.ts';
 
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** Where tools are looked for: the system's folders, behind those in MARPLE_TOOL_PATH, where that is set. */
-export const TOOL_PATH = [process.env['MARPLE_TOOL_PATH'], SYSTEM_PATH].filter((part) => part).join(':');
+let path: string | undefined;
+
+/**
+ * Where tools are looked for: the system's folders, behind those in MARPLE_TOOL_PATH, where that is set.
+ * @throws UsageError where root would run what others can put there.
+ */
+export function toolPath(): string {
+  if (path === undefined) {
+    const own = process.env['MARPLE_TOOL_PATH']?.split(':').filter((folder) => folder !== '') ?? [];
+    if (process.geteuid?.() === 0) for (const folder of own) checkIsRoots(folder);
+    path = [...own, SYSTEM_PATH].join(':');
+  }
+  return path;
+}
+
+function checkIsRoots(folder: string): void {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found === undefined || (found.uid === 0 && (found.mode & 0o022) === 0)) return;
+  throw new UsageError(
+    `MARPLE_TOOL_PATH names ${folder}, which others than root can write to: root runs no tools from there`,
+    `sudo chown root: ${folder} && sudo chmod go-w ${folder}`,
+  );
+}
 
 export function findExecutable(name: string): string;
 export function findExecutable(name: string, options: { optional: true }): string | undefined;
 /**
- * The path of a program: `name` itself where it has a slash, else the first match in TOOL_PATH.
+ * The path of a program: `name` itself where it has a slash, else the first match in toolPath().
  * @throws UnavailableError where there is none and it is not optional.
  */
 export function findExecutable(name: string, options?: { optional: true }): string | undefined {
-  const candidates = name.includes('/') ? [name] : TOOL_PATH.split(':').map((folder) => join(folder, name));
+  const candidates = name.includes('/')
+    ? [name]
+    : toolPath()
+        .split(':')
+        .map((folder) => join(folder, name));
   const found = candidates.find(isExecutable);
   if (found === undefined && options === undefined) {
     throw new UnavailableError(`${name} is not installed`, installHint(name));

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { SingleBar } from 'cli-progress';
@@ -314,12 +315,19 @@ function safeLines(text: string): string {
   return text.split('\n').map(terminalSafe).join('\n');
 }
 
-/** A file is replaced in one step; what is none (a device, a named pipe) is written to. */
+/** Folders of root's, whose links lead where they say: /dev/stdout. */
+const SYSTEM_LINKS = /^\/(?:dev|proc)\//;
+
+/**
+ * A file is replaced in one step, readable by its owner only; so is a link, which could lead anywhere. What is neither (a
+ * device, a named pipe) is written to.
+ */
 function writeWhole(path: string, text: string): void {
-  const whole = lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
-  const target = whole ? `${path}.${process.pid}` : path;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  const whole = found === undefined || found.isFile() || (found.isSymbolicLink() && !SYSTEM_LINKS.test(path));
+  const target = whole ? `${path}.${randomBytes(8).toString('hex')}` : path;
   try {
-    writeFileSync(target, text, whole ? { flag: 'wx' } : {});
+    writeFileSync(target, text, whole ? { flag: 'wx', mode: 0o600 } : {});
     if (!whole) return;
     giveToUser(target);
     renameSync(target, path);

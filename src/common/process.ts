@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { execa } from 'execa';
 import { EXIT, MarpleError } from './errors.ts';
-import { findExecutable, TOOL_PATH } from './executables.ts';
+import { findExecutable, toolPath } from './executables.ts';
 import { pidNamespace, processIdentity } from './process-identity.ts';
 import { systemHint, systemReason } from './system-reason.ts';
 import { makeTempDir } from './temp.ts';
@@ -97,11 +97,11 @@ export const OWNER_VARIABLE = 'MARPLE_OWNER';
 /** Environment of every tool: fixed, so that neither locale nor PATH of the caller changes what is run or printed. */
 export function toolEnvironment(): Record<string, string> {
   const owner = `${process.pid}-${processIdentity()?.startTime ?? 0}-${pidNamespace()}`;
-  return { PATH: TOOL_PATH, HOME: '/', LC_ALL: 'C', TZ: 'UTC', TERM: 'dumb', [OWNER_VARIABLE]: owner };
+  return { PATH: toolPath(), HOME: '/', LC_ALL: 'C', TZ: 'UTC', TERM: 'dumb', [OWNER_VARIABLE]: owner };
 }
 
 /**
- * Starts a tool. `argv[0]` is looked up in TOOL_PATH. The tool leads a process group and session of its own and gets
+ * Starts a tool. `argv[0]` is looked up in toolPath(). The tool leads a process group and session of its own and gets
  * SIGINT when MARPLE dies (setpriv(1) --pdeathsig).
  * @throws UnavailableError where the program is not there; MarpleError where the system has no room for it.
  */

@@ -35,15 +35,15 @@ export async function checkFree(path: string, mayReplace: MayReplace): Promise<v
 }
 
 /**
- * Writes a file of the invoking user, with the permissions `mode` as far as the umask lets it. Under its name there is only
- * ever a whole file.
+ * Writes a file of the invoking user, readable by them alone: it shows what the machine does. Under its name there is only
+ * ever a whole file, and a link there is replaced, not followed.
  * @throws UsageError (2) where it cannot be written, or something has come to stand there that must not be replaced.
  */
-export async function saveFile(bytes: Readable, path: string, mayReplace: MayReplace, mode = 0o666): Promise<void> {
+export async function saveFile(bytes: Readable, path: string, mayReplace: MayReplace): Promise<void> {
   const partial = join(dirname(path), `.marple-${randomBytes(8).toString('hex')}`);
   const isComplete = removeAtExit(partial);
   try {
-    await pipeline(bytes, createWriteStream(partial, { flags: 'wx', mode }));
+    await pipeline(bytes, createWriteStream(partial, { flags: 'wx', mode: 0o600 }));
     giveToUser(partial);
     if (mayReplace === false) await renameToNew(partial, path);
     else await rename(partial, path);

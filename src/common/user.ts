@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { lchownSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lchownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { findExecutable, TOOL_PATH } from './executables.ts';
+import { findExecutable, toolPath } from './executables.ts';
 
 /** Whom files, state and config belong to. */
 export interface User {
@@ -43,6 +43,13 @@ export function giveToUser(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** The same for a folder and all that is in it. */
+export function giveTreeToUser(folder: string): void {
+  if (process.geteuid?.() !== 0 || invokingUser().uid === 0) return;
+  for (const entry of readdirSync(folder, { recursive: true, encoding: 'utf8' })) giveToUser(join(folder, entry));
+  giveToUser(folder);
 }
 
 /** Makes a folder and those above it where they are missing, owned by the invoking user. */
@@ -105,7 +112,7 @@ function askDatabase(uid: number): string {
   const getent = findExecutable('getent', { optional: true });
   if (getent === undefined) return '';
   try {
-    const env = { PATH: TOOL_PATH, LC_ALL: 'C' };
+    const env = { PATH: toolPath(), LC_ALL: 'C' };
     return execFileSync(getent, ['passwd', String(uid)], { encoding: 'utf8', env, stdio: 'pipe', timeout: 10_000 });
   } catch {
     return '';

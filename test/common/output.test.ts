@@ -189,18 +189,18 @@ describe('json', () => {
     expect(stdout()).toBe('');
   });
 
-  test('a link keeps being one, a folder that is missing is a usage error', () => {
+  test('a link is replaced and not followed, a folder that is missing is a usage error', () => {
     const folder = testFolder();
     symlinkSync('target.json', join(folder, 'link.json'));
     const { output } = capture();
     output.json({ a: 1 }, join(folder, 'link.json'));
-    expect(lstatSync(join(folder, 'link.json')).isSymbolicLink()).toBe(true);
-    expect(readFileSync(join(folder, 'target.json'), 'utf8')).toBe('{\n  "a": 1\n}\n');
+    expect(lstatSync(join(folder, 'link.json')).isFile()).toBe(true);
+    expect(readFileSync(join(folder, 'link.json'), 'utf8')).toBe('{\n  "a": 1\n}\n');
     output.json({ a: 1 }, '/dev/null');
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
     expect(() => output.json({}, join(folder, 'none/x.json'))).toThrow(UsageError);
     expect(() => output.json({}, folder)).toThrow(/cannot be written: it is a folder/);
-    expect(readdirSync(folder).sort()).toEqual(['link.json', 'target.json']);
+    expect(readdirSync(folder)).toEqual(['link.json']);
   });
 
   test.runIf(ROOT)('under sudo the file belongs to the invoking user', () => {

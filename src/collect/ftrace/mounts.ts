@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, UnavailableError } from '../../common/errors.ts';
 import { findExecutable } from '../../common/executables.ts';
-import { describeExit, runTool } from '../../common/process.ts';
+import { describeExit, runTool, toolEnvironment } from '../../common/process.ts';
 
 /** A kernel file system that is in use. `release` undoes the mount if this process made it and nobody else uses it. */
 export interface KernelMount {
@@ -101,8 +101,9 @@ function unmount(target: string): void {
   mountedHere.delete(target);
   const umount = findExecutable('umount');
   // The kernel mounts tracefs in debugfs by itself as soon as somebody looks there.
-  if (target === DEBUGFS.target) spawnSync(umount, [join(target, 'tracing')], { stdio: 'ignore' });
-  spawnSync(umount, [target], { stdio: 'ignore' });
+  const options = { stdio: 'ignore', env: toolEnvironment() } as const;
+  if (target === DEBUGFS.target) spawnSync(umount, [join(target, 'tracing')], options);
+  spawnSync(umount, [target], options);
 }
 
 function access(path: string): 'there' | 'missing' | 'denied' {
