@@ -22,11 +22,14 @@ import { startCommand, type UserCommand } from '../common/process.ts';
 import { HeaderReport } from '../common/report.ts';
 import { unwritable } from '../common/save.ts';
 import { isSystemWide, type Scope } from '../common/scope.ts';
-import type { SectionSpec } from '../common/section.ts';
+import type { Batch, SectionSpec } from '../common/section.ts';
 import { type StopSignal, takeStopSignals } from '../common/stop-signals.ts';
 import { systemHint, systemSentence } from '../common/system-reason.ts';
 import { giveTreeToUser } from '../common/user.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
+import { decodeRecording } from '../formats/decoders.ts';
+import { keepModules } from '../formats/kept-modules.ts';
+import { packRaw, SYMBOLS_FOLDER } from '../formats/raw-archive.ts';
 import type { RunInfo } from '../formats/recording.ts';
 import { cgroupMembers } from './cgroup.ts';
 import { type Choice, chooseTool, distrust, ProbeMemory } from './choose.ts';
@@ -42,6 +45,8 @@ export interface CollectOptions {
   readonly seconds: number | undefined;
   /** Path of the data file, `-` for stdout. */
   readonly output: string;
+  /** Recordings of tools are not decoded: the output is an archive of them (formats/raw-archive.ts). */
+  readonly raw: boolean;
   readonly force: boolean;
   /** Whether MARPLE gives way to all others when recording is over: nothing that matters comes behind this run. */
   readonly isLast?: boolean;
@@ -82,6 +87,8 @@ export interface SectionResult {
   /** What is measured, where the section says so. */
   readonly quantity: string | undefined;
   readonly records: number;
+  /** Whether it was recorded and not decoded (--raw). */
+  readonly raw: boolean;
   readonly lost: number;
   readonly skipped: number;
   readonly tool: string;
@@ -118,6 +125,8 @@ interface Job {
   readonly started: Deferred<void>;
   hasStarted: boolean;
   failure: Failure | undefined;
+  /** The folder of its raw recording, once that is complete. */
+  recording: string | undefined;
 }
 
 /** One Ctrl-C can arrive twice (from the terminal and from a wrapper such as sudo); later than this it is a second one. */
@@ -301,7 +310,7 @@ class Run {
         job.report.applyTo(section.header);
         section.header.end = end;
         section.header.overhead = { ...overhead };
-        results.push(sectionResult(job, section));
+        results.push(sectionResult(job, section, this.options.raw && job.recording !== undefined));
       }
       const distrusted = job.report.distrusted;
       if (distrusted !== undefined) {
@@ -313,14 +322,16 @@ class Run {
     const failures = [...unavailable, ...this.#jobs.flatMap((job) => job.failure ?? [])];
     const empty = results.every((section) => section.records === 0);
     const allFailed = this.#jobs.every((job) => job.failure !== undefined);
-    if (allFailed && empty) await this.writer.abandon();
+    const isNothing = allFailed && empty && !this.#jobs.some(({ recording }) => recording !== undefined);
+    if (isNothing) await this.writer.abandon();
+    else if (this.options.raw) await this.#finishRaw();
     else await this.writer.finish();
     this.#isComplete = true;
     if (this.#command !== undefined && this.#waitsForCommand()) {
       await Promise.race([this.#command.status, this.#leave.promise]);
     }
     return {
-      file: allFailed && empty ? undefined : this.options.output,
+      file: isNothing ? undefined : this.options.output,
       sections: results,
       failures,
       choices: this.choices,
@@ -330,6 +341,21 @@ class Run {
       interrupted: this.#interrupted,
       exitCode: this.#exitCode(failures.length > 0, allFailed),
     };
+  }
+
+  /** Leaves the sections of recordings as they are, to be decoded elsewhere. */
+  async #finishRaw(): Promise<void> {
+    const recorded = this.#jobs.filter(({ recording }) => recording !== undefined);
+    const isOpen = new Set(recorded.flatMap(({ sections }) => sections));
+    const dirs = recorded.flatMap(({ recording }) => recording ?? []);
+    await this.writer.pack(
+      (section) => isOpen.has(section),
+      async (folder, output) => {
+        const problems = await keepModules(dirs, this.#currentInfo(), join(folder, SYMBOLS_FOLDER));
+        for (const problem of problems) this.dependencies.events.warn(problem);
+        await packRaw(folder, output);
+      },
+    );
   }
 
   #exitCode(someFailed: boolean, allFailed: boolean): number {
@@ -424,6 +450,7 @@ class Run {
       started: defer(),
       hasStarted: false,
       failure: undefined,
+      recording: undefined,
     };
   }
 
@@ -479,6 +506,7 @@ class Run {
         return run.#members === undefined ? scope : { ...scope, members: run.#members.now };
       },
       info: () => this.#currentInfo(),
+      decode: (dir) => this.#decode(job, dir),
       seconds: this.options.seconds,
       stop: this.#stop.signal,
       recordingDir: () => {
@@ -492,6 +520,11 @@ class Run {
       },
       report: job.report,
     };
+  }
+
+  async *#decode(job: Job, dir: string): AsyncGenerator<Batch> {
+    job.recording = dir;
+    if (!this.options.raw) yield* decodeRecording(dir, this.#currentInfo(), job.report);
   }
 
   /** With all members that the cgroup has had until now. */
@@ -598,13 +631,14 @@ function recordsOf(job: Job): number {
   return Math.max(written, job.report.progressed);
 }
 
-function sectionResult(job: Job, section: SectionWriter): SectionResult {
+function sectionResult(job: Job, section: SectionWriter, raw: boolean): SectionResult {
   const { header } = section;
   return {
     interface: header.interface,
     datatype: header.datatype,
     quantity: header.y?.label ?? header.weight?.label,
     records: section.records,
+    raw,
     lost: header.lost ?? 0,
     skipped: header.skipped ?? 0,
     tool: job.tool,
