@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { StackCounter } from '../analysis/stats/stacks.ts';
+import { RamCounter, StackCounter } from '../analysis/stats/stacks.ts';
 import type { StackData } from '../common/datatypes.ts';
 import { UnavailableError } from '../common/errors.ts';
 import { unitOfMany } from '../common/text.ts';
@@ -10,8 +10,9 @@ import { readStacks } from './read-stacks.ts';
 import { THEMES, type Theme } from './shape/frame-colour.ts';
 import { layoutFlame, type StackTree } from './shape/tree.ts';
 import { drawFlame } from './svg-flamegraph.ts';
-import { flameText } from './text/flame.ts';
+import { type FlameList, flameText } from './text/flame.ts';
 import { textPage } from './text/page.ts';
+import type { Screen } from './text/screen.ts';
 
 const optionsSchema = z.strictObject({
   /** Empty: chosen from what is shown. */
@@ -87,12 +88,11 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
 
   async #text(): Promise<Buffer> {
     const { section, screen } = this.job;
-    const counter = new StackCounter(section.header);
+    const { header } = section;
+    const counter = header.interface === 'memmap' ? new RamCounter(header) : new StackCounter(header);
     const { tree, title, subtitle, footer, countname } = await this.#picture((stack) => counter.add(stack));
-    const { processes, by_self: functions } = counter.stats(screen.rows);
-    return textPage(title, [subtitle], footer, screen, (area) =>
-      flameText(tree, { processes, functions }, countname, area),
-    );
+    const lists = counter instanceof RamCounter ? ramLists(counter, screen) : stackLists(counter, screen);
+    return textPage(title, [subtitle], footer, screen, (area) => flameText(tree, lists, countname, area));
   }
 
   async #picture(visit: (stack: StackData) => void = () => undefined): Promise<FlamePicture> {
@@ -115,4 +115,24 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
       icicle: options.icicle,
     };
   }
+}
+
+function stackLists(counter: StackCounter, { rows }: Screen): FlameList[] {
+  const { processes, by_self: functions } = counter.stats(rows);
+  return [
+    { title: 'processes', entries: processes },
+    {
+      title: 'functions, by what they use themselves',
+      entries: functions.map(({ name, self, total }) => ({ name, weight: total, self })),
+    },
+  ];
+}
+
+/** All stacks of RAM begin with it: what it is used for, and by whom, tells more. */
+function ramLists(counter: RamCounter, { rows }: Screen): FlameList[] {
+  const { uses, processes } = counter.stats(rows);
+  return [
+    { title: 'uses', entries: uses.map(({ name, zone, weight }) => ({ name: `${name} (${zone})`, weight })) },
+    { title: 'processes', entries: processes },
+  ];
 }

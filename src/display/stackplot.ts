@@ -11,7 +11,7 @@ import { hashText } from './shape/frame-colour.ts';
 import { hasPid, Labels, labelField } from './shape/labels.ts';
 import { layerColours, OTHER_COLOUR } from './shape/palette.ts';
 import { shownRange } from './shape/range.ts';
-import { SeriesBuilder, SeriesSummary } from './shape/series.ts';
+import { type Corners, cornersOf, extentOf, SeriesBuilder, SeriesSummary, valuesAt } from './shape/series.ts';
 import { textPage } from './text/page.ts';
 import { stackText } from './text/stack.ts';
 
@@ -84,7 +84,7 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
     );
     return {
       x,
-      xRange: shownRange(section.header, filter, summary),
+      xRange: shownRange(section.header, filter, extentOf(summary, xIsTime(section.header))),
       layers: [
         ...layers.map((values, i) => ({ name: names[i]!, values, colour: colours[i]! })),
         ...(other === undefined
@@ -149,7 +149,8 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
       subtitle: this.#lines(layout),
       footer: this.#footer(),
     };
-    const drawn = await drawChart(frame, stackChart(frame, layout, this.#axes()));
+    const corners = cornersOf(layout.x, xIsTime(this.job.section.header));
+    const drawn = await drawChart(frame, stackChart(frame, layout, corners, this.#axes()));
     if (!drawn.hasFonts) this.notes.push(NO_FONTS);
     return drawn.png;
   }
@@ -158,17 +159,16 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
 function stackChart(
   frame: Frame,
   { x, xRange: [from, to], layers }: StackLayout,
+  corners: Corners,
   titles: { x: string; y: string },
 ): ChartConfiguration {
   const base = frameOptions(frame);
-  // One sample alone would have no width: it is drawn as a bar.
-  const positions = x.length === 1 ? [(x[0] ?? 0) - 0.5, (x[0] ?? 0) + 0.5] : x;
   return {
     type: 'line',
     data: {
       datasets: layers.map(({ name, values, colour }, i) => ({
         label: shorten(name, 30),
-        data: positions.map((position, column) => ({ x: position, y: values[x.length === 1 ? 0 : column]! })),
+        data: [...valuesAt(corners, values)].map((y, corner) => ({ x: corners.x[corner]!, y })),
         fill: i === 0 ? 'origin' : '-1',
         backgroundColor: colour,
         borderColor: '#ffffff',

@@ -10,8 +10,17 @@ import { footerLines, sectionSeconds } from './notes.ts';
 import { MAX_ROWS, renderView } from './page.ts';
 import type { EventTable, TableColumn } from './shape/event-table.ts';
 import { shownTime } from './shape/time-scale.ts';
-import { drawTimeline, type Ink, type Pen, ROW_HEIGHT, RULER_HEIGHT, type Scene } from './shape/timeline-draw.ts';
+import {
+  drawKey,
+  drawTimeline,
+  type Ink,
+  type Pen,
+  ROW_HEIGHT,
+  RULER_HEIGHT,
+  type Scene,
+} from './shape/timeline-draw.ts';
 import { chooseTracks, TRACK_CHOICES, trackKinds } from './shape/track-choice.ts';
+import { allTypes } from './shape/track-numbers.ts';
 import { activityOf, buildTimeline, type Timeline } from './shape/tracks.ts';
 import { textPage } from './text/page.ts';
 import { timelineRows, timelineText } from './text/timeline.ts';
@@ -112,7 +121,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     const width = this.job.width ?? options.width;
     const [from, to] = this.#range(timeline);
     const footer = footerLines(this.dataNotes(), Math.floor((width - 28) / 6.2));
-    const surround = HEAD + FOOT + footer.length * NOTE_HEIGHT;
+    const surround = HEAD + KEY_HEIGHT + FOOT + footer.length * NOTE_HEIGHT;
     const room =
       this.job.height === undefined
         ? options.tracks
@@ -163,6 +172,8 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     drawTimeline(context as unknown as Pen, scene, (pixels, x, y) =>
       context.putImageData(createImageData(pixels.data, pixels.width, pixels.height), x, HEAD + y),
     );
+    const types = allTypes(timeline.table).map(({ type }) => type);
+    drawKey(context as unknown as Pen, scene, types, plotHeight + KEY_HEIGHT / 2);
     context.restore();
     context.fillStyle = INK;
     context.font = `16px ${FONT}`;
@@ -170,7 +181,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
     context.fillStyle = NOTE_INK;
     context.font = `11px ${FONT}`;
     footer.forEach((line, i) => {
-      context.fillText(line, 14, HEAD + plotHeight + 18 + i * NOTE_HEIGHT);
+      context.fillText(line, 14, HEAD + plotHeight + KEY_HEIGHT + 12 + i * NOTE_HEIGHT);
     });
     if (!measuresText(context)) this.notes.push(NO_FONTS);
     if (hidden > 0)
@@ -184,6 +195,8 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
 /** Pixels above and below the tracks. */
 const HEAD = 62;
 const FOOT = 14;
+/** What bars and marks mean. */
+const KEY_HEIGHT = 28;
 const NOTE_HEIGHT = 15;
 
 const PAPER_INK: Ink = {

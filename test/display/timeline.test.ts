@@ -1,6 +1,9 @@
+import { createCanvas, loadImage } from 'canvas';
 import { describe, expect, it } from 'vitest';
 import type { EventData } from '../../src/common/datatypes.ts';
 import { MarpleError } from '../../src/common/errors.ts';
+import type { Rendered } from '../../src/display/generic-display.ts';
+import { READY_COLOUR, RUNNING_COLOUR, typeColour } from '../../src/display/shape/timeline-draw.ts';
 import { type TimelineOptions, TimelineView } from '../../src/display/timeline.ts';
 import { cpusched } from '../analysis/stats/sections.ts';
 import { headerOf, type TestSection } from '../support/data-files.ts';
@@ -33,23 +36,55 @@ const draw = async (
   return { png: readPng((await view.render()) as Uint8Array), notes: view.notes };
 };
 
+/** Pixels: the key, and what is below it. */
+const FOOT = 28 + 14;
+
+/** The colours of the lowest pixels of a PNG. */
+async function coloursBelow(png: Rendered, height: number): Promise<Set<string>> {
+  const image = await loadImage(Buffer.from(png as Uint8Array));
+  const canvas = createCanvas(image.width, height);
+  canvas.getContext('2d').drawImage(image, 0, height - image.height);
+  const { data } = canvas.getContext('2d').getImageData(0, 0, image.width, height);
+  const colours = new Set<string>();
+  for (let i = 0; i < data.length; i += 4) {
+    colours.add(
+      `#${[data[i]!, data[i + 1]!, data[i + 2]!].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`,
+    );
+  }
+  return colours;
+}
+
 describe('the timeline as PNG', () => {
   it('is as high as its tracks need, and signed', async () => {
     const { png, notes } = await draw(tasks(10));
-    // Title, ruler and ten tracks of 24 pixels.
-    expect([png.width, png.height]).toEqual([1600, 62 + 26 + 10 * 24 + 14]);
+    // Title, ruler, ten tracks of 24 pixels, and the key.
+    expect([png.width, png.height]).toEqual([1600, 62 + 26 + 10 * 24 + FOOT]);
     expect(png.texts['Software']).toBe('Drawn by MARPLE');
     expect(notes).toEqual([]);
-    expect((await draw(tasks(10), { track: 'cpu' })).png.height).toBe(62 + 26 + 24 + 14);
+    expect((await draw(tasks(10), { track: 'cpu' })).png.height).toBe(62 + 26 + 24 + FOOT);
   });
 
   it('shows the tracks where most goes on, and counts the others', async () => {
     const { png, notes } = await draw(tasks(50), { tracks: 5 });
-    expect(png.height).toBe(62 + 26 + 5 * 24 + 14);
+    expect(png.height).toBe(62 + 26 + 5 * 24 + FOOT);
     expect(notes).toEqual(['45 tracks not shown, where less goes on: [plot] tracks in config.txt, or --height']);
     const fixed = await draw(tasks(50), {}, { width: 900, height: 400 });
     expect([fixed.png.width, fixed.png.height]).toEqual([900, 400]);
-    expect(fixed.notes[0]).toMatch(/^38 tracks not shown/);
+    expect(fixed.notes[0]).toMatch(/^39 tracks not shown/);
+  });
+
+  it('has a key of what the bars mean, and the marks', async () => {
+    const colours = async (section: TestSection, options: Partial<TimelineOptions>): Promise<Set<string>> => {
+      const job = await jobOf(TimelineView.description, [section], options, { format: 'png' });
+      return coloursBelow(await new TimelineView(job).render(), FOOT);
+    };
+    const ofTasks = await colours(tasks(3), { track: 'pid' });
+    expect([RUNNING_COLOUR, READY_COLOUR].map((colour) => ofTasks.has(colour))).toEqual([true, true]);
+    expect((await colours(tasks(3), { track: 'cpu' })).has(READY_COLOUR)).toBe(false);
+    const header = headerOf('event', { interface: 'x', fields: ['pid', 'comm'] });
+    const ofEvents = await colours({ header, records: [at(5, 'open', '7', 'p')] }, {});
+    expect(ofEvents.has(RUNNING_COLOUR)).toBe(false);
+    expect(ofEvents.has(typeColour('open'))).toBe(true);
   });
 
   it('refuses what has no room for a track', async () => {
@@ -59,7 +94,7 @@ describe('the timeline as PNG', () => {
   });
 
   it('is drawn of nothing, of hostile names and of one event', async () => {
-    expect((await draw(cpusched([]))).png.height).toBe(62 + 26 + 24 + 14);
+    expect((await draw(cpusched([]))).png.height).toBe(62 + 26 + 24 + FOOT);
     const header = headerOf('event', { interface: 'x\x1b[2J', fields: ['pid', 'comm'] });
     await draw({ header, records: [at(5, '\u202e</script>', '7', '\x00'.repeat(300))] });
   });

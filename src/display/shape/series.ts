@@ -113,6 +113,68 @@ export class SeriesBuilder {
   }
 }
 
+/** Where what is drawn of layers has corners: positions, and for each the place of the values there; -1 where there is nothing. */
+export interface Corners {
+  readonly x: readonly number[];
+  readonly place: readonly number[];
+}
+
+/**
+ * Over time values change from one x to the next along a line. Over anything else each holds from its x on, for the usual
+ * distance of two x. One alone is as wide as 1.
+ */
+export function cornersOf(x: readonly number[], isTime: boolean): Corners {
+  const [first] = x;
+  if (x.length === 1 && isTime) return { x: [first! - 0.5, first! + 0.5], place: [0, 0] };
+  if (isTime) return { x, place: x.map((_, i) => i) };
+  const width = usualDistance(x);
+  const corners: { x: number[]; place: number[] } = { x: [], place: [] };
+  const add = (position: number, place: number): void => {
+    corners.x.push(position);
+    corners.place.push(place);
+  };
+  for (const [i, start] of x.entries()) {
+    const [end, next] = [start + width, x[i + 1]];
+    const isGap = next === undefined || next > end + width / 2;
+    if (i === 0 || corners.place.at(-1) === -1) add(start, -1);
+    add(start, i);
+    add(isGap ? end : next, i);
+    if (isGap) add(end, -1);
+  }
+  return corners;
+}
+
+/** What blocks, or lines over time, reach over: the last block ends where the next would begin. */
+export function extentOf(summary: SeriesSummary, isTime: boolean): { count: number; xMin: number; xMax: number } {
+  const { count, xMin, xMax, positions } = summary;
+  return { count, xMin, xMax: isTime || positions === undefined ? xMax : xMax + usualDistance(positions) };
+}
+
+/** The smallest distance of two neighbours; 1 where there are none. */
+function usualDistance(x: readonly number[]): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 1; i < x.length; i++) least = Math.min(least, x[i]! - x[i - 1]!);
+  return Number.isFinite(least) && least > 0 ? least : 1;
+}
+
+/** The values of a layer at corners. */
+export function valuesAt({ place }: Corners, values: Float64Array): Float64Array {
+  return Float64Array.from(place, (i) => (i < 0 ? 0 : values[i]!));
+}
+
+/** Where in the positions the one is that a value of x belongs to: the nearest in time, else the block's; undefined where there is none. */
+export function placeOf(positions: readonly number[], x: number, isTime: boolean): number | undefined {
+  if (positions.length === 0) return undefined;
+  let [low, high] = [0, positions.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (positions[middle]! <= x) low = middle;
+    else high = middle - 1;
+  }
+  const after = Math.min(positions.length - 1, low + 1);
+  return isTime && Math.abs(positions[after]! - x) < Math.abs(positions[low]! - x) ? after : low;
+}
+
 /** What is stacked on the layers below it: a value per x. */
 export interface Layer {
   readonly values: Float64Array;
@@ -121,6 +183,7 @@ export interface Layer {
 /**
  * The values at the middles of `count` equal columns of a range: between two x by the line that joins them, beyond the first
  * and last 0 (a single one fills its column).
+ * @param x rising, or the same where the values have a step.
  */
 export function columnValues(
   x: readonly number[],

@@ -14,7 +14,7 @@ import {
   SpanRow,
 } from './spans.ts';
 import { formatDuration, timeScale } from './time-scale.ts';
-import type { Timeline, Track } from './tracks.ts';
+import { SHOWN_BY_SPANS, type Timeline, type Track } from './tracks.ts';
 
 /*
  * The timeline's drawing, on a canvas of a browser or of Node.
@@ -31,6 +31,7 @@ export interface Pen {
   textBaseline: string;
   fillRect(x: number, y: number, width: number, height: number): void;
   fillText(text: string, x: number, y: number, maxWidth?: number): void;
+  measureText(text: string): { readonly width: number };
   beginPath(): void;
   closePath(): void;
   moveTo(x: number, y: number): void;
@@ -515,6 +516,48 @@ function drawMark(pen: Pen, shape: number, x: number, y: number, size: number): 
   pen.closePath();
   pen.fill();
 }
+
+/**
+ * What the bars and marks of a scene mean, in one line at a height: the bars first, then the types, as far as there is room.
+ * @param types the most frequent first.
+ */
+export function drawKey(pen: Pen, { timeline, width, ink, font }: Scene, types: readonly string[], y: number): void {
+  pen.font = `12px ${font}`;
+  pen.textAlign = 'left';
+  pen.textBaseline = 'middle';
+  let x = KEY_START;
+  const add = (text: string, draw: (x: number) => void): void => {
+    const next = x + KEY_SIGN + pen.measureText(text).width + KEY_GAP;
+    if (next > width) return;
+    draw(x);
+    pen.fillStyle = ink.ink;
+    pen.fillText(text, x + KEY_SIGN, y);
+    x = next;
+  };
+  const bar = (colour: string, height: number) => (at: number) => {
+    pen.fillStyle = colour;
+    pen.fillRect(at, y + BAR_HEIGHT / 2 - height, KEY_BAR, height);
+  };
+  if (timeline.hasSpans && timeline.kind === 'cpu')
+    add('a task runs, coloured by its name', bar(RUNNING_COLOUR, BAR_HEIGHT));
+  else if (timeline.hasSpans) {
+    add('runs', bar(RUNNING_COLOUR, BAR_HEIGHT));
+    add('ready, waits for a CPU', bar(READY_COLOUR, READY_HEIGHT));
+  }
+  for (const type of types) {
+    if (timeline.hasSpans && type === SHOWN_BY_SPANS) continue;
+    add(visible(type), (at) => {
+      pen.fillStyle = typeColour(type);
+      drawMark(pen, shapeOf(type), at + KEY_BAR / 2, y, MARK);
+    });
+  }
+}
+
+/** Pixels. */
+const KEY_START = 22;
+const KEY_BAR = 14;
+const KEY_SIGN = 20;
+const KEY_GAP = 18;
 
 /** More arrows than these cover each other. */
 const MOST_ARROWS = 1500;

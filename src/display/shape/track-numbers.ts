@@ -72,18 +72,30 @@ export function cpuNumbers(
   return largestFirst(times).map(([task, time]) => ({ ...timeline.tasks[task]!, time }));
 }
 
+/** A type of events, and how many there are. */
+export interface TypeCount {
+  readonly type: string;
+  readonly count: number;
+}
+
+/** How many events there are of each type, the most first. */
+export function allTypes(table: EventTable): TypeCount[] {
+  const counts = new Map<number, number>();
+  for (const type of table.type.values) add(counts, type, 1);
+  return typeCounts(table, counts);
+}
+
 /** How many events of a track there are of each type between two times, the most first. */
-export function countTypes(
-  table: EventTable,
-  rows: Int32Array,
-  from: number,
-  to: number,
-): { readonly type: string; readonly count: number }[] {
-  const names = typeNames(table);
+export function countTypes(table: EventTable, rows: Int32Array, from: number, to: number): TypeCount[] {
   const counts = new Map<number, number>();
   for (const row of rows)
     if (table.time[row]! >= from && table.time[row]! <= to) add(counts, table.type.values[row]!, 1);
-  return largestFirst(counts).map(([type, count]) => ({ type: names[type]!, count }));
+  return typeCounts(table, counts);
+}
+
+function typeCounts(table: EventTable, counts: ReadonlyMap<number, number>): TypeCount[] {
+  const names = typeNames(table);
+  return largestFirst(counts).map(([type, count]) => ({ type: names[type] ?? '', count }));
 }
 
 /** The rows between two times, both included. */

@@ -28,7 +28,7 @@ interface Entry {
 
 /** Room for the name of a box that has others in it, pixels. */
 export const HEAD = 17;
-/** Boxes of a smaller share of the area are drawn as one. */
+/** Boxes that are smaller than this are drawn as one, square pixels. */
 const SMALLEST = 12;
 
 /**
@@ -42,9 +42,10 @@ export function treemapBoxes(
   levels: number,
   width: number,
   height: number,
+  smallestBox = SMALLEST,
 ): TreemapBox[] {
   if (!(total[node]! > 0) || width <= 0 || height <= 0) return [];
-  const smallest = (SMALLEST / (width * height)) * total[node]!;
+  const smallest = (smallestBox / (width * height)) * total[node]!;
   const entryOf = (part: Part, weight: number, deeper: number): Entry => ({
     part,
     weight,

@@ -1,4 +1,3 @@
-import type { FunctionWeight, Share } from '../../analysis/stats/stacks.ts';
 import { fitted, formatCount, textWidth, visible } from '../../common/text.ts';
 import { heaviestNodes } from '../shape/heaviest.ts';
 import type { StackTree } from '../shape/tree.ts';
@@ -16,18 +15,18 @@ interface Line {
   readonly self: number;
 }
 
-/** The heaviest stacks as an indented tree with bars, the top processes, and the top functions. */
-export function flameText(
-  tree: StackTree,
-  lists: { readonly processes: readonly Share[]; readonly functions: readonly FunctionWeight[] },
-  unit: string,
-  screen: Screen,
-): string[] {
+/** What is listed below the tree, the largest first. */
+export interface FlameList {
+  readonly title: string;
+  readonly entries: readonly { readonly name: string; readonly weight: number; readonly self?: number }[];
+}
+
+/** The heaviest stacks as an indented tree with bars, and lists of what is largest. */
+export function flameText(tree: StackTree, lists: readonly FlameList[], unit: string, screen: Screen): string[] {
   if (tree.total === 0) return [`no ${unit}`];
   const length = Math.max(LISTED.least, Math.min(LISTED.most, Math.floor(screen.rows * LISTED.share)));
-  const processes = lists.processes.slice(0, length);
-  const functions = lists.functions.slice(0, length);
-  const listed = processes.length + functions.length + 6;
+  const shown = lists.map(({ title, entries }) => ({ title, entries: entries.slice(0, length) }));
+  const listed = shown.reduce((lines, { entries }) => lines + entries.length + 3, 0);
   const { lines, hidden } = treeLines(tree, Math.max(10, screen.rows - listed));
   const rows = new ShareRows(tree.total, screen, true);
   const { room } = rows;
@@ -39,12 +38,11 @@ export function flameText(
       return rows.row(total, self, indent + chain(frames, room - indent.length));
     }),
     ...(hidden > 0 ? [fitted(`and ${formatCount(hidden)} lighter frames`, screen.columns).trimEnd()] : []),
-    '',
-    rows.head('total', '', 'processes'),
-    ...processes.map(({ name, weight }) => rows.row(weight, undefined, own(name))),
-    '',
-    rows.head('total', 'self', 'functions, by what they use themselves'),
-    ...functions.map(({ name, self, total }) => rows.row(total, self, own(name))),
+    ...shown.flatMap(({ title, entries }) => [
+      '',
+      rows.head('total', entries[0]?.self === undefined ? '' : 'self', title),
+      ...entries.map(({ name, weight, self }) => rows.row(weight, self, own(name))),
+    ]),
   ];
 }
 

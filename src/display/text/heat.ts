@@ -33,6 +33,7 @@ export function heatBins({ columns, rows, hasColours }: Screen, scale: BinOption
 
 /** A heat map in characters. The grid has at most the bins of heatBins. */
 export function heatText(grid: BinGrid, screen: Screen, texts: HeatTexts): string[] {
+  if (grid.max === 0) return ['no records'];
   const perRow = screen.hasColours ? 2 : 1;
   // Where there are few columns (seconds), each is several characters wide.
   const widen = Math.max(1, Math.floor((screen.columns - LEFT - RIGHT) / grid.columns));
@@ -134,10 +135,6 @@ function drawKey(
   sample: (count: number) => [text: string, ink: Ink],
 ): void {
   let at = LEFT;
-  if (max === 0) {
-    canvas.put(at, row, 'no records');
-    return;
-  }
   canvas.put(at, row, `${texts.colour}:`);
   at += textWidth(texts.colour) + 2;
   for (const count of colourTicks(max, texts.logColours)) {

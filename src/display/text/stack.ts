@@ -1,7 +1,7 @@
 import { fitted, formatTick, formatValue, textWidth } from '../../common/text.ts';
 import { roundTicks } from '../shape/axes.ts';
 import { rgbOf } from '../shape/palette.ts';
-import { columnValues, type Layer } from '../shape/series.ts';
+import { columnValues, cornersOf, type Layer, valuesAt } from '../shape/series.ts';
 import { drawXAxis } from './heat.ts';
 import { CharacterGrid, type Screen, sparkline, xtermColour } from './screen.ts';
 
@@ -28,10 +28,12 @@ export function stackText(
   screen: Screen,
   texts: StackTexts,
 ): string[] {
+  if (x.length === 0) return ['no records'];
   const width = screen.columns - LEFT - 1;
   const height = Math.max(6, Math.min(screen.rows - 5 - layers.length, Math.floor(width / 3)));
   const plot = new CharacterGrid(screen.columns, height + 3);
-  const values = layers.map((layer) => columnValues(x, layer.values, range, width));
+  const corners = cornersOf(x, texts.isTime);
+  const values = layers.map((layer) => columnValues(corners.x, valuesAt(corners, layer.values), range, width));
   const totals = Array.from({ length: width }, (_, column) => values.reduce((sum, own) => sum + (own[column] ?? 0), 0));
   const highest = totals.reduce((a, b) => Math.max(a, b), 0);
   const perRow = screen.hasColours ? 2 : 1;
@@ -55,7 +57,7 @@ export function stackText(
   }
   drawYAxis(plot, height, highest);
   drawXAxis(plot, { row: height, left: LEFT, width }, range, 0);
-  plot.put(LEFT, height + 2, x.length === 0 ? 'no records' : `${texts.x}, up: ${texts.y}`);
+  plot.put(LEFT, height + 2, `${texts.x}, up: ${texts.y}`);
   return [...plot.lines(screen.hasColours), ...legend(x, layers, colours, screen, texts)];
 }
 

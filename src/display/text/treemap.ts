@@ -11,6 +11,8 @@ const LISTED = { most: 12, share: 0.3 } as const;
 /** Of what is listed, parts that are named beside it. */
 const PARTS = 3;
 const DARK_INK = 234;
+/** Boxes of less than four characters cannot be told apart: they are one. */
+const SMALLEST = 4 * CHARACTER.width * CHARACTER.height;
 
 /** Where a box is, in characters; `right` and `bottom` are behind it. */
 interface Cells {
@@ -35,7 +37,7 @@ export function treemapText(tree: StackTree, levels: number, unit: string, scree
   const rows = new ShareRows(tree.total, screen, false);
   const canvas = new CharacterGrid(screen.columns, Math.max(6, screen.rows - listed.length - (hidden > 0 ? 3 : 2)));
   const [width, height] = [canvas.columns * CHARACTER.width, canvas.rows * CHARACTER.height];
-  for (const { part, weight, ...box } of treemapBoxes(children, weights, 0, levels, width, height)) {
+  for (const { part, weight, ...box } of treemapBoxes(children, weights, 0, levels, width, height, SMALLEST)) {
     const cells: Cells = {
       left: Math.round(box.x / CHARACTER.width),
       top: Math.round(box.y / CHARACTER.height),

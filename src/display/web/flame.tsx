@@ -1,10 +1,11 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { formatShare, formatWeight, visible } from '../../common/text.ts';
 import { type ChildLists, type FlameBox, flameBoxes } from '../shape/flame.ts';
-import { differenceColour, frameColour } from '../shape/frame-colour.ts';
+import { differenceColour, frameColour, THEMES } from '../shape/frame-colour.ts';
 import { isOneOf, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import { hasOrder, ORDERS, type Order, useFlameTree } from './flame-tree.ts';
+import type { PageData } from './model.ts';
 import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
 import { FrameButtons, IdleButton } from './stack-bar.tsx';
@@ -19,8 +20,10 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const [showIdle, setShowIdle] = useSaved('idle', data.manifest.showIdle);
-  const [icicle, setIcicle] = useSaved('icicle', false);
-  const [callers, setCallers] = useSaved('reversed', false);
+  const settings = useMemo(() => settingsOf(data), [data]);
+  const { minWidth } = settings;
+  const [icicle, setIcicle] = useSaved('icicle', settings.icicle);
+  const [callers, setCallers] = useSaved('reversed', settings.reversed);
   const [order, setOrder] = useSaved<Order>('order', 'name', isOneOf(...ORDERS));
   const [search, setSearch] = useSaved('search', '');
   const [hover, setHover] = useState<{ readonly node: number; readonly at: Place } | undefined>();
@@ -37,10 +40,10 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   }, [icicle, callers, order, size.height]);
 
   const all = total[0]!;
-  const unit = visible(section.header.weight?.unit ?? 'samples');
+  const unit = visible(settings.countname || (section.header.weight?.unit ?? 'samples'));
   const boxes = useMemo(
-    () => (size.width > 0 ? flameBoxes(stacks, children, total, zoom, size.width, MIN_WIDTH, starts) : []),
-    [stacks, children, total, starts, zoom, size.width],
+    () => (size.width > 0 ? flameBoxes(stacks, children, total, zoom, size.width, minWidth, starts) : []),
+    [stacks, children, total, starts, zoom, size.width, minWidth],
   );
   const levels = boxes.reduce((most, box) => Math.max(most, box.depth + 1), 1);
   const height = Math.max(size.height, levels * ROW + 2);
@@ -85,7 +88,7 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
 
   const colourOf = (node: number, name: string): string =>
     before === undefined
-      ? frameColour(name, 'hot')
+      ? frameColour(name, settings.colors)
       : differenceColour(shareOf(total[node]!, all) - shareOf(before[node]!, before[0]!));
   const compared = (node: number): string =>
     before === undefined ? '' : `, ${formatShare(before[node]!, before[0]!)} in the base`;
@@ -224,4 +227,22 @@ function nodesBelow(children: ChildLists, from: number): number[] {
     for (const child of children.of(node).toReversed()) pending.push(child);
   }
   return nodes;
+}
+
+/** What the config says of flame graphs, where the page is of one. */
+function settingsOf({ manifest }: PageData) {
+  const {
+    colors,
+    icicle,
+    reversed: isReversed,
+    countname,
+    minwidth,
+  } = manifest.view === 'flamegraph' ? manifest.options : {};
+  return {
+    colors: THEMES.find((theme) => theme === colors) ?? 'hot',
+    icicle: icicle === true,
+    reversed: isReversed === true,
+    countname: typeof countname === 'string' ? countname : '',
+    minWidth: Math.max(MIN_WIDTH, Number(minwidth ?? 0)),
+  };
 }

@@ -6,7 +6,7 @@ import { hashText } from '../shape/frame-colour.ts';
 import { hasPid, Labels, labelField } from '../shape/labels.ts';
 import { layerColours, OTHER_COLOUR } from '../shape/palette.ts';
 import { shownRange } from '../shape/range.ts';
-import { SeriesBuilder, SeriesSummary } from '../shape/series.ts';
+import { type Corners, cornersOf, extentOf, placeOf, SeriesBuilder, SeriesSummary, valuesAt } from '../shape/series.ts';
 import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
 import { isCount, isOneOf, isRange, isTexts, useSaved } from './address.ts';
 import { InBase } from './base.tsx';
@@ -82,7 +82,11 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
     const before = sameSection(base.data, section) ?? section;
     return { own: meansOf(section, by, mask), before: meansOf(before, by, searchedMask(before, base.filters, terms)) };
   }, [section, by, mask, terms, base]);
-  const home = useMemo(() => shownRange(header, askedTime(data, filters), summary), [header, data, filters, summary]);
+  const isTime = section.times !== undefined;
+  const home = useMemo(
+    () => shownRange(header, askedTime(data, filters), extentOf(summary, isTime)),
+    [header, data, filters, summary, isTime],
+  );
   const chosen = useMemo(() => summary.largest(top), [summary, top]);
   const view: Range = zoom ?? home;
   const series = useMemo(() => {
@@ -142,8 +146,7 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
   const highest = isShare ? 100 : highestIn(series.x, totals, view);
   const unit = visible(yAxis.unit);
   const value = (amount: number): string => `${formatValue(amount)} ${unit}`.trim();
-  const at = cursor === undefined ? undefined : nearest(series.x, cursor);
-  const isTime = section.times !== undefined;
+  const at = cursor === undefined ? undefined : placeOf(series.x, cursor, isTime);
   const xValue = (pixel: number): number =>
     Math.max(view[0], Math.min(view[1], valueAt(pixel, view, area.left, area.width)));
   const zoomBy = (factor: number, about: number): void =>
@@ -194,7 +197,7 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
     else zoomBy(wheelFactor(event), xValue(placeIn(event).x));
   };
   const onKey = (event: KeyboardEvent): void => {
-    const place = at ?? nearest(series.x, (view[0] + view[1]) / 2);
+    const place = at ?? placeOf(series.x, (view[0] + view[1]) / 2, isTime);
     const here = place === undefined ? undefined : series.x[place];
     const step = event.key === 'ArrowLeft' ? -1 : event.key === 'ArrowRight' ? 1 : 0;
     if (step !== 0 && place !== undefined && here !== undefined) {
@@ -303,7 +306,14 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
             aria-hidden="true"
             depends={[series, shown, view[0], view[1], isShare, theme.isDark]}
             draw={(context) => {
-              drawLayers(context, theme, area, { x: series.x, layers: shown, totals, isShare, highest, view });
+              drawLayers(context, theme, area, {
+                corners: cornersOf(series.x, isTime),
+                layers: shown,
+                totals,
+                isShare,
+                highest,
+                view,
+              });
               const ticks = roundTicks([0, highest], Math.max(2, area.height / 50));
               drawXAxis(context, theme, area, view, title);
               drawYAxis(
@@ -472,19 +482,6 @@ function sumOf(means: ReadonlyMap<string, number>): number {
   return [...means.values()].reduce((sum, mean) => sum + mean, 0);
 }
 
-/** Where in the positions the one is that is nearest; undefined where there is none. */
-function nearest(positions: readonly number[], x: number): number | undefined {
-  if (positions.length === 0) return undefined;
-  let [low, high] = [0, positions.length - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (positions[middle]! < x) low = middle + 1;
-    else high = middle;
-  }
-  const before = Math.max(0, low - 1);
-  return Math.abs(positions[before]! - x) <= Math.abs(positions[low]! - x) ? before : low;
-}
-
 /** The end of a range that is not here. */
 function far([from, to]: Range, here: number): number {
   return Math.abs(from - here) > Math.abs(to - here) ? from : to;
@@ -504,7 +501,7 @@ function highestIn(x: readonly number[], totals: Float64Array, [from, to]: Range
 }
 
 interface Drawn {
-  readonly x: readonly number[];
+  readonly corners: Corners;
   readonly layers: readonly Layer[];
   readonly totals: Float64Array;
   readonly isShare: boolean;
@@ -513,16 +510,15 @@ interface Drawn {
 }
 
 function drawLayers(context: CanvasRenderingContext2D, theme: Theme, area: Area, drawn: Drawn): void {
-  const { layers, totals, isShare, highest, view } = drawn;
-  // One position alone would have no width.
-  const x = drawn.x.length === 1 ? [drawn.x[0]! - 0.5, drawn.x[0]! + 0.5] : drawn.x;
-  const at = (i: number): number => (drawn.x.length === 1 ? 0 : i);
+  const { layers, corners, isShare, highest, view } = drawn;
+  const { x } = corners;
+  const totals = valuesAt(corners, drawn.totals);
   const left = Math.max(0, x.findIndex((position) => position >= view[0]) - 1);
   const right = Math.min(x.length - 1, Math.max(0, x.findLastIndex((position) => position <= view[1]) + 1));
   if (x.length === 0) return;
   const base = new Float64Array(x.length);
   const heightOf = (sum: number, i: number): number => {
-    const whole = isShare ? totals[at(i)]! : highest;
+    const whole = isShare ? totals[i]! : highest;
     return whole > 0 ? area.top + area.height * (1 - sum / whole) : area.top + area.height;
   };
   const pixels = Float64Array.from(x, (position) => pixelOf(position, view, area.left, area.width));
@@ -531,10 +527,11 @@ function drawLayers(context: CanvasRenderingContext2D, theme: Theme, area: Area,
   context.rect(area.left, area.top, area.width, area.height);
   context.clip();
   for (const { colour, values } of layers) {
+    const own = valuesAt(corners, values);
     context.beginPath();
     for (let i = left; i <= right; i++) context.lineTo(pixels[i]!, heightOf(base[i]!, i));
     for (let i = right; i >= left; i--) {
-      base[i]! += values[at(i)]!;
+      base[i]! += own[i]!;
       context.lineTo(pixels[i]!, heightOf(base[i]!, i));
     }
     context.closePath();

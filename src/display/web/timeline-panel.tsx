@@ -12,6 +12,7 @@ import {
   type Other,
   rowsBetween,
   type TaskNumbers,
+  type TypeCount,
   taskNumbers,
 } from '../shape/track-numbers.ts';
 import { SHOWN_BY_SPANS, type Timeline, type Track } from '../shape/tracks.ts';
@@ -418,7 +419,7 @@ function formatBytes(size: number): string {
 
 interface LegendProps {
   readonly timeline: Timeline;
-  readonly types: readonly (readonly [name: string, count: number])[];
+  readonly types: readonly TypeCount[];
   readonly colourBy: ColourBy;
 }
 
@@ -452,14 +453,14 @@ export function TimelineLegend({ timeline, types, colourBy }: LegendProps) {
       )}
       <h3>Events</h3>
       <ul>
-        {types.slice(0, 24).map(([name, count]) => (
-          <li key={name}>
-            {timeline.hasSpans && name === SHOWN_BY_SPANS ? (
+        {types.slice(0, 24).map(({ type, count }) => (
+          <li key={type}>
+            {timeline.hasSpans && type === SHOWN_BY_SPANS ? (
               <b style={{ color: RUNNING_COLOUR }}>▬</b>
             ) : (
-              <b style={{ color: typeColour(name) }}>{SHAPES[shapeOf(name)]}</b>
+              <b style={{ color: typeColour(type) }}>{SHAPES[shapeOf(type)]}</b>
             )}{' '}
-            {name}
+            {visible(type)}
             <span>{formatCount(count)}</span>
           </li>
         ))}

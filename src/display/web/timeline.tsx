@@ -1,7 +1,7 @@
 import { useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { formatCount, plural, visible } from '../../common/text.ts';
+import { formatCount, plural } from '../../common/text.ts';
 import { type Kept, keepOf, knownFields, parseTerms, type Term } from '../shape/event-filter.ts';
-import { type EventTable, typeNames } from '../shape/event-table.ts';
+import type { EventTable } from '../shape/event-table.ts';
 import { formatDuration, formatTime, shownTime } from '../shape/time-scale.ts';
 import {
   type ColourBy,
@@ -15,6 +15,7 @@ import {
   type Scene,
 } from '../shape/timeline-draw.ts';
 import { type TrackKind, trackKinds } from '../shape/track-choice.ts';
+import { allTypes } from '../shape/track-numbers.ts';
 import { activityOf, buildTimeline, SHOWN_BY_SPANS, type Timeline } from '../shape/tracks.ts';
 import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
 import { isNumbers, isOneOf, isRange, SavedViewContext, useSaved } from './address.ts';
@@ -113,7 +114,7 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
     [timeline, kept, order, limits, hidden],
   );
   const colourBy = colours ?? (timeline.kind === 'cpu' ? 'process' : 'type');
-  const types = useMemo(() => typeCounts(timeline), [timeline]);
+  const types = useMemo(() => allTypes(table), [table]);
 
   const canvasHeight = size.height;
   const labels = Math.min(LABELS, Math.floor(size.width / 4));
@@ -739,13 +740,4 @@ function trackOfRows({ table, tracks }: Timeline, shown: readonly number[], kept
   const places = new Int32Array(table.length).fill(-1);
   for (const place of shown) for (const row of kept.rows.get(place) ?? tracks[place]!.rows) places[row] = place;
   return places;
-}
-
-function typeCounts({ table }: Timeline): [name: string, count: number][] {
-  const counts = new Map<number, number>();
-  for (const type of table.type.values) counts.set(type, (counts.get(type) ?? 0) + 1);
-  const names = typeNames(table);
-  return [...counts]
-    .map(([type, count]): [string, number] => [visible(names[type] ?? ''), count])
-    .sort(([, a], [, b]) => b - a);
 }

@@ -69,9 +69,14 @@ export function TreemapView({ data, section, filters, base, select }: ViewProps)
     }
   };
   const parentOf = ({ part }: TreemapBox): number => (part.kind === 'node' ? stacks.parents[part.node]! : part.node);
+  /** Out of the box around it, and of all. */
+  const sharesOf = (box: TreemapBox): string[] => {
+    const parent = parentOf(box);
+    const ofParent = `${formatShare(box.weight, total[parent]!)} of ${nameOf(parent)}`;
+    return [...(parent === 0 ? [] : [ofParent]), `${formatShare(box.weight, all)} of all${compared(box)}`];
+  };
   const describe = (box: TreemapBox): string =>
-    `${titleOf(box)}: ${formatWeight(box.weight, unit)}, ${formatShare(box.weight, total[parentOf(box)]!)} of ${nameOf(parentOf(box))}, ` +
-    `${formatShare(box.weight, all)} of all${compared(box)}`;
+    `${titleOf(box)}: ${[formatWeight(box.weight, unit), ...sharesOf(box)].join(', ')}`;
 
   /** Of a box in the base; undefined where there is none, or nothing to compare. */
   const shareBefore = ({ part }: TreemapBox): number | undefined =>
@@ -182,8 +187,11 @@ export function TreemapView({ data, section, filters, base, select }: ViewProps)
               context.fillText(clipped(context, titleOf(box), width - 10), x + 5, y + HEAD / 2 + 1);
               if (height < 34 || boxes[i + 1]?.level === box.level + 1) continue;
               context.font = `12px ${FONT}`;
+              const share = formatShare(box.weight, total[at]!);
+              // Half of a number would be another one.
+              if (context.measureText(share).width > width - 10) continue;
               context.globalAlpha = 0.8;
-              context.fillText(clipped(context, formatShare(box.weight, total[at]!), width - 10), x + 5, y + HEAD + 8);
+              context.fillText(share, x + 5, y + HEAD + 8);
               context.globalAlpha = 1;
             }
             if (boxes.length === 0) {
@@ -201,10 +209,7 @@ export function TreemapView({ data, section, filters, base, select }: ViewProps)
         <Tip at={hover.place}>
           <b>{titleOf(hover.box)}</b>
           <div>{formatWeight(hover.box.weight, unit)}</div>
-          <div class="faint">
-            {formatShare(hover.box.weight, total[parentOf(hover.box)]!)} of {nameOf(parentOf(hover.box))} ·{' '}
-            {formatShare(hover.box.weight, all)} of all{compared(hover.box)}
-          </div>
+          <div class="faint">{sharesOf(hover.box).join(' · ')}</div>
         </Tip>
       )}
     </>

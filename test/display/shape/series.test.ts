@@ -2,10 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   columnValues,
+  cornersOf,
+  extentOf,
   MAX_POSITIONS,
+  placeOf,
   SeriesBuilder,
   SeriesSummary,
   type StackedSeries,
+  valuesAt,
 } from '../../../src/display/shape/series.ts';
 
 type Point = readonly [x: number, y: number, label: number];
@@ -108,6 +112,63 @@ describe('SeriesBuilder', () => {
     expect(new Set(series.layers[0])).toEqual(new Set([30]));
     expect(new Set(series.other)).toEqual(new Set([12]));
     expect(series.x.every((x, i) => i === 0 || x > series.x[i - 1]!)).toBe(true);
+  });
+});
+
+describe('cornersOf', () => {
+  it('joins the values of time by lines; one alone is as wide as 1', () => {
+    expect(cornersOf([1, 2, 4], true)).toEqual({ x: [1, 2, 4], place: [0, 1, 2] });
+    expect(cornersOf([3], true)).toEqual({ x: [2.5, 3.5], place: [0, 0] });
+    expect(cornersOf([], true)).toEqual({ x: [], place: [] });
+  });
+
+  it('draws blocks over anything else, and nothing where there is a gap', () => {
+    const corners = cornersOf([0, 1, 2, 5], false);
+    expect(corners).toEqual({
+      x: [0, 0, 1, 1, 2, 2, 3, 3, 5, 5, 6, 6],
+      place: [-1, 0, 0, 1, 1, 2, 2, -1, -1, 3, 3, -1],
+    });
+    expect([...valuesAt(corners, Float64Array.of(7, 8, 9, 4))]).toEqual([0, 7, 7, 8, 8, 9, 9, 0, 0, 4, 4, 0]);
+    expect(cornersOf([3], false)).toEqual({ x: [3, 3, 4, 4], place: [-1, 0, 0, -1] });
+    expect(cornersOf([], false)).toEqual({ x: [], place: [] });
+  });
+
+  it('has the area of the values', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat({ max: 60 }), { minLength: 2, maxLength: 20 }), (places) => {
+        const x = places.sort((a, b) => a - b);
+        const least = Math.min(...x.slice(1).map((at, i) => at - x[i]!));
+        // As addresses are: multiples of the size of a block.
+        fc.pre(x.every((at) => (at - x[0]!) % least === 0));
+        const corners = cornersOf(x, false);
+        const drawn = valuesAt(
+          corners,
+          Float64Array.from(x, (_, i) => i + 1),
+        );
+        let area = 0;
+        for (let i = 1; i < drawn.length; i++) {
+          area += ((drawn[i]! + drawn[i - 1]!) / 2) * (corners.x[i]! - corners.x[i - 1]!);
+        }
+        expect(area).toBeCloseTo((least * x.length * (x.length + 1)) / 2, 6);
+      }),
+    );
+  });
+});
+
+describe('extentOf', () => {
+  it('ends with the last moment, or behind the last block', () => {
+    const summary = new SeriesSummary();
+    for (const x of [4, 6, 10]) summary.add(x, 1, 0);
+    expect(extentOf(summary, true)).toEqual({ count: 3, xMin: 4, xMax: 10 });
+    expect(extentOf(summary, false)).toEqual({ count: 3, xMin: 4, xMax: 12 });
+  });
+});
+
+describe('placeOf', () => {
+  it('is the nearest in time, and the block that a value is in', () => {
+    expect([0.4, 0.6, 1.4, 9, -9].map((x) => placeOf([0, 1, 2], x, true))).toEqual([0, 1, 1, 2, 0]);
+    expect([0.4, 0.6, 1.4, 9, -9].map((x) => placeOf([0, 1, 2], x, false))).toEqual([0, 0, 1, 2, 0]);
+    expect(placeOf([], 1, true)).toBeUndefined();
   });
 });
 

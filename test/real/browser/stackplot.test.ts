@@ -51,7 +51,7 @@ async function open(input: string, ...flags: string[]): Promise<Page> {
 const status = (page: Page): Locator => page.locator('.status');
 const legend = (page: Page): Locator => page.locator('aside.legend');
 const entries = async (page: Page): Promise<string[]> =>
-  (await legend(page).locator('li').allTextContents()).map((text) => text.replace(/only$/, ''));
+  (await legend(page).locator('li').allTextContents()).map((text) => text.replace(/onlyhide$/, ''));
 
 /** Where a share of the way across and up the plot is, in pixels of the page. */
 async function at(page: Page, across: number, up = 0.5): Promise<[number, number]> {

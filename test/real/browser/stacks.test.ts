@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { EventData, StackData } from '../../../src/common/datatypes.ts';
@@ -99,11 +100,30 @@ describe('the flame graph', () => {
   });
 });
 
+describe('the flame graph of a config', () => {
+  test('has its colours, direction, order and count name', async () => {
+    mkdirSync(place.path('config/marple'), { recursive: true });
+    const config = place.path('config/marple/config.txt');
+    writeFileSync(config, '[flamegraph]\ncolors = blue\nicicle = true\nreversed = true\ncountname = ticks\n');
+    const page = await openPage(await draw('-fg'));
+    rmSync(config);
+    expect(await page.locator('.status').textContent()).toContain('all: 1,050 ticks');
+    for (const name of ['Icicle', 'Reversed']) {
+      expect(await page.getByRole('button', { name }).getAttribute('aria-pressed')).toBe('true');
+    }
+    // Below the root, which is on top.
+    const [red, , blue] = await page.evaluate<number[]>(
+      "[...document.querySelector('.view canvas').getContext('2d').getImageData(600, 21, 1, 1).data]",
+    );
+    expect(blue).toBeGreaterThan(red! + 40);
+  });
+});
+
 describe('the treemap', () => {
   test('a click goes down, the breadcrumb up', async () => {
     const page = await openPage(await draw('-tm'));
     const status = page.locator('.status');
-    await expect.poll(() => status.textContent()).toBe('app: 1,000 samples, 95 % of all, 95 % of all');
+    await expect.poll(() => status.textContent()).toBe('app: 1,000 samples, 95 % of all');
     await page.mouse.click(400, 400);
     await page.mouse.click(400, 400);
     await expect.poll(() => page.getByRole('navigation').textContent()).toBe('all › app › main');
