@@ -1,5 +1,5 @@
 import { collectConfigSections } from '../collect/registry.ts';
-import { type Config, loadConfig, type Sections } from '../common/config.ts';
+import { COMMON_SECTION_NAMES, type Config, loadConfig, type Sections } from '../common/config.ts';
 import { setToolTimeout } from '../common/process.ts';
 import { displayConfigSections } from '../display/registry.ts';
 import { serveOptions } from '../serve/options.ts';
@@ -7,6 +7,11 @@ import { serveOptions } from '../serve/options.ts';
 /** What may stand in config.txt, as far as commands and the registries declare it. */
 export function configSections(): Sections {
   return { ...collectConfigSections(), ...displayConfigSections(), serve: serveOptions };
+}
+
+/** The names of all sections of config.txt. */
+export function sectionNames(): string[] {
+  return [...new Set([...COMMON_SECTION_NAMES, ...Object.keys(configSections())])];
 }
 
 /** The effective configuration. */

@@ -31,6 +31,8 @@ const COMMON_SECTIONS = {
   Groups: z.record(z.string(), namesSchema),
 } as const satisfies Sections;
 
+export const COMMON_SECTION_NAMES: readonly string[] = Object.keys(COMMON_SECTIONS);
+
 /** What may stand in each section, by its name: an object with a default for each key, or a record. */
 export type Sections = Readonly<Record<string, z.ZodType>>;
 
@@ -197,12 +199,21 @@ function readConfig(path: string, options?: { optional: true }): string | undefi
   }
 }
 
+/** What the sections of the original MARPLE, in Python, are now. */
+const FORMER_SECTIONS = new Map([
+  ['DisplayInterfaces', 'Display'],
+  ['Aliases', 'Groups'],
+]);
+
 function checkName({ section, key, source }: ConfigEntry, sections: Sections): void {
   if (!Object.hasOwn(sections, section)) {
     const known = Object.keys(sections);
+    const now = FORMER_SECTIONS.get(section);
     throw new UsageError(
       `${source}: there is no config section [${section}]`,
-      didYouMean(section, known, `allowed sections: ${known.join(', ')}`, (name) => `[${name}]`),
+      now === undefined
+        ? didYouMean(section, known, `allowed sections: ${known.join(', ')}`, (name) => `[${name}]`)
+        : `what the Python MARPLE called so is [${now}], with key = value (docs/migration.md)`,
     );
   }
   const allowed = allowedKeys(sections[section] as z.ZodType);

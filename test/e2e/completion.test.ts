@@ -64,6 +64,8 @@ describe('completion in bash', () => {
     ['marple diff --before x', ['x.marple']],
     ['marple man dis', ['display']],
     ['marple man -o con', ['config']],
+    ['marple config Gen', ['General']],
+    ['marple config General heat', ['heatmap']],
     ['marple completion ', ['bash']],
     ['marple doctor mem', ['memtime', 'memleak', 'memevents', 'memmap']],
     ['marple nothing ', []],

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makePlace, type Place } from './marple.ts';
 
@@ -161,6 +162,22 @@ describe('config', () => {
     const text = await place.marple(['config']);
     expect(text.stdout).toMatch(/^\[General\] +time +7 +.*config\/marple\/config\.txt:3$/m);
     expect(text.stdout).toMatch(/^\[memtime\] +interval +0\.5 +config\.txt:\d+$/m);
+  });
+
+  test('of one section; and the file that explains them', async () => {
+    const one = await place.marple(['config', 'heatmap', 'Groups']);
+    expect(one).toMatchObject({ code: 0, stderr: '' });
+    const named = one.stdout.split('\n').flatMap((line) => /^\[(\w+)\]/.exec(line)?.[1] ?? []);
+    expect([...new Set(named)].sort()).toEqual(['Groups', 'heatmap']);
+    const shipped = await place.marple(['config', '--shipped']);
+    expect(shipped).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: readFileSync(join(import.meta.dirname, '../../config.txt'), 'utf8'),
+    });
+    const wrong = await place.marple(['config', 'heatmaps']);
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).toMatch(/^hint: did you mean heatmap\?/m);
   });
 
   test('a wrong one is an error', async () => {
