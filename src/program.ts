@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type ArgumentGrammar, rewriteArguments, splitArguments } from './commands/argv.ts';
 import type { DeclaredCommand, ProgramCommand } from './commands/context.ts';
+import { FORMER_FLAGS, withCommand } from './commands/former.ts';
 import { QUICK_START } from './commands/manual/facts.ts';
 import { examplesText, exitStatusText } from './commands/manual/help.ts';
 import { EXIT, errorMessage, MarpleError, SIGNAL_EXIT, UsageError } from './common/errors.ts';
@@ -35,7 +36,8 @@ type Loaded = ReadonlyMap<string, DeclaredCommand>;
  * process before that, where it is stopped by a signal or nothing else is left to do.
  */
 export async function main(argv: readonly string[], exit: (code: number) => void): Promise<number> {
-  const { own, command } = splitArguments(argv);
+  const { own: given, command } = splitArguments(argv);
+  const own = withCommand(given);
   const output = new Output({
     quiet: own.includes('-q') || own.includes('--quiet'),
     verbose: own.includes('--verbose'),
@@ -145,7 +147,7 @@ function grammarOf({ command, part: { grammar } }: DeclaredCommand): ArgumentGra
   return {
     valued: new Set(valued),
     attached: new Map([['--json', '-']]),
-    aliases: grammar?.aliases ?? new Map(),
+    aliases: new Map([...FORMER_FLAGS, ...(grammar?.aliases ?? [])]),
     areas,
   };
 }

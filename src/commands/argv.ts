@@ -11,7 +11,7 @@ export interface SplitArguments {
 export interface ArgumentGrammar {
   /** Flags that take the next word as their value, such as `-o` and `--output`. */
   readonly valued: ReadonlySet<string>;
-  /** One-dash flags of several letters and the long flags that they stand for, such as `-hm` and `--heatmap`. */
+  /** Flags that commander is not told of, and the long flags that they stand for, such as `-hm` and `--heatmap`. */
   readonly aliases: ReadonlyMap<string, string>;
   /** Flags whose value must be attached (`--json=FILE`), with the value that the bare flag stands for. */
   readonly attached: ReadonlyMap<string, string>;
@@ -53,8 +53,9 @@ export function rewriteArguments(args: readonly string[], grammar: ArgumentGramm
       continue;
     }
     const bare = grammar.attached.get(word);
-    rewritten.push(bare === undefined ? (grammar.aliases.get(word) ?? word) : `${word}=${bare}`);
-    if (grammar.valued.has(word) && i + 1 < args.length) rewritten.push(args[++i] as string);
+    const meant = grammar.aliases.get(flag) ?? flag;
+    rewritten.push(bare === undefined ? word.replace(flag, meant) : `${word}=${bare}`);
+    if (grammar.valued.has(word.replace(flag, meant)) && i + 1 < args.length) rewritten.push(args[++i] as string);
   }
   return rewritten;
 }

@@ -3,6 +3,7 @@ import { COLLECTERS, collectersByArea, findCollecter } from '../collect/registry
 import type { Config } from '../common/config.ts';
 import { UsageError } from '../common/errors.ts';
 import { didYouMean } from '../common/suggest.ts';
+import { FORMER_INTERFACES } from '../formats/former-interfaces.ts';
 
 /** `--disk` and its like, with their kinds: `disk` -> kind -> collecter. */
 export const AREA_KINDS = new Map(
@@ -28,7 +29,7 @@ export function collectersNamed(names: readonly string[], config: Config): Colle
 }
 
 function collecterNamed(name: string, group: string | undefined, groups: Record<string, string>): CollecterClass {
-  const collecter = findCollecter(name);
+  const collecter = findCollecter(FORMER_INTERFACES.get(name) ?? name);
   if (collecter !== undefined) return collecter;
   const known = [...COLLECTERS.map(({ description }) => description.interface), ...Object.keys(groups)];
   const kinds = new Map([...AREA_KINDS].flatMap(([area, all]) => [...all.keys()].map((kind) => [kind, area])));

@@ -5,6 +5,7 @@ import type { Axis, SectionHeader } from '../common/header.ts';
 import { CONNECTION_FIELDS } from './connections.ts';
 import { DISKLAT_POINTS } from './disklat.ts';
 import { EventImport } from './event-import.ts';
+import { FORMER_INTERFACES } from './former-interfaces.ts';
 import type { Importer, ImportInput, ImportSection, ImportSink } from './importer.ts';
 import { IoImport } from './io-import.ts';
 import { plainLines } from './lines.ts';
@@ -104,12 +105,9 @@ function parseHeader(object: unknown): PyHeader | undefined {
   return parsed.success && !('marple' in parsed.data) ? parsed.data : undefined;
 }
 
-/** What it called otherwise. */
-const INTERFACES = new Map([['memusage', 'memleak']]);
-
 function beginSection(header: PyHeader, sink: ImportSink): SectionImport {
   sink.note('the times of day are as the Python MARPLE wrote them, which did not say of what time zone: read as UTC');
-  const name = INTERFACES.get(header.interface) ?? header.interface;
+  const name = FORMER_INTERFACES.get(header.interface) ?? header.interface;
   const [start, end] = [isoTime(header['start time'] ?? header.start), isoTime(header['end time'] ?? header.end)];
   const begin = (rest: SectionKind): ImportSection =>
     sink.section({

@@ -122,4 +122,32 @@ describe('what is no mistake', () => {
     expect(ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^memtime: proc/) });
     expect(existsSync(place.path('marple_out'))).toBe(false);
   });
+
+  test('what the Python MARPLE called otherwise', async () => {
+    const collected = await place.marple(['--collect', 'memtime', '-t', '0.3', '--outfile', 'py.marple']);
+    expect(collected.code, collected.stderr).toBe(0);
+    expect(await place.marple(['-d', '--infile', 'py.marple', '-l'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('memtime'),
+    });
+    const shown = await place.marple(['--display', '--infile=py.marple', '-sp', '--outfile=py.html']);
+    expect(shown).toMatchObject({ code: 0, stdout: 'py.html\n' });
+    expect((await place.marple(['-c', 'memusage', '--dry-run', '--json'])).stdout).toContain('"memleak"');
+    const help = await place.marple(['display', '--help']);
+    expect(help.stdout).not.toMatch(/infile|outfile|tcpplot/);
+  });
+
+  test('a section of its config is told what it is now', async () => {
+    mkdirSync(place.path('config/marple'), { recursive: true });
+    writeFileSync(place.path('config/marple/config.txt'), '[Aliases]\nboot: memleak\n');
+    const ended = await place.marple(['config']);
+    writeFileSync(place.path('config/marple/config.txt'), '[Aliases]\nboot = memleak\n');
+    const named = await place.marple(['config']);
+    writeFileSync(place.path('config/marple/config.txt'), '');
+    expect(ended).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^hint: write \[Section\] or key = value$/m),
+    });
+    expect(named).toMatchObject({ code: 2, stderr: expect.stringMatching(/^hint: .*\[Groups\]/m) });
+  });
 });
