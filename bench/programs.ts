@@ -3,8 +3,8 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import type { Command } from './process.ts';
 
-/** Folders of programs that are not in PATH: of packages, and what setup.sh links. */
-const FOLDERS = ['/usr/sbin', '/usr/share/perl5/Devel/NYTProf', 'vendor/FlameGraph'];
+/** Folders of programs that are not in PATH: of packages, what setup.sh links, and what is built here. */
+const FOLDERS = ['/usr/sbin', '/usr/share/perl5/Devel/NYTProf', 'vendor/FlameGraph', 'dist'];
 
 /** Finds what is compared. */
 export class Programs {

@@ -1,0 +1,2 @@
+export function layout(): string;
+export function pageWithLayout(page: string): string;
