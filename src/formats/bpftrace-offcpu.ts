@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
+import { CallChain } from './call-chain.ts';
 import { foldSample } from './folding.ts';
 import { linesOf } from './lines.ts';
 import { reasonOf, withoutTracing } from './off-cpu.ts';
@@ -233,7 +234,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   maps.finish();
   const code = readCodeFile(codeFile(dir));
   const first = symbolsOf(code, PerfSymbols.create(run.modules));
-  for (const { pid, user } of maps.times) first.frames({ pid, kernel: [], user });
+  for (const { pid, user } of maps.times) first.frames({ pid, chain: CallChain.of({ user }) });
   const mangled = await first.demangle();
   if (mangled > 0)
     report.warn(`${mangled} C++ names are as the compiler made them: c++filt (binutils) is not installed`);
@@ -273,7 +274,7 @@ function foldTimes(
   for (const { comm, pid, state, kernel, user, time } of [...maps.times, ...maps.open]) {
     const reason = reasonOf(print({ prev_state: state }));
     if (reason === undefined || !filter.keeps(pid, comm)) continue;
-    const frames = [...withoutTracing(kernel), ...symbols.frames({ pid, kernel: [], user })];
+    const frames = [...withoutTracing(kernel), ...symbols.frames({ pid, chain: CallChain.of({ user }) })];
     quality.judge(frames);
     const sample = { kind: 'sample', comm, pid, tid: pid, cpu: undefined, time: undefined } as const;
     const [root = '', ...rest] = foldSample({

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { DamagedFileError } from '../common/errors.ts';
 import { isSystemWide, ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
+import { CallChain } from './call-chain.ts';
 import { foldSample } from './folding.ts';
 import { linesOf } from './lines.ts';
 import { type FileRecord, PerfFile } from './perf-file.ts';
@@ -298,7 +299,7 @@ class Naming {
     }
     const named = withCaller(frames, caller).map((frame): PerfFrame => {
       if (typeof frame === 'string') return { address: '0', symbol: frame, module: '' };
-      return this.symbols.frames({ pid, kernel: [], user: [frame] })[0] as PerfFrame;
+      return this.symbols.frames({ pid, chain: CallChain.of({ user: [frame] }) })[0] as PerfFrame;
     });
     if (frames.length > 0) this.#quality.judge(named);
     const sample = { kind: 'sample', comm, pid, tid: pid, frames: named } as const;

@@ -26,6 +26,7 @@ const DATA_SIZE_AT = 48;
 /** u32 type, u16 misc, u16 size of the whole record (struct perf_event_header). */
 const RECORD_HEADER_BYTES = 8;
 const PERF_TYPE_TRACEPOINT = 2;
+const DIRECT_WINDOW = 64;
 
 async function importPerfData(input: ImportInput, sink: ImportSink, options: ImportOptions): Promise<void> {
   const original = await input.file();
@@ -34,9 +35,11 @@ async function importPerfData(input: ImportInput, sink: ImportSink, options: Imp
   if (recording === undefined) throw new DamagedFileError(input.name, 'perf had not recorded anything in it');
   const { machine } = recording;
   const foreign = whyForeign(machine, recording.kernel, recording.last);
-  const samples = new SampleImport(sink, options, foreign === undefined);
   // Addresses are printed as perf has them, relative to the file.
   const isDirect = foreign === undefined && !recording.needsPerf && !options.annotate.has('addrs');
+  // The reader puts its records in order, as far as the rounds in which perf wrote them are true.
+  const window = isDirect ? { window: DIRECT_WINDOW } : {};
+  const samples = new SampleImport(sink, options, { isOwn: foreign === undefined, ...window });
   if (isDirect) await readDirectly(path, recording, samples, sink);
   else await readThroughPerf(path, input.name, recording, foreign, samples, sink);
   await samples.finish();

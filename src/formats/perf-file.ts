@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { decodeBytes } from '../common/decode-bytes.ts';
 import { DamagedFileError } from '../common/errors.ts';
+import { CallChain, toAddress } from './call-chain.ts';
 import type { RawRecord } from './event-format.ts';
 
 /*
@@ -32,11 +33,7 @@ export interface FileSample {
   readonly tid: number;
   readonly cpu: number | undefined;
   readonly period: number | undefined;
-  /** Innermost first. */
-  readonly kernel: readonly number[];
-  readonly user: readonly number[];
-  /** Whether the chain of callers ends in what is no address: a frame pointer that was something else. */
-  readonly isCut: boolean;
+  readonly chain: CallChain;
   /** The tracepoint's own record. */
   readonly raw: RawRecord | undefined;
 }
@@ -178,10 +175,6 @@ const MISC = {
   mmapBuildId: 1 << 14,
   switchOutPreempt: 1 << 14,
 } as const;
-
-/** Values in a call chain that say whose addresses follow: from here up none is an address (enum perf_callchain_context). */
-const CONTEXT_MAX = -4095;
-const CONTEXT = { kernel: -128, user: -512 } as const;
 
 /** Bits of perf_event_attr behind read_format. */
 const FLAG = { excludeKernel: 1 << 5, freq: 1 << 10, sampleIdAll: 1 << 18 } as const;
@@ -452,7 +445,7 @@ export class PerfFile {
     if (has(SAMPLE.identifier)) pos += 8;
     if (has(SAMPLE.ip)) {
       if (pos + 8 > end) return this.#bad();
-      ip = toAddress(bytes, pos);
+      ip = pos;
       pos += 8;
     }
     if (pos + attribute.fixed > end) return this.#bad();
@@ -477,34 +470,27 @@ export class PerfFile {
       pos += 8;
     }
     if (has(SAMPLE.read)) pos += readBytes(bytes, pos, end, attribute.readFormat);
-    const mode = bytes.readUInt16LE(at + 4) & MISC.cpumode;
-    const kernel: number[] = [];
-    const user: number[] = [];
-    let isCut = false;
+    // Without callers there is the address alone.
+    let [chainStart, chainEnd] = ip === undefined ? [pos, pos] : [ip, ip + 8];
     if (has(SAMPLE.callchain)) {
       if (pos + 8 > end) return this.#bad();
       const count = toNumber(bytes, pos);
-      pos += 8;
-      if (count > (end - pos) / 8) return this.#bad();
-      let into: number[] | undefined = mode === MISC.kernel ? kernel : user;
-      for (let i = 0; i < count; i++, pos += 8) {
-        const address = toAddress(bytes, pos);
-        if (address < 0 && address >= CONTEXT_MAX) {
-          into = address === CONTEXT.kernel ? kernel : address === CONTEXT.user ? user : undefined;
-          isCut ||= into === undefined;
-        } else into?.push(address);
-      }
-    } else if (ip !== undefined) {
-      (mode === MISC.kernel ? kernel : user).push(ip);
+      chainStart = pos + 8;
+      if (count > (end - chainStart) / 8) return this.#bad();
+      chainEnd = chainStart + 8 * count;
+      pos = chainEnd;
     }
+    const isKernel = (bytes.readUInt16LE(at + 4) & MISC.cpumode) === MISC.kernel;
+    const view = this.#viewOf(bytes);
+    const chain = new CallChain(view, chainStart, chainEnd, isKernel ? 'kernel' : 'user');
     let raw: RawRecord | undefined;
     if (has(SAMPLE.raw)) {
       if (pos + 4 > end) return this.#bad();
       const length = bytes.readUInt32LE(pos);
       if (length > end - pos - 4) return this.#bad();
-      raw = { view: this.#viewOf(bytes), bytes, offset: pos + 4, length };
+      raw = { view, bytes, offset: pos + 4, length };
     }
-    return { kind: 'sample', event: attribute, time, pid, tid, cpu, period, kernel, user, isCut, raw };
+    return { kind: 'sample', event: attribute, time, pid, tid, cpu, period, chain, raw };
   }
 
   /** Undefined where it has none, or is too short. */
@@ -534,7 +520,7 @@ export class PerfFile {
     return {
       kind: 'mapping',
       pid: bytes.readInt32LE(at + 8),
-      start: toAddress(bytes, at + 16),
+      start: toAddress(bytes.readInt32LE(at + 16), bytes.readInt32LE(at + 20)),
       length: toNumber(bytes, at + 24),
       offset: toNumber(bytes, at + 32),
       path: textAt(bytes, at + head, at + size),
@@ -601,7 +587,7 @@ export class PerfFile {
 
   /** With several events the sample's id, at a place that is the same in all of them, tells which one it is of. */
   #attributeOf(bytes: Buffer, at: number, end: number): Attribute | undefined {
-    const [first] = this.#attributes;
+    const first = this.#attributes[0];
     if (this.#attributes.length === 1 || first === undefined) return first;
     const { sampleType } = first;
     let pos = at + RECORD_HEADER;
@@ -745,9 +731,4 @@ function textAt(bytes: Buffer, start: number, end: number): string {
 /** An unsigned number of 64 bits. */
 function toNumber(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
-}
-
-/** An address: two's complement, so that those of the kernel are exact. */
-function toAddress(bytes: Buffer, at: number): number {
-  return bytes.readInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
 }

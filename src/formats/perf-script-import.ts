@@ -28,7 +28,7 @@ function looksLikePerfScript(head: Buffer): boolean {
 }
 
 async function importPerfScript(input: ImportInput, sink: ImportSink, options: ImportOptions): Promise<void> {
-  const samples = new SampleImport(sink, options, false);
+  const samples = new SampleImport(sink, options);
   const parser = new PerfScriptParser((line) => sink.skipped(line));
   // As one number a time would lose digits after 104 days of uptime.
   let first: PerfTime | undefined;

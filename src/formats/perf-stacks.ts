@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { DamagedFileError, errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
+import { CallChain } from './call-chain.ts';
 import { type NumberField, numberField, parseFormat } from './event-format.ts';
 import { withoutModifiers } from './perf-data.ts';
 import type { FileSample } from './perf-file.ts';
@@ -94,9 +95,10 @@ function insertCaller(sample: FileSample, calls: CallFormats): FileSample {
   const fields = calls.get(sample.event.config);
   if (fields === undefined || sample.raw === undefined) return sample;
   const caller = fields.caller(sample.raw);
-  const [callee, ...callers] = sample.user;
+  const { kernel, user } = sample.chain;
+  const [callee, ...callers] = user;
   if (callee === undefined || callers[0] === caller) return sample;
-  return { ...sample, user: [callee, caller, ...callers] };
+  return { ...sample, chain: CallChain.of({ kernel, user: [callee, caller, ...callers] }) };
 }
 
 class StacksDecoder {

@@ -1,5 +1,8 @@
 import { findExecutable } from '../common/executables.ts';
 import { runTool } from '../common/process.ts';
+import { AddressSpace, type Mapping } from './address-space.ts';
+import { isMark, partAfter, toAddress } from './call-chain.ts';
+import { FrameTable } from './frame-table.ts';
 import { isJitMemory, MachineModules, type Module, type ModuleSource } from './modules.ts';
 import type { FileFork, FileMapping, FileName, FileSample } from './perf-file.ts';
 import type { PerfFrame } from './perf-script.ts';
@@ -9,22 +12,6 @@ import { addressText } from './symbols.ts';
  * Names for the addresses in a recording's stacks: those of the kernel from /proc/kallsyms, those of programs from the
  * symbols of the files that were mapped where they point to (modules.ts).
  */
-
-interface Mapping {
-  readonly start: number;
-  readonly end: number;
-  readonly offset: number;
-  readonly module: Module;
-  readonly frames: Map<number, PerfFrame>;
-}
-
-/** What code a process has where. */
-interface AddressSpace {
-  /** In the order of their addresses. */
-  readonly mappings: readonly Mapping[];
-  /** Those of the program before, until the new one is seen to run: samples in between are of the old one's execve(). */
-  readonly before?: readonly Mapping[];
-}
 
 /** A task, as far as the records so far tell. */
 interface KnownTask {
@@ -43,8 +30,7 @@ export class PerfSymbols {
   readonly #tasks = new Map<number, KnownTask>();
   readonly #spaces = new Map<number, AddressSpace>();
   #kernel: Module | undefined;
-  readonly #kernelFrames = new Map<number, PerfFrame>();
-  readonly #unknownFrames = new Map<number, PerfFrame>();
+  readonly #kernelFrames = new FrameTable();
   /** Mangled names that were met, for demangle(). */
   readonly #mangled = new Set<string>();
 
@@ -95,8 +81,7 @@ export class PerfSymbols {
   name({ pid, tid, comm, isExec }: FileName): void {
     this.#tasks.set(tid, { pid, comm });
     if (!isExec) return;
-    const before = this.#spaces.get(pid)?.mappings;
-    this.#spaces.set(pid, { mappings: [], ...(before === undefined ? {} : { before }) });
+    this.#spaces.set(pid, this.#spaceOf(pid).afterExec());
   }
 
   fork({ pid, tid, parentPid, parentTid }: FileFork): void {
@@ -105,21 +90,14 @@ export class PerfSymbols {
     if (pid === parentPid) return;
     const space = this.#spaces.get(parentPid);
     if (space === undefined) this.#spaces.delete(pid);
-    else this.#spaces.set(pid, { ...space });
+    else this.#spaces.set(pid, space.copy());
   }
 
   mapping({ pid, start, length, offset, path, inode, buildId }: FileMapping): void {
     // The kernel's own are in its symbols.
     if (start < 0 || length <= 0) return;
-    const mapping: Mapping = {
-      start,
-      end: start + length,
-      offset,
-      module: this.#module(path, inode, pid, buildId),
-      frames: new Map(),
-    };
-    const space = this.#spaces.get(pid);
-    this.#spaces.set(pid, { ...space, mappings: insert(space?.mappings ?? [], mapping) });
+    const module = this.#module(path, inode, pid, buildId);
+    this.#spaceOf(pid).add({ start, end: start + length, offset, module });
   }
 
   /** What a process has mapped. */
@@ -133,45 +111,55 @@ export class PerfSymbols {
   }
 
   /** The frames of a sample, innermost first. Equal frames are the same objects. */
-  frames({ pid, kernel, user }: Pick<FileSample, 'pid' | 'kernel' | 'user'>): PerfFrame[] {
-    const frames: PerfFrame[] = [];
-    for (const address of kernel) frames.push(this.#kernelFrame(address));
-    const space = this.#spaces.get(pid);
-    for (const address of user) frames.push(this.#userFrame(space, address));
-    if (space?.before !== undefined && user.length > 0 && mappingAt(space.mappings, user[0]!) !== undefined) {
-      this.#spaces.set(pid, { mappings: space.mappings });
+  frames({ pid, chain }: Pick<FileSample, 'pid' | 'chain'>): PerfFrame[] {
+    const { view, start, end } = chain;
+    // As many as there can be, so that it need not grow.
+    const frames = new Array<PerfFrame>((end - start) / 8);
+    let count = 0;
+    let part = chain.begins;
+    let space: AddressSpace | undefined;
+    let innermost: number | undefined;
+    for (let at = start; at < end; at += 8) {
+      const low = view.getInt32(at, true);
+      const high = view.getInt32(at + 4, true);
+      if (isMark(low, high)) part = partAfter(low);
+      else if (part === 'kernel') frames[count++] = this.#kernelFrames.get(low, high) ?? this.#meetKernel(low, high);
+      else if (part === 'user') {
+        space ??= this.#spaceOf(pid);
+        innermost ??= toAddress(low, high);
+        frames[count++] = space.frame(low, high, this.#nameFrame);
+      }
     }
+    if (innermost !== undefined) space?.runs(innermost);
+    frames.length = count;
     return frames;
   }
 
-  #kernelFrame(address: number): PerfFrame {
-    let frame = this.#kernelFrames.get(address);
-    if (frame === undefined) {
-      this.#kernel ??= this.#source.kernel();
-      const symbol = this.#kernel.nameAt(address, address);
-      frame = { address: addressText(address), symbol: symbol ?? UNKNOWN, module: this.#kernel.name };
-      this.#kernelFrames.set(address, frame);
+  #spaceOf(pid: number): AddressSpace {
+    let space = this.#spaces.get(pid);
+    if (space === undefined) {
+      space = new AddressSpace();
+      this.#spaces.set(pid, space);
     }
+    return space;
+  }
+
+  #meetKernel(low: number, high: number): PerfFrame {
+    const address = toAddress(low, high);
+    this.#kernel ??= this.#source.kernel();
+    const symbol = this.#kernel.nameAt(address, address) ?? UNKNOWN;
+    const frame = { address: addressText(address), symbol, module: this.#kernel.name };
+    this.#kernelFrames.set(low, high, frame);
     return frame;
   }
 
-  #userFrame(space: AddressSpace | undefined, address: number): PerfFrame {
-    const mapping =
-      space === undefined ? undefined : (mappingAt(space.mappings, address) ?? mappingAt(space.before ?? [], address));
-    const frames = mapping?.frames ?? this.#unknownFrames;
-    let frame = frames.get(address);
-    if (frame === undefined) {
-      frame = { address: addressText(address), symbol: UNKNOWN, module: UNKNOWN };
-      if (mapping !== undefined) {
-        const { module, offset, start } = mapping;
-        const symbol = module.nameAt(address - start + offset, address);
-        frame = { ...frame, symbol: symbol === undefined ? UNKNOWN : this.#readable(symbol), module: module.name };
-      }
-      // Addresses that broken frame pointers lead to are all different.
-      if (mapping !== undefined || frames.size < 100_000) frames.set(address, frame);
-    }
-    return frame;
-  }
+  readonly #nameFrame = (address: number, mapping: Mapping | undefined): PerfFrame => {
+    const text = addressText(address);
+    if (mapping === undefined) return { address: text, symbol: UNKNOWN, module: UNKNOWN };
+    const { module, offset, start } = mapping;
+    const symbol = module.nameAt(address - start + offset, address);
+    return { address: text, symbol: symbol === undefined ? UNKNOWN : this.#readable(symbol), module: module.name };
+  };
 
   #readable(symbol: string): string {
     if (!/^_+[ZR]/.test(symbol)) return symbol;
@@ -189,40 +177,4 @@ export class PerfSymbols {
     }
     return module;
   }
-}
-
-/** Adds a mapping; what it covers of others is theirs no longer. */
-function insert(space: readonly Mapping[], added: Mapping): Mapping[] {
-  const result: Mapping[] = [];
-  let isIn = false;
-  for (const old of space) {
-    if (old.start >= added.end && !isIn) {
-      result.push(added);
-      isIn = true;
-    }
-    if (old.end <= added.start || old.start >= added.end) {
-      result.push(old);
-      continue;
-    }
-    if (old.start < added.start) result.push({ ...old, end: added.start });
-    if (old.end > added.end) {
-      if (!isIn) result.push(added);
-      isIn = true;
-      result.push({ ...old, start: added.end, offset: old.offset + added.end - old.start });
-    }
-  }
-  if (!isIn) result.push(added);
-  return result;
-}
-
-function mappingAt(space: readonly Mapping[], address: number): Mapping | undefined {
-  let low = 0;
-  let high = space.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (space[middle]!.start <= address) low = middle + 1;
-    else high = middle;
-  }
-  const found = space[low - 1];
-  return found !== undefined && address < found.end ? found : undefined;
 }

@@ -10,7 +10,6 @@ import { StackQuality } from './stack-quality.ts';
 import { stackBatches } from './stack-table.ts';
 
 const EVENT_FIELDS = ['stack', 'cpu', 'pid', 'tid', 'weight'];
-/** Samples are held until so many came after them, should they not be in order. */
 const WINDOW = 4096;
 const BATCH = 4096;
 /** Names of events in a message. */
@@ -19,6 +18,8 @@ const LISTED = 20;
 /** The sections of one event. */
 interface Profile {
   readonly event: string;
+  /** What its event records are called. */
+  readonly type: string;
   readonly stacks: ImportSection;
   readonly table: SampleStacks;
   /** Where the samples have times. */
@@ -44,11 +45,7 @@ export class SampleImport {
   /** Names of events that are left out since another was asked for, with their samples. */
   readonly #others = new Map<string, number>();
   readonly #quality: StackQuality;
-  readonly #order = new InOrder<Held>(
-    WINDOW,
-    ({ time }) => time,
-    (held, time) => ({ ...held, time }),
-  );
+  readonly #order: InOrder<Held>;
   /** Time of the first sample, in the times that add() is given. */
   #origin: number | undefined;
   #last = 0;
@@ -56,13 +53,21 @@ export class SampleImport {
   #tooHeavy = 0;
   #ready = 0;
 
-  /** `isOwn`: the samples are of this machine. */
+  /**
+   * `isOwn`: the samples are of this machine. `window`: so many samples are held until others came after them, should they
+   * not be in order.
+   */
   constructor(
     private readonly sink: ImportSink,
     private readonly options: ImportOptions,
-    isOwn: boolean,
+    { isOwn = false, window = WINDOW }: { readonly isOwn?: boolean; readonly window?: number } = {},
   ) {
     this.#quality = new StackQuality(isOwn);
+    this.#order = new InOrder<Held>(
+      window,
+      ({ time }) => time,
+      (held, time) => ({ ...held, time }),
+    );
   }
 
   /** Samples of all events that were added. */
@@ -97,7 +102,7 @@ export class SampleImport {
     }
     const { cpu, pid, tid } = sample;
     const datum = [`${stack}`, `${cpu ?? ''}`, `${pid ?? ''}`, `${tid}`, `${weight}`];
-    this.#take(this.#order.add({ profile, time, datum }));
+    for (const held of this.#order.add({ profile, time, datum })) this.#take(held);
   }
 
   /** Writes what is ready. Memory is bounded where this is called now and then. */
@@ -125,7 +130,7 @@ export class SampleImport {
         `use one of: ${names.slice(0, LISTED).join(', ')}${more}`,
       );
     }
-    this.#take(this.#order.rest());
+    for (const held of this.#order.rest()) this.#take(held);
     await this.flush(1);
     for (const profile of this.#profiles.values()) {
       profile.stacks.header.weight = this.#weightOf(profile);
@@ -173,23 +178,22 @@ export class SampleImport {
       },
       asToolsRead,
     );
-    const profile: Profile = { event, stacks, table, events, ready: [], isWeighted: false };
+    const type = withoutModifiers(event) || 'sample';
+    const profile: Profile = { event, type, stacks, table, events, ready: [], isWeighted: false };
     this.#profiles.set(event, profile);
     return profile;
   }
 
-  #take(held: readonly Held[]): void {
-    for (const { profile, time, datum } of held) {
-      this.#origin ??= time;
-      const since = time - this.#origin;
-      if (!Number.isSafeInteger(since)) {
-        this.#timeless++;
-        continue;
-      }
-      this.#last = since;
-      profile.ready.push({ time: this.#last, type: withoutModifiers(profile.event) || 'sample', datum });
-      this.#ready++;
+  #take({ profile, time, datum }: Held): void {
+    this.#origin ??= time;
+    const since = time - this.#origin;
+    if (!Number.isSafeInteger(since)) {
+      this.#timeless++;
+      return;
     }
+    this.#last = since;
+    profile.ready.push({ time: since, type: profile.type, datum });
+    this.#ready++;
   }
 
   *#stacks({ table, event }: Profile): Generator<{ weight: number; stack: readonly string[] }> {

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CallChain } from '../../src/formats/call-chain.ts';
 import { beginsBlock, OffCpuTimes, reasonOf } from '../../src/formats/off-cpu.ts';
 import type { FileRecord, FileSample, FileSwitch } from '../../src/formats/perf-file.ts';
 
 const EVENT = { name: 'sched:sched_switch', type: 2, config: 1, sampleType: 0, fixedPeriod: undefined };
 
 function sample(time: number, tid: number, cpu = 0): FileSample {
-  const empty = { period: 1, kernel: [], user: [], isCut: false, raw: undefined };
+  const empty = { period: 1, chain: CallChain.of({ user: [] }), raw: undefined };
   return { kind: 'sample', event: EVENT, time, pid: tid, tid, cpu, ...empty };
 }
 const leaves = (time: number, tid: number, cpu = 0): FileSwitch => ({

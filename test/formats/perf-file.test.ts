@@ -75,16 +75,15 @@ describe('samples', () => {
   test('with their task, CPU, time since the origin and call chain in its two parts', () => {
     const chain = [-128n, 0xffffffff81000130n, -512n, 0x55n, 0x66n];
     const { records } = read(fileOf(sample(5_000_000_123, chain)), 5_000_000_000n);
-    expect(records).toEqual([
-      expect.objectContaining({ kind: 'sample', time: 123, pid: 7, tid: 8, cpu: 3, user: [0x55, 0x66], isCut: false }),
-    ]);
-    expect((records[0] as FileSample).kernel).toEqual([-0x7effffff + 0x12f]);
-    expect((records[0] as FileSample).event.name).toBe('cpu-clock');
+    expect(records).toEqual([expect.objectContaining({ kind: 'sample', time: 123, pid: 7, tid: 8, cpu: 3 })]);
+    const { chain: found, event } = records[0] as FileSample;
+    expect(found).toMatchObject({ kernel: [-0x7effffff + 0x12f], user: [0x55, 0x66], isCut: false });
+    expect(event.name).toBe('cpu-clock');
   });
 
   test('what is no address and no known mark cuts the chain', () => {
     const [found] = read(fileOf(sample(1, [-512n, 0x55n, -1n, 0x66n]))).records;
-    expect(found).toMatchObject({ user: [0x55], isCut: true });
+    expect((found as FileSample).chain).toMatchObject({ user: [0x55], isCut: true });
   });
 
   test('in the order of time across the rounds in which buffers were written', () => {

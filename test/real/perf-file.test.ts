@@ -68,7 +68,7 @@ function* samples(path: string, symbols: PerfSymbols): Generator<Folded> {
       task: `${comm} ${pid}/${tid} [${cpu}] ${event.name}`,
       time,
       stack: stack.join(';'),
-      isCutByPerf: record.isCut,
+      isCutByPerf: record.chain.isCut,
     };
   }
   expect(file.damaged).toBe(0);

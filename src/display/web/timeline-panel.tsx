@@ -100,10 +100,7 @@ export function TimelinePanel(props: PanelProps) {
         ) : (
           <TaskTimes timeline={timeline} track={track} from={from} to={to} before={before} choose={choose} />
         ))}
-      {timeline.bins !== undefined && (
-        <p class="faint">These are sums: zoom in for each of its waits, who woke it and why.</p>
-      )}
-      {timeline.hasSpans && timeline.kind === 'pid' && timeline.bins === undefined && (
+      {timeline.hasSpans && timeline.kind === 'pid' && (
         <LongestWaits timeline={timeline} place={place} from={from} to={to} choose={chooseSpan} />
       )}
       {isConnections(section.header) && timeline.kind === 'pid' && (
@@ -174,15 +171,11 @@ function TaskTimes({ timeline, track, from, to, before, choose }: ComparedProps 
             </dd>
           </>
         ))}
-        {timeline.bins === undefined && (
-          <>
-            <dt>Left a CPU</dt>
-            <dd>
-              {plural(switches, 'time')}, {formatCount(preempted)} of them able to go on
-              {base !== undefined && <InBase>{`${formatCount(base.switches)}, ${formatCount(base.preempted)}`}</InBase>}
-            </dd>
-          </>
-        )}
+        <dt>Left a CPU</dt>
+        <dd>
+          {plural(switches, 'time')}, {formatCount(preempted)} of them able to go on
+          {base !== undefined && <InBase>{`${formatCount(base.switches)}, ${formatCount(base.preempted)}`}</InBase>}
+        </dd>
       </dl>
       {latency.count > 0 && (
         <>
@@ -449,18 +442,16 @@ export function TimelineLegend({ timeline, types, colourBy }: LegendProps) {
                   <i class="half" style={{ background: READY_COLOUR, borderColor: READY_COLOUR }} />
                   ready, waits for a CPU
                 </li>
-                {timeline.bins === undefined && (
-                  <li>
-                    <i style={{ borderColor: 'transparent' }} />
-                    sleeps: point at it for the reason
-                  </li>
-                )}
+                <li>
+                  <i style={{ borderColor: 'transparent' }} />
+                  sleeps: point at it for the reason
+                </li>
               </>
             )}
           </ul>
         </>
       )}
-      {types.length > 0 && <h3>Events</h3>}
+      <h3>Events</h3>
       <ul>
         {types.slice(0, 24).map(({ type, count }) => (
           <li key={type}>
