@@ -4,7 +4,7 @@ import { log } from '../common/log.ts';
 import { webApp } from '../display/page.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Reports } from './reports.ts';
-import type { PackedPage } from './served-report.ts';
+import type { Asked, PackedPage } from './served-report.ts';
 import type { Answer, Resolver } from './server.ts';
 
 /** How often a page is told how far the reading of its file is, milliseconds. */
@@ -13,7 +13,8 @@ const TELL = 200;
 /**
  * What there is at which path:
  *     /            the list of files, a page          /files      the list itself
- *     /report/ID   the report of a file, a page       /data/ID    what it shows, of the version and between the times that it asks for
+ *     /report/ID   the report of a file, a page       /data/ID    what it shows, of the version and between the times that it asks for,
+ *                                                                 of all sections that have more then, or of one
  */
 export function pagesOf(catalogue: Catalogue, reports: Reports): Resolver {
   return async (path, query, signal): Promise<Answer | undefined> => {
@@ -97,12 +98,12 @@ function line(value: unknown): string {
 }
 
 /** @throws UsageError where it asks for what cannot be. */
-function parseQuery(query: URLSearchParams): { version: string; from: number; to: number } | undefined {
+function parseQuery(query: URLSearchParams): ({ version: string } & Asked) | undefined {
   if (query.size === 0) return undefined;
-  const [version, from, to] = ['version', 'from', 'to'].map((name) => query.get(name) ?? '');
+  const [version, from, to, section] = ['version', 'from', 'to', 'section'].map((name) => query.get(name) ?? '');
   const range = { from: Number(from || 'none'), to: Number(to || 'none') };
   if (version !== undefined && version !== '' && range.from < range.to && Number.isFinite(range.to - range.from)) {
-    return { version, ...range };
+    return { version, ...range, ...(section === '' ? {} : { section: Number(section) }) };
   }
   throw new UsageError('this asks for no range of time', 'version=...&from=1&to=2.5');
 }

@@ -1,8 +1,7 @@
 import { UsageError } from '../common/errors.ts';
 import type { ReportOptions } from '../display/report.ts';
 import type { Catalogue } from './catalogue.ts';
-import { type PackedPage, ServedReport } from './served-report.ts';
-import type { Range } from './time-index.ts';
+import { type Asked, type PackedPage, ServedReport } from './served-report.ts';
 
 /** Files whose index and whole page are held; the one that was asked for longest ago goes first. */
 const HELD = 4;
@@ -19,7 +18,7 @@ export interface Opening {
   /** How far its reading is, 0 to 1. */
   readonly share: number;
   whole(): Promise<PackedPage>;
-  range(range: Required<Range>, signal: AbortSignal): Promise<PackedPage>;
+  range(asked: Asked, signal: AbortSignal): Promise<PackedPage>;
 }
 
 /** The reports of files, each read when it is first asked for. One thing is done at a time, so that memory stays bounded. */
@@ -70,9 +69,9 @@ export class Reports {
         return held.share;
       },
       whole: async () => (await held.report).whole,
-      range: async (range, signal) => {
+      range: async (asked, signal) => {
         const report = await held.report;
-        return this.#inTurn(() => report.range(range, AbortSignal.any([signal, this.#stop.signal])));
+        return this.#inTurn(() => report.range(asked, AbortSignal.any([signal, this.#stop.signal])));
       },
     };
   }

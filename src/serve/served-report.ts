@@ -26,6 +26,11 @@ export interface ReportSettings {
   readonly version: string;
 }
 
+/** A range of time, seconds, and the number of one section where no other is needed. */
+export interface Asked extends Required<Range> {
+  readonly section?: number;
+}
+
 /** A page of data, or the sections of one that a range of time has more of. */
 export interface PackedPage {
   readonly manifest: PageManifest;
@@ -91,12 +96,13 @@ export class ServedReport {
   }
 
   /** The sections that are not whole on the page of the whole file, in a range of time, and what stacks weigh by them. */
-  async range({ from, to }: Required<Range>, signal: AbortSignal): Promise<PackedPage> {
+  async range({ from, to, section: only }: Asked, signal: AbortSignal): Promise<PackedPage> {
     const packer = new Packer();
     const sections: PageSection[] = [];
     for (const group of this.#groups) {
       if (!group.all.some(({ number }) => this.#reduced.has(number))) continue;
       for (const section of group.all) {
+        if (only !== undefined && section.number !== only) continue;
         if (section.header.datatype === 'stack') {
           sections.push(await packWeights(this.#near(group, { from, to }, signal), section, { from, to }, packer));
         } else if (this.#reduced.has(section.number)) {

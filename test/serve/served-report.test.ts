@@ -267,6 +267,15 @@ describe.each([
   });
 });
 
+test('of a range of time one section alone can be asked for', async () => {
+  const { section } = find('cpusched', 'event');
+  const part = await report.range({ from: 12.3, to: 14.6, section: section.number }, NEVER);
+  expect(part.manifest.sections.map(({ number }) => number)).toEqual([section.number]);
+  expect(Given.of(part, 'cpusched', 'event').rows).toBe(
+    (await stats('cpusched', 'event', { from: 12.3, to: 14.6 })).records,
+  );
+});
+
 test('a range of time before or behind everything has nothing', async () => {
   for (const range of [
     { from: -5, to: -1 },

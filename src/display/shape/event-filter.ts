@@ -1,5 +1,5 @@
 import type { EventTable, TableColumn } from './event-table.ts';
-import { SPAN_RUNNING, type Spans } from './spans.ts';
+import { SPAN_RUNNING, SpanBuilder, Spans } from './spans.ts';
 import type { TrackKind } from './track-choice.ts';
 import type { Timeline, Track } from './tracks.ts';
 
@@ -79,19 +79,46 @@ export interface Kept {
   readonly links: Int32Array;
 }
 
+/**
+ * The same tracks with those spans alone that pass the conditions on who ran there: on CPUs by tasks, of tasks by CPUs. A span off
+ * the CPU is of no CPU.
+ */
+export function narrowSpans(timeline: Timeline, terms: readonly Term[]): Timeline {
+  const { kind, tasks, tracks } = timeline;
+  const asked = terms.filter(({ field }) => (kind === 'cpu' ? field === 'comm' || field === 'pid' : field === 'cpu'));
+  if (asked.length === 0) return timeline;
+  const textOf = (who: number, field: string | undefined): string => {
+    if (kind === 'pid') return String(who);
+    return (field === 'comm' ? tasks[who]?.comm : String(tasks[who]?.pid)) ?? '';
+  };
+  const passes = memo((who) => asked.every(({ field, not, matches }) => matches(textOf(who, field)) !== not));
+  const narrow = ({ start, end, kind: what, who, row, length }: Spans): Spans => {
+    const kept = new SpanBuilder();
+    for (let i = 0; i < length; i++) {
+      if (what[i] === SPAN_RUNNING && passes(who[i]!)) kept.add(start[i]!, end[i]!, what[i]!, who[i]!, row[i]!);
+    }
+    return new Spans(kept);
+  };
+  return { ...timeline, tracks: tracks.map((track) => ({ ...track, spans: narrow(track.spans) })) };
+}
+
 /** Narrows a timeline to what passes all conditions. */
 export function keepOf(timeline: Timeline, terms: readonly Term[]): Kept {
-  const { table, tracks, links, kind, linksMatter } = timeline;
+  const { table, tracks, links, kind, linksMatter, bins } = timeline;
   const mask = termMask(table, terms);
   const all = Int32Array.from(links.rows, (_, link) => link);
   if (mask === undefined) return { tracks: tracks.map((_, place) => place), rows: new Map(), links: all };
-  const asksOfEvents = terms.some(({ field }) => field !== 'comm' && field !== 'pid' && field !== 'cpu');
+  // Of sums there are no events to ask.
+  const asksOfEvents =
+    bins === undefined && terms.some(({ field }) => field !== 'comm' && field !== 'pid' && field !== 'cpu');
   const rows = new Map<number, Int32Array>();
   const shown: number[] = [];
   for (const [place, track] of tracks.entries()) {
     const kept = track.rows.filter((row) => mask[row] === 1);
     rows.set(place, kept);
-    const passes = trackPasses(track, kind, terms) && (kept.length > 0 || (!asksOfEvents && track.spans.length > 0));
+    const passes =
+      trackPasses(track, kind, terms, bins !== undefined) &&
+      (kept.length > 0 || (!asksOfEvents && track.spans.length > 0));
     // Of who talks to whom both ends are shown.
     if (passes || (linksMatter && kept.length > 0)) shown.push(place);
   }
@@ -106,9 +133,9 @@ export function keepOf(timeline: Timeline, terms: readonly Term[]): Kept {
 }
 
 /** Whether a track passes the conditions on what it is: its name and its number. */
-function trackPasses({ comm, key, spans }: Track, kind: TrackKind, terms: readonly Term[]): boolean {
+function trackPasses({ comm, key, spans }: Track, kind: TrackKind, terms: readonly Term[], isSums: boolean): boolean {
   return terms.every(({ field, not, matches }) => {
-    if (field === 'comm' && kind === 'pid') return matches(comm) !== not;
+    if ((field === 'comm' || (isSums && field === undefined)) && kind === 'pid') return matches(comm) !== not;
     if (field === kind) return matches(String(key)) !== not;
     if (field === 'cpu' && spans.length > 0) return ranOn(spans, matches) !== not;
     return true;

@@ -2,8 +2,8 @@ import { Random } from '../../analysis/random.ts';
 import type { Named } from '../../analysis/scheduling.ts';
 import { SpanRows, TASK_WAITED, TaskNumbers, type TaskSpans } from './task-spans.ts';
 
-/** Bins at first: more than a screen has lanes' bars across. */
-const BINS = 1024;
+/** Bins at first: about as many as a screen has pixels across. They can be halved. */
+const BINS = 2048;
 /** More CPUs than any kernel can have. */
 const CPUS = 2 ** 14;
 const DOINGS = 3;

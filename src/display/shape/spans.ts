@@ -53,6 +53,12 @@ export class Spans {
   }
 }
 
+/** Where spans are sums: the bins that they are of, all of the same width. Nanoseconds. */
+export interface Bins {
+  readonly origin: number;
+  readonly width: number;
+}
+
 /** Gathers spans in about the order of time. */
 export class SpanBuilder {
   readonly start: number[] = [];
@@ -125,12 +131,17 @@ const COMPARED = 12;
 /**
  * Lays spans out over so many pixels for a range of time. The columns of narrow spans lie on a grid that does not move with
  * the range, so that nothing flickers when it is moved. The work grows with the pixels, hardly with the spans.
+ * @param bins where the spans are sums: rectangles are of whole bins then.
  */
-export function layoutSpans(spans: Spans, from: number, to: number, pixels: number, row: SpanRow): void {
+export function layoutSpans(spans: Spans, from: number, to: number, pixels: number, row: SpanRow, bins?: Bins): void {
   row.length = 0;
   const { start, end, kind, ranBefore, readyBefore, length } = spans;
   const perPixel = (to - from) / pixels;
   if (!(perPixel > 0)) return;
+  if (bins !== undefined) {
+    layoutBins(spans, from, to, perPixel, row, bins);
+    return;
+  }
   const xOf = (time: number): number => (time - from) / perPixel;
   let i = Math.max(0, firstAbove(start, from, 0) - 1);
   while (i < length && start[i]! < to) {
@@ -162,6 +173,35 @@ export function layoutSpans(spans: Spans, from: number, to: number, pixels: numb
     }
     i = next;
   }
+}
+
+/** Sums of bins: of as many each as are a pixel wide or more. */
+function layoutBins(spans: Spans, from: number, to: number, perPixel: number, row: SpanRow, bins: Bins): void {
+  const { ranBefore, readyBefore } = spans;
+  const { origin } = bins;
+  const wide = { origin, width: bins.width * Math.max(1, Math.ceil(perPixel / bins.width)) };
+  const first = Math.floor((from - origin) / wide.width);
+  const last = Math.floor((to - origin) / wide.width);
+  const pixels = (to - from) / perPixel;
+  let i = firstOfBin(spans, wide, first, 0);
+  for (let bin = first; bin <= last; bin++) {
+    const next = firstOfBin(spans, wide, bin + 1, i);
+    const ran = (ranBefore[next]! - ranBefore[i]!) / wide.width;
+    const ready = (readyBefore[next]! - readyBefore[i]!) / wide.width;
+    if (ran > 0 || ready > 0) {
+      const left = Math.max(-1, (origin + bin * wide.width - from) / perPixel);
+      const right = Math.min(pixels + 1, (origin + (bin + 1) * wide.width - from) / perPixel);
+      // It stands for more spans than one, even where it is one sum.
+      row.add(left, right - left, ran, ready, longestOf(spans, i, next), Math.max(2, next - i));
+    }
+    i = next;
+  }
+}
+
+/** Index of the first span of a bin, or behind it, from a place on. */
+export function firstOfBin({ start }: Spans, { origin, width }: Bins, bin: number, from: number): number {
+  // Where a bin begins is rounded.
+  return firstAtLeast(start, origin + (bin - 1e-6) * width, from);
 }
 
 /** The longest span that runs, of a few between `from` and `to`. */

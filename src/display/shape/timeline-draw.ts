@@ -298,7 +298,7 @@ function fillSpans(pixels: Pixels, scene: Scene, { track, top }: Row, names: Bar
   const { timeline, from, to, labels, width, ratio } = scene;
   const { spans } = track;
   if (spans.length === 0) return;
-  layoutSpans(spans, from, to, pixels.width, spanRow);
+  layoutSpans(spans, from, to, pixels.width, spanRow, timeline.bins);
   const bottom = top + BAR_TOP + BAR_HEIGHT;
   const base = Math.round((bottom - RULER_HEIGHT) * ratio);
   const readyPixel = pixelOf(READY_COLOUR);
@@ -676,15 +676,26 @@ export function hitTimeline(scene: Scene, x: number, y: number): Hit {
     .sort((a, b) => Math.abs(table.time[a]! - time) - Math.abs(table.time[b]! - time));
   const within = (y - RULER_HEIGHT + scroll) % ROW_HEIGHT;
   const event = track.spans.length > 0 && within > BAR_TOP ? undefined : near[0];
-  const span = track.spans.at(time);
+  // When in its bin a sum was is not known.
+  const span = timeline.bins === undefined ? track.spans.at(time) : -1;
   return { track: place, time, event, span: span < 0 ? undefined : span, isLabel };
 }
 
-/** How much went on in each of so many bins of all the time: events. */
+/** How much went on in each of so many bins of all the time: events, or where they are too many the time that tasks ran. */
 export function overview(timeline: Timeline, from: number, to: number, bins: number): Float64Array {
   const { time, length } = timeline.table;
   const counts = new Float64Array(Math.max(1, bins));
   const perBin = (to - from) / counts.length;
+  if (timeline.bins !== undefined) {
+    for (const { spans } of timeline.tracks) {
+      for (let i = 0; i < spans.length; i++) {
+        if (spans.kind[i] !== SPAN_RUNNING) continue;
+        const bin = Math.min(counts.length - 1, Math.floor((spans.start[i]! - from) / perBin));
+        if (bin >= 0) counts[bin]! += spans.end[i]! - spans.start[i]!;
+      }
+    }
+    return counts;
+  }
   for (let row = 0; row < length; row++) {
     const bin = Math.min(counts.length - 1, Math.floor((time[row]! - from) / perBin));
     if (bin >= 0) counts[bin]!++;

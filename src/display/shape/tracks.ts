@@ -10,7 +10,7 @@ import {
 import type { SectionHeader } from '../../common/header.ts';
 import { visible } from '../../common/text.ts';
 import { type EventTable, eventColumns, numbersOf, textAt, typeNames } from './event-table.ts';
-import { SPAN_READY, SPAN_RUNNING, SPAN_UNKNOWN, SpanBuilder, Spans } from './spans.ts';
+import { type Bins, SPAN_READY, SPAN_RUNNING, SPAN_UNKNOWN, SpanBuilder, Spans } from './spans.ts';
 import { isAboutOther, type TrackKind } from './track-choice.ts';
 
 /** The track of events that name no task or CPU. */
@@ -53,6 +53,8 @@ export interface Timeline {
   readonly kinds: readonly string[];
   /** Tasks that ran, by the `who` of spans on CPUs. */
   readonly tasks: readonly Named[];
+  /** Where the spans are sums, for there were too many events. */
+  readonly bins?: Bins;
 }
 
 /** The type that has no marks where there are spans, since those show it. */
@@ -115,7 +117,7 @@ export function buildTimeline(
   };
 }
 
-function labelOf(key: number, comm: string, kind: TrackKind): string {
+export function labelOf(key: number, comm: string, kind: TrackKind): string {
   if (key === NO_TRACK) return kind === 'cpu' ? 'no cpu' : 'no task';
   return kind === 'cpu' ? `cpu ${key}` : `${visible(comm) || '?'}(${key})`;
 }
@@ -224,7 +226,7 @@ function nameOf(table: EventTable, rows: Int32Array, hasSpans: boolean): string 
   return textAt(table, hasSpans && isAboutOther(type) ? 'other_comm' : 'comm', row);
 }
 
-const NO_LINKS: Links = { rows: new Int32Array(0), from: new Int32Array(0), to: new Int32Array(0) };
+export const NO_LINKS: Links = { rows: new Int32Array(0), from: new Int32Array(0), to: new Int32Array(0) };
 
 /** Events with two ends that have a track each: those that the header names, else who wakes whom. */
 function findLinks(table: EventTable, header: SectionHeader, tracks: readonly Track[], hasSpans: boolean): Links {

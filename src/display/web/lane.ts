@@ -1,7 +1,7 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
 import { visible } from '../../common/text.ts';
 import { busyLane, countLane, levelLane, maxLane, type TimeRange } from '../shape/lanes.ts';
-import { TASK_RUNS } from '../shape/task-spans.ts';
+import { TASK_RUNS, type TaskSpans } from '../shape/task-spans.ts';
 import { appliesTo, type Filter, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
 import { isIdleName } from './stack-weights.ts';
@@ -66,7 +66,7 @@ export function laneOf(
     const spans = taskSpansOf(section);
     const mask = spanMask(spans, filters);
     const runs = (span: number): boolean => spans.doing[span] === TASK_RUNS && mask?.[span] !== 0;
-    const busy = busyLane(spans.start, spans.end, runs, range, spans.bins ?? coarse, spans.cpus);
+    const busy = busyLane(spans.start, spans.end, runs, range, binsOf(spans, pixels, coarse), spans.cpus);
     return make(
       'CPUs busy',
       '%',
@@ -97,6 +97,13 @@ export function laneOf(
       ? mask
       : maskOf(section, [...filters, { kind: 'field', field: used[0], values: used[1], not: true }]);
   return make(used === undefined ? label : `${label} in use`, unit, levelLane(times, y, kept, range, fine, holds));
+}
+
+/** How many bins what tasks did is shown in: of sums so many that each has some of theirs, whole ones. */
+function binsOf({ bins }: TaskSpans, pixels: number, coarse: number): number {
+  let fewer = bins ?? coarse;
+  while (fewer > pixels && fewer % 2 === 0) fewer /= 2;
+  return fewer;
 }
 
 /** Of values that are means since the time before: a bin that has none has that of the next. */

@@ -242,7 +242,9 @@ function drawAxis(
   context.textAlign = 'center';
   for (let tick = Math.ceil(from / step) * step; tick <= to; tick += step) {
     context.fillRect(xOf(tick), top, 1, 4);
-    context.fillText(formatValue(Number(tick.toPrecision(10))), xOf(tick), top + 13);
+    const label = formatValue(Number(tick.toPrecision(10)));
+    // At the end there is no room for the second half.
+    context.fillText(label, Math.min(xOf(tick), xOf(to) - context.measureText(label).width / 2 - 2), top + 13);
   }
   context.textAlign = 'left';
   context.fillText('seconds', 14, top + 13);

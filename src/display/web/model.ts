@@ -104,9 +104,9 @@ export interface PageData {
   readonly notes: readonly string[];
   /**
    * Of a page of a server, some of whose sections are reduced: the same page with all records of a range of time, or as many as the
-   * server gives.
+   * server gives: of all of these sections, or of one by its number.
    */
-  readonly ofRange?: (range: TimeRange, signal: AbortSignal) => Promise<PageData>;
+  readonly ofRange?: (range: TimeRange, signal: AbortSignal, section?: number) => Promise<PageData>;
 }
 
 /** The section of the page that has the number of another page's of the same file. */

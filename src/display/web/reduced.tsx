@@ -70,23 +70,3 @@ function offer({ manifest, sections }: PageData, all: TimeRange): TimeRange {
   const start = Math.max(all.from, Number((from + (to - from - seconds) / 2).toPrecision(4)));
   return { from: start, to: Math.min(all.to, start + seconds) };
 }
-
-interface TooManyProps extends Pick<ReducedProps, 'range' | 'onTime'> {
-  readonly data: PageData;
-  readonly section: Section;
-}
-
-/** In place of a view that draws events one by one. */
-export function TooMany({ data, section, range, onTime }: TooManyProps) {
-  return (
-    <div class="view">
-      <p class="empty">
-        {formatCount(section.records)} events of {visible(section.interface)} are too many to be drawn one by one. The
-        lane above, and the table of programs in the overview, are made of all of them.
-      </p>
-      <p class="empty">
-        <SelectButton data={data} range={range} onTime={onTime} />
-      </p>
-    </div>
-  );
-}

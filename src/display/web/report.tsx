@@ -11,7 +11,7 @@ import { Lanes, timeRangeOf } from './lanes.tsx';
 import { Latencies } from './latency-table.tsx';
 import { type PageData, sameSection } from './model.ts';
 import { Processes } from './processes.tsx';
-import { Reduced, TooMany } from './reduced.tsx';
+import { Reduced } from './reduced.tsx';
 import { type Tab, type TabGroup, tabGroups } from './report-tabs.ts';
 import { Save } from './save/save.tsx';
 import { useShown } from './shown.ts';
@@ -110,18 +110,14 @@ export function Report({ data, address }: PageProps) {
       {help && <KeyHelp view={tab?.view.name} />}
       {View !== undefined && tab !== undefined && section !== undefined ? (
         <SavedViewContext.Provider value={savedView}>
-          {section.isReduced && section.rows === 0 ? (
-            <TooMany data={shown.data} section={section} range={range} onTime={onTime} />
-          ) : (
-            <View
-              key={tab.id}
-              data={shown.data}
-              section={section}
-              filters={shown.filters}
-              {...compared}
-              select={select}
-            />
-          )}
+          <View
+            key={tab.id}
+            data={shown.data}
+            section={section}
+            filters={shown.filters}
+            {...compared}
+            select={select}
+          />
         </SavedViewContext.Provider>
       ) : open === ABOUT ? (
         <About data={data} />

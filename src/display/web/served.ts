@@ -18,14 +18,15 @@ export async function readServed(
   const whole = await decodeFrom(source, script, (share) => onProgress('Reading the data', share));
   const { sections, served } = whole.manifest;
   if (served === undefined || !sections.some(({ records }) => records !== undefined)) return pageData(whole);
-  const ofRange = async ({ from, to }: TimeRange, signal: AbortSignal): Promise<PageData> => {
+  const ofRange = async ({ from, to }: TimeRange, signal: AbortSignal, section?: number): Promise<PageData> => {
     const query = new URLSearchParams({ version: served.version, from: String(from), to: String(to) });
+    if (section !== undefined) query.set('section', String(section));
     const part = await decodeFrom(
       serverSource(`${address}?${query}`, () => undefined, signal),
       script,
       () => undefined,
     );
-    return pageData(withPart(whole, part));
+    return { ...pageData(withPart(whole, part)), ofRange };
   };
   return { ...pageData(whole), ofRange };
 }

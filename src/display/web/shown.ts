@@ -4,7 +4,7 @@ import type { Filter } from './filters.ts';
 import type { PageData } from './model.ts';
 
 /** Milliseconds that a range of time has to stay before it is asked for: keys move it step by step. */
-const SETTLES = 150;
+export const SETTLES = 150;
 
 /** What views show: the data and the filters that belong together. */
 export interface Shown {

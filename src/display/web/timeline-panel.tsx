@@ -100,7 +100,10 @@ export function TimelinePanel(props: PanelProps) {
         ) : (
           <TaskTimes timeline={timeline} track={track} from={from} to={to} before={before} choose={choose} />
         ))}
-      {timeline.hasSpans && timeline.kind === 'pid' && (
+      {timeline.bins !== undefined && (
+        <p class="faint">These are sums: zoom in for each of its waits, who woke it and why.</p>
+      )}
+      {timeline.hasSpans && timeline.kind === 'pid' && timeline.bins === undefined && (
         <LongestWaits timeline={timeline} place={place} from={from} to={to} choose={chooseSpan} />
       )}
       {isConnections(section.header) && timeline.kind === 'pid' && (
@@ -171,11 +174,15 @@ function TaskTimes({ timeline, track, from, to, before, choose }: ComparedProps 
             </dd>
           </>
         ))}
-        <dt>Left a CPU</dt>
-        <dd>
-          {plural(switches, 'time')}, {formatCount(preempted)} of them able to go on
-          {base !== undefined && <InBase>{`${formatCount(base.switches)}, ${formatCount(base.preempted)}`}</InBase>}
-        </dd>
+        {timeline.bins === undefined && (
+          <>
+            <dt>Left a CPU</dt>
+            <dd>
+              {plural(switches, 'time')}, {formatCount(preempted)} of them able to go on
+              {base !== undefined && <InBase>{`${formatCount(base.switches)}, ${formatCount(base.preempted)}`}</InBase>}
+            </dd>
+          </>
+        )}
       </dl>
       {latency.count > 0 && (
         <>
@@ -442,16 +449,18 @@ export function TimelineLegend({ timeline, types, colourBy }: LegendProps) {
                   <i class="half" style={{ background: READY_COLOUR, borderColor: READY_COLOUR }} />
                   ready, waits for a CPU
                 </li>
-                <li>
-                  <i style={{ borderColor: 'transparent' }} />
-                  sleeps: point at it for the reason
-                </li>
+                {timeline.bins === undefined && (
+                  <li>
+                    <i style={{ borderColor: 'transparent' }} />
+                    sleeps: point at it for the reason
+                  </li>
+                )}
               </>
             )}
           </ul>
         </>
       )}
-      <h3>Events</h3>
+      {types.length > 0 && <h3>Events</h3>}
       <ul>
         {types.slice(0, 24).map(({ type, count }) => (
           <li key={type}>

@@ -1,6 +1,7 @@
-import { visible } from '../../common/text.ts';
+import { formatShare, visible } from '../../common/text.ts';
 import { type EventTable, textAt, typeNames } from '../shape/event-table.ts';
-import { SPAN_READY, SPAN_RUNNING } from '../shape/spans.ts';
+import { type Bins, SPAN_READY, SPAN_RUNNING } from '../shape/spans.ts';
+import { sumAt } from '../shape/sums-timeline.ts';
 import { formatDuration, formatTime } from '../shape/time-scale.ts';
 import { nameOfSpan } from '../shape/timeline-draw.ts';
 import type { Timeline } from '../shape/tracks.ts';
@@ -81,6 +82,39 @@ export function spanText(timeline: Timeline, place: number, span: number): strin
   const { spans, label } = timeline.tracks[place]!;
   const [start, end] = [spans.start[span]!, spans.end[span]!];
   return `${label}: ${spanWords(timeline, place, span)}, ${formatDuration(end - start)} from ${formatTime(start)}, ${spanEnd(timeline, place, span)}`;
+}
+
+function sumWords({ tracks }: Timeline, place: number, bins: Bins, time: number): string[] {
+  const { from, to, running, ready } = sumAt(tracks[place]!, bins, time);
+  const share = (part: number): string => formatShare(part, to - from);
+  return [
+    `running ${share(running)}`,
+    ...(ready > 0 ? [`waiting for a CPU ${share(ready)}`] : []),
+    `of ${formatDuration(to - from)} from ${formatTime(from)}`,
+  ];
+}
+
+/** What a track comes to in the bin of a time, in one line. */
+export function sumText(timeline: Timeline, place: number, bins: Bins, time: number): string {
+  return `${timeline.tracks[place]!.label}: ${sumWords(timeline, place, bins, time).join(', ')}`;
+}
+
+export function SumTip({ timeline, place, bins, time }: SumTipProps) {
+  return (
+    <>
+      <b>{timeline.tracks[place]!.label}</b>
+      {sumWords(timeline, place, bins, time).map((words) => (
+        <div key={words}>{words}</div>
+      ))}
+    </>
+  );
+}
+
+interface SumTipProps {
+  readonly timeline: Timeline;
+  readonly place: number;
+  readonly bins: Bins;
+  readonly time: number;
 }
 
 export function SpanTip({

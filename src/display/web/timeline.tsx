@@ -1,7 +1,7 @@
 import { useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatCount, plural } from '../../common/text.ts';
-import { type Kept, keepOf, knownFields, parseTerms, type Term } from '../shape/event-filter.ts';
-import type { EventTable } from '../shape/event-table.ts';
+import { type Kept, keepOf, knownFields, narrowSpans, parseTerms, type Term } from '../shape/event-filter.ts';
+import { sumsTimeline } from '../shape/sums-timeline.ts';
 import { formatDuration, formatTime, shownTime } from '../shape/time-scale.ts';
 import {
   type ColourBy,
@@ -16,17 +16,19 @@ import {
 } from '../shape/timeline-draw.ts';
 import { type TrackKind, trackKinds } from '../shape/track-choice.ts';
 import { allTypes } from '../shape/track-numbers.ts';
-import { activityOf, buildTimeline, SHOWN_BY_SPANS, type Timeline } from '../shape/tracks.ts';
+import { activityOf, buildTimeline, SHOWN_BY_SPANS, type Timeline, type Track } from '../shape/tracks.ts';
 import { moved, ordered, type Range, zoomed } from '../shape/zoom.ts';
 import { isNumbers, isOneOf, isRange, SavedViewContext, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useChange, useSize, useTheme } from './canvas.tsx';
+import { type Detail, useDetail } from './detail.ts';
 import { columnOf, type Filter } from './filters.ts';
-import { eventTableOf, type Section, sameSection } from './model.ts';
+import { timeRangeOf } from './lanes.tsx';
+import { eventTableOf, type PageData, type Section, sameSection } from './model.ts';
 import { KEY_FACTOR, placeIn, wheelFactor } from './plot.ts';
-import { useTable } from './save/table.ts';
+import { type Table, useTable } from './save/table.ts';
 import { SearchField } from './search-field.tsx';
 import { TimelineLegend, TimelinePanel } from './timeline-panel.tsx';
-import { EventTip, eventText, SpanTip, spanText } from './timeline-tip.tsx';
+import { EventTip, eventText, SpanTip, SumTip, spanText, sumText } from './timeline-tip.tsx';
 import type { ViewProps } from './views.ts';
 
 const LABELS = 190;
@@ -35,6 +37,8 @@ const OVERVIEW_HEIGHT = 30;
 const NARROWEST = 20;
 /** Drags of fewer pixels are clicks. */
 const CLICK = 4;
+
+const NO_TERMS: readonly Term[] = [];
 
 type Order = 'name' | 'activity' | 'first';
 /** What a drag does. */
@@ -60,22 +64,29 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
     asked === 'cpu' && kinds.includes('cpu') ? 'cpu' : (kinds[0] ?? 'pid'),
     isOneOf(...kinds),
   );
-  const table = useMemo(() => eventTableOf(section), [section]);
-  const timeline = useMemo(() => buildTimeline(table, section.header, kind, section.before), [table, section, kind]);
-  const limits = useMemo(
-    () => limitsOf(table, section, data.manifest.filter, filters),
-    [table, section, data, filters],
+  const [search, setSearch] = useSaved('search', '');
+  const parsed = useMemo(() => parseTerms(search), [search]);
+  const typed = typeof parsed === 'string' ? NO_TERMS : parsed;
+  const terms = useMemo(() => [...termsOf(section, filters), ...typed], [section, filters, typed]);
+  const limits = useMemo(() => limitsOf(section, data, filters), [section, data, filters]);
+  const [range, setRange] = useSavedRange(limits);
+  const detail = useDetail(data, section, range, limits);
+  const whole = useMemo(() => timelineOf(data, section, kind), [data, section, kind]);
+  const detailed = useMemo(
+    () => (detail.section === section ? whole : timelineOf(data, detail.section, kind)),
+    [data, section, detail.section, whole, kind],
   );
+  const timeline = useMemo(() => narrowSpans(detailed, terms), [detailed, terms]);
+  const { table, bins } = timeline;
   const before = useMemo(() => {
     if (base === undefined) return undefined;
     const own = sameSection(base.data, section) ?? section;
-    const events = own === section ? table : eventTableOf(own);
+    const compared = own === detail.section ? detailed : timelineOf(base.data, own, kind);
     return {
-      timeline: own === section ? timeline : buildTimeline(events, own.header, kind, own.before),
-      range: limitsOf(events, own, base.data.manifest.filter, base.filters),
+      timeline: narrowSpans(compared, [...termsOf(own, base.filters), ...typed]),
+      range: limitsOf(own, base.data, base.filters),
     };
-  }, [base, section, table, timeline, kind]);
-  const [range, setRange] = useSavedRange(limits);
+  }, [base, section, detail.section, detailed, typed, kind]);
   const [scroll, setScroll] = useState(0);
   const [order, setOrder] = useSaved<Order>('order', 'activity', isOneOf('name', 'activity', 'first'));
   const [colours, setColours] = useSaved<ColourBy | undefined>('colours', undefined, isOneOf('type', 'process'));
@@ -83,35 +94,35 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
   const [isRuler, setRuler] = useState(false);
   const [points, setPoints] = useState<readonly number[]>([]);
   const [showsLegend, setLegend] = useState(true);
-  const [search, setSearch] = useSaved('search', '');
   const [hidden, setHidden] = useSavedTracks('hidden', timeline);
   const [chosen, setChosen] = useSavedTracks('track', timeline);
   const [selected] = chosen;
-  const [span, setSpan] = useState<number | undefined>();
+  // Places of spans and tracks are others once more of a range is there.
+  const [spanStart, setSpanStart] = useSaved<number | undefined>('span', undefined, isTime);
+  const spanAt = selected === undefined ? -1 : timeline.tracks[selected]!.spans.at(spanStart ?? Number.NaN);
+  const span = spanAt < 0 ? undefined : spanAt;
   const setSelected = (place: number | undefined, ofSpan?: number): void => {
     setChosen(place === undefined ? [] : [place]);
-    setSpan(ofSpan);
+    setSpanStart(
+      place === undefined || ofSpan === undefined ? undefined : timeline.tracks[place]!.spans.start[ofSpan]!,
+    );
   };
-  const [focus, setFocus] = useState(selected);
+  const [focusKey, setFocusKey] = useState(selected === undefined ? undefined : timeline.tracks[selected]!.key);
+  const focus = useMemo(() => placeOf(timeline, focusKey), [timeline, focusKey]);
+  const setFocus = (place: number | undefined): void =>
+    setFocusKey(place === undefined ? undefined : timeline.tracks[place]!.key);
   const [event, setEvent] = useState<number | undefined>();
-  const [hover, setHover] = useState<{ readonly hit: Hit; readonly at: Place } | undefined>();
+  const [pointer, setPointer] = useState<{ readonly place: Place; readonly at: Place } | undefined>();
   const [drag, setDrag] = useState<Drag | undefined>();
   const [drawn, setDrawn] = useState<Drawn>({ arrows: 0, links: 0 });
   const scene = useRef<Scene | undefined>(undefined);
 
-  useChange(() => {
-    setFocus(undefined);
-    setEvent(undefined);
-  }, [timeline]);
+  useChange(() => setEvent(undefined), [timeline]);
 
-  const terms = useMemo(() => parseTerms(search), [search]);
-  const kept: Kept = useMemo(
-    () => keepOf(timeline, [...termsOf(section, filters), ...(typeof terms === 'string' ? [] : terms)]),
-    [timeline, section, filters, terms],
-  );
+  const kept: Kept = useMemo(() => keepOf(timeline, terms), [timeline, terms]);
   const shown = useMemo(
-    () => inOrder(timeline, kept.tracks, order, limits).filter((place) => !hidden.includes(place)),
-    [timeline, kept, order, limits, hidden],
+    () => inOrder(timeline, kept.tracks, order, limits, whole).filter((place) => !hidden.includes(place)),
+    [timeline, kept, order, limits, whole, hidden],
   );
   const colourBy = colours ?? (timeline.kind === 'cpu' ? 'process' : 'type');
   const types = useMemo(() => allTypes(table), [table]);
@@ -139,6 +150,11 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
     ink: theme,
     font: FONT,
     ratio: window.devicePixelRatio || 1,
+  };
+  // What is under the pointer changes with what is drawn.
+  const hover: { readonly hit: Hit; readonly at: Place } | undefined = pointer && {
+    hit: hitTimeline(scene.current, pointer.place.x, pointer.place.y),
+    at: pointer.at,
   };
 
   const zoomBy = (factor: number, centre = (range[0] + range[1]) / 2): void =>
@@ -228,7 +244,7 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
         break;
       case 'Escape':
         if (span !== undefined) {
-          setSpan(undefined);
+          setSpanStart(undefined);
           break;
         }
         setSelected(undefined);
@@ -274,12 +290,12 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
     const other = dragMode === 'zoom' ? 'move' : 'zoom';
     const mode = place.y < RULER_HEIGHT ? 'zoom' : pointer.shiftKey || pointer.button === 1 ? other : dragMode;
     setDrag({ mode, start: place, now: place, range, scroll });
-    setHover(undefined);
+    setPointer(undefined);
   };
   const onMove = (pointer: PointerEvent): void => {
     const place = placeIn(pointer);
     if (drag === undefined) {
-      setHover({ hit: hitTimeline(scene.current!, place.x, place.y), at: { x: pointer.clientX, y: pointer.clientY } });
+      setPointer({ place, at: { x: pointer.clientX, y: pointer.clientY } });
       return;
     }
     setDrag({ ...drag, now: place });
@@ -328,12 +344,18 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
           ? eventText(table, tip.hit.event)
           : tip?.hit.span !== undefined && tip.hit.track !== undefined
             ? spanText(timeline, tip.hit.track, tip.hit.span)
-            : `${where}${inFocus === undefined ? '' : ` · ${inFocus.label}`}`;
+            : tip?.hit.track !== undefined && bins !== undefined
+              ? sumText(timeline, tip.hit.track, bins, tip.hit.time)
+              : `${where}${inFocus === undefined ? '' : ` · ${inFocus.label}`}`;
 
-  useTable(() => ({
-    head: ['time_ns', 'type', ...(section.header.fields ?? [])],
-    rows: eventRows(section, timeline, shown, trackOfRows(timeline, shown, kept), range),
-  }));
+  useTable(() =>
+    bins !== undefined
+      ? sumsTable(timeline, shown, range)
+      : {
+          head: ['time_ns', 'type', ...(section.header.fields ?? [])],
+          rows: eventRows(detail.section, timeline, shown, trackOfRows(timeline, shown, kept), range),
+        },
+  );
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Timeline">
@@ -422,14 +444,15 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
           title={`FIELD=REGEX or FIELD!=REGEX, separated by spaces; a word alone is a process or a type. Fields: ${knownFields(table).join(', ')}`}
           text={search}
           onInput={setSearch}
-          isWrong={typeof terms === 'string'}
-          status={typeof terms === 'string' ? terms : undefined}
+          isWrong={typeof parsed === 'string'}
+          status={typeof parsed === 'string' ? parsed : undefined}
         />
       </div>
       <div class="view columns">
         <div class="tracks">
           <Overview
-            timeline={timeline}
+            timeline={whole}
+            events={section.records}
             limits={limits}
             range={range}
             labels={labels}
@@ -455,7 +478,7 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
                 onPointerDown={onDown}
                 onPointerMove={onMove}
                 onPointerUp={onUp}
-                onPointerLeave={() => setHover(undefined)}
+                onPointerLeave={() => setPointer(undefined)}
                 depends={[
                   timeline,
                   shown,
@@ -518,8 +541,8 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
               focusOn(place);
             }}
             chooseSpan={(next) => {
-              setSpan(next);
               const { start, end } = track.spans;
+              setSpanStart(start[next]!);
               const middle = (start[next]! + end[next]!) / 2;
               if (middle < range[0] || middle > range[1])
                 setRange((old) => moved(old, middle - (old[0] + old[1]) / 2, limits));
@@ -532,12 +555,15 @@ export function TimelineView({ data, section, filters, base, select }: ViewProps
         )}
       </div>
       <div class="status" role="status">
+        {reducedText(section, detail, timeline)}
         {said} · {plural(shown.length, 'track')} of {formatCount(timeline.tracks.length)}
         {drawn.links > 0 && ` · ${plural(drawn.arrows, 'arrow')} of ${formatCount(drawn.links)}`}
       </div>
-      {tip !== undefined && tip.hit.track !== undefined && (tip.hit.event ?? tip.hit.span) !== undefined && (
+      {tip?.hit.track !== undefined && (tip.hit.event ?? tip.hit.span ?? bins) !== undefined && (
         <Tip at={tip.at}>
-          {tip.hit.event !== undefined ? (
+          {bins !== undefined ? (
+            <SumTip timeline={timeline} place={tip.hit.track} bins={bins} time={tip.hit.time} />
+          ) : tip.hit.event !== undefined ? (
             <EventTip table={table} row={tip.hit.event} />
           ) : (
             <SpanTip timeline={timeline} place={tip.hit.track} span={tip.hit.span!} />
@@ -565,6 +591,7 @@ function outlineSpan(context: CanvasRenderingContext2D, scene: Scene, place: num
 
 interface OverviewProps {
   readonly timeline: Timeline;
+  readonly events: number;
   readonly limits: Range;
   readonly range: Range;
   readonly labels: number;
@@ -573,7 +600,7 @@ interface OverviewProps {
 }
 
 /** All of the time, and what of it is shown: to be dragged. */
-function Overview({ timeline, limits, range, labels, width, onRange }: OverviewProps) {
+function Overview({ timeline, events, limits, range, labels, width, onRange }: OverviewProps) {
   const theme = useTheme();
   const plot = Math.max(1, width - labels);
   const counts = useMemo(
@@ -593,7 +620,7 @@ function Overview({ timeline, limits, range, labels, width, onRange }: OverviewP
       height={OVERVIEW_HEIGHT}
       class="overview"
       role="img"
-      aria-label={`${plural(timeline.table.length, 'event')} in ${formatDuration(limits[1] - limits[0])}`}
+      aria-label={`${plural(events, 'event')} in ${formatDuration(limits[1] - limits[0])}`}
       onPointerDown={(pointer: PointerEvent) => {
         (pointer.currentTarget as HTMLElement).setPointerCapture(pointer.pointerId);
         isDown.current = true;
@@ -610,7 +637,7 @@ function Overview({ timeline, limits, range, labels, width, onRange }: OverviewP
         context.font = `12px ${FONT}`;
         context.textBaseline = 'middle';
         context.fillStyle = theme.faint;
-        context.fillText(plural(timeline.table.length, 'event'), 12, OVERVIEW_HEIGHT / 2, labels - 16);
+        context.fillText(plural(events, 'event'), 12, OVERVIEW_HEIGHT / 2, labels - 16);
         context.fillStyle = theme.faint;
         for (let bin = 0; bin < counts.length; bin++) {
           if (counts[bin] === 0) continue;
@@ -677,42 +704,81 @@ function useFrameState<T>(initial: T | (() => T)): [T, (next: T | ((old: T) => T
   return [value, set];
 }
 
-function limitsOf(
-  { time }: EventTable,
-  { header }: Section,
-  made: { readonly from?: number; readonly to?: number },
-  filters: readonly Filter[],
-): Range {
-  const seconds = header.end === null ? null : (Date.parse(header.end) - Date.parse(header.start)) / 1000;
-  const wanted = filters.find((filter) => filter.kind === 'time');
-  return shownTime(time, seconds, wanted ?? made);
+/** Of a section that has too many records: what of them is shown. */
+function reducedText(section: Section, { section: shown, isReading, problem }: Detail, { bins }: Timeline): string {
+  if (problem !== undefined) return `More of this time cannot be had: ${problem} · `;
+  if (!section.isReduced) return '';
+  const what = !shown.isReduced
+    ? 'All events of this time'
+    : bins === undefined
+      ? `${formatCount(shown.rows)} of ${plural(shown.records, 'event')}, evenly picked`
+      : `Reduced to sums of ${formatDuration(bins.width)}`;
+  return `${what}${isReading ? '; reading more' : shown.isReduced ? '; zoom in for the events' : ''} · `;
+}
+
+/** What a section shows: its events, or where they are too many what tasks did, added up. */
+function timelineOf(data: PageData, section: Section, kind: TrackKind): Timeline {
+  const { spans, header, given, before } = section;
+  if (spans?.bins === undefined) return buildTimeline(eventTableOf(section), header, kind, before);
+  return sumsTimeline(spans, { ...timeRangeOf(data), ...given }, kind);
+}
+
+function limitsOf(section: Section, { manifest }: PageData, filters: readonly Filter[]): Range {
+  const { start, end } = section.header;
+  const seconds = end === null ? null : (Date.parse(end) - Date.parse(start)) / 1000;
+  const wanted = filters.find((filter) => filter.kind === 'time') ?? manifest.filter;
+  if (section.spans?.bins === undefined) {
+    const times = section.times ?? [];
+    const ends = times.length === 0 ? [] : [times[0]!, times[times.length - 1]!];
+    return shownTime(
+      ends.map((time) => Math.round(time * 1e9)),
+      seconds,
+      wanted,
+    );
+  }
+  const { from = 0, to = manifest.served?.time.to } = wanted;
+  return shownTime([], seconds, { from, ...(to === undefined ? {} : { to }) });
+}
+
+function placeOf({ tracks }: Timeline, key: number | undefined): number | undefined {
+  const place = tracks.findIndex((track) => track.key === key);
+  return place < 0 ? undefined : place;
+}
+
+function isTime(value: unknown): value is number {
+  return Number.isFinite(value);
 }
 
 /** Conditions of all views on fields, as terms; those on time are the limits. */
 function termsOf(section: Section, filters: readonly Filter[]): Term[] {
   return filters.flatMap((filter): Term[] => {
     if (filter.kind !== 'field') return [];
-    const field = columnOf(section, filter.field)?.name ?? filter.field;
+    // Sums have no columns, but know tasks all the same.
+    const field = columnOf(section, filter.field)?.name ?? (filter.field === 'tid' ? 'pid' : filter.field);
     return [{ field, not: filter.not, matches: (text) => filter.values.includes(text) }];
   });
 }
 
-function inOrder({ tracks, kind }: Timeline, places: readonly number[], order: Order, [from, to]: Range): number[] {
+/** @param whole of all of the time: what is busy does not change while one zooms. */
+function inOrder(
+  { tracks, kind }: Timeline,
+  places: readonly number[],
+  order: Order,
+  [from, to]: Range,
+  whole: Timeline,
+): number[] {
   const name = (a: number, b: number): number => {
     const [one, two] = [tracks[a]!, tracks[b]!];
     return (kind === 'cpu' || one.comm === two.comm ? 0 : one.comm < two.comm ? -1 : 1) || one.key - two.key;
   };
-  switch (order) {
-    case 'name':
-      return [...places].sort(name);
-    case 'first':
-      return [...places].sort((a, b) => tracks[a]!.first - tracks[b]!.first || name(a, b));
-    case 'activity': {
-      if (kind === 'cpu') return [...places].sort(name);
-      const activity = new Map(places.map((place) => [place, activityOf(tracks[place]!, from, to)]));
-      return [...places].sort((a, b) => activity.get(b)! - activity.get(a)! || name(a, b));
-    }
-  }
+  const ofAll = new Map(whole.tracks.map((track) => [track.key, track]));
+  const sorted = (value: (track: Track) => number): number[] => {
+    const values = new Map(places.map((place) => [place, value(ofAll.get(tracks[place]!.key) ?? tracks[place]!)]));
+    return [...places].sort((a, b) => values.get(a)! - values.get(b)! || name(a, b));
+  };
+  if (order === 'first') return sorted(({ first }) => first);
+  if (order === 'activity' && kind !== 'cpu') return sorted((track) => -activityOf(track, from, to));
+  return [...places].sort(name);
 }
 
 /** The events on tracks that are shown, in the time that is shown; those too that the bars show. */
@@ -733,6 +799,19 @@ function* eventRows(
     if (time < from || time > to || (placeOf[row]! < 0 && !isSwitchOfShown(row))) continue;
     yield [time, ...fields.map((field) => section.textAt(field, row))];
   }
+}
+
+/** What the tracks that are shown come to in the time that is shown, where they are sums. */
+function sumsTable({ kind, kinds, tracks }: Timeline, shown: readonly number[], [from, to]: Range): Table {
+  const rows = shown.map((place) => {
+    const { key, comm, spans } = tracks[place]!;
+    const sums = kinds.map(() => 0);
+    for (let i = 0; i < spans.length; i++) {
+      sums[spans.kind[i]!]! += Math.max(0, Math.min(to, spans.end[i]!) - Math.max(from, spans.start[i]!));
+    }
+    return [key, ...(kind === 'pid' ? [comm] : []), ...sums.map(Math.round)];
+  });
+  return { head: [kind, ...(kind === 'pid' ? ['comm'] : []), ...kinds.map((name) => `${name}_ns`)], rows };
 }
 
 /** The place of the shown track of each event that is shown; -1 for the others. */

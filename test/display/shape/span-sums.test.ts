@@ -30,7 +30,7 @@ test('spans are added up, cut at the ends of the range', () => {
   all.add({ pid: 1, comm: 'b' }, TASK_READY, -1, 0, 1 * SECONDS, false);
   all.add({ pid: 1, comm: 'b' }, TASK_READY, -1, 3 * SECONDS, 3.25 * SECONDS, false);
   const spans = all.spans(4);
-  expect(spans).toMatchObject({ cpus: 4, bins: 1024 });
+  expect(spans).toMatchObject({ cpus: 4, bins: 2048 });
   const found = sums(spans);
   expect(Object.keys(found).sort()).toEqual(['1 a 0 0', '1 a 0 3', '1 a 2 -1', '1 b 1 -1']);
   expect(found['1 a 0 3']).toBeCloseTo(2, 9);

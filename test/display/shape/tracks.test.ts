@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ProcessTimes } from '../../../src/analysis/stats/scheduling.ts';
 import type { EventData } from '../../../src/common/datatypes.ts';
-import { keepOf, knownFields, parseTerms, type Term } from '../../../src/display/shape/event-filter.ts';
+import { keepOf, knownFields, narrowSpans, parseTerms, type Term } from '../../../src/display/shape/event-filter.ts';
 import type { EventTable, TableColumn } from '../../../src/display/shape/event-table.ts';
 import { SPAN_READY, SPAN_RUNNING, SPAN_UNKNOWN } from '../../../src/display/shape/spans.ts';
 import { countTypes, cpuNumbers, taskNumbers } from '../../../src/display/shape/track-numbers.ts';
@@ -248,6 +248,24 @@ describe('conditions', () => {
     expect(await kept(TALK, 'port=^443$')).toEqual([['other(30)'], ['send']]);
     expect(await kept(TALK, 'type=send comm=curl')).toEqual([['curl(10)'], ['send']]);
     expect(await kept(TALK, 'nosuchfield=1')).toEqual([[], []]);
+  });
+
+  it('on tasks keep of a CPU the time that those ran, and on CPUs of a task the time that it ran there', async () => {
+    const cpus = narrowSpans(await timelineOf(HISTORY, { track: 'cpu' }), terms('comm=^a$'));
+    expect(spansOf(cpus, 0)).toEqual([
+      [10, 30, 'running'],
+      [60, 90, 'running'],
+    ]);
+    expect(spansOf(narrowSpans(await timelineOf(HISTORY, { track: 'cpu' }), terms('pid!=10')), 0)).toEqual([
+      [50, 60, 'running'],
+    ]);
+    const tasks = await timelineOf(HISTORY);
+    expect(spansOf(narrowSpans(tasks, terms('cpu=0')), 10)).toEqual([
+      [10, 30, 'running'],
+      [60, 90, 'running'],
+    ]);
+    expect(spansOf(narrowSpans(tasks, terms('cpu=1')), 10)).toEqual([]);
+    expect(narrowSpans(tasks, terms('comm=a type=exit'))).toBe(tasks);
   });
 
   it('on a CPU keep the tasks that ran there', async () => {
