@@ -102,7 +102,8 @@ function parseQuery(query: URLSearchParams): ({ version: string } & Asked) | und
   if (query.size === 0) return undefined;
   const [version, from, to, section] = ['version', 'from', 'to', 'section'].map((name) => query.get(name) ?? '');
   const range = { from: Number(from || 'none'), to: Number(to || 'none') };
-  if (version !== undefined && version !== '' && range.from < range.to && Number.isFinite(range.to - range.from)) {
+  const isRange = range.from < range.to && Number.isFinite(range.to - range.from);
+  if (version !== undefined && version !== '' && isRange && /^\d*$/.test(section ?? '')) {
     return { version, ...range, ...(section === '' ? {} : { section: Number(section) }) };
   }
   throw new UsageError('this asks for no range of time', 'version=...&from=1&to=2.5');

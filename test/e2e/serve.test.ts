@@ -118,6 +118,7 @@ describe('what is given out', () => {
       'version=1&from=a&to=b',
       'version=1&from=&to=',
       'version=1&from=-Infinity&to=1',
+      'version=1&from=1&to=2&section=a',
     ]) {
       expect((await errorOf(query)).error).toBe('this asks for no range of time');
     }

@@ -52,17 +52,9 @@ const ALWAYS = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 export const NO_FILTERS: FilterHistory = { past: [], filters: [], future: [] };
 
 /** A new range of time, or of the same values, takes the place of the old one; other conditions are added. */
-export function withFilter(history: FilterHistory, ...asked: readonly Filter[]): FilterHistory {
-  const added = asked.map(inNanoseconds);
+export function withFilter(history: FilterHistory, ...added: readonly Filter[]): FilterHistory {
   const others = history.filters.filter((old) => !added.some((filter) => replaces(filter, old)));
   return step(history, [...others, ...added]);
-}
-
-/** Times are whole nanoseconds, so that what is shown and copied of them is short. */
-function inNanoseconds(filter: Filter): Filter {
-  if (filter.kind !== 'time') return filter;
-  const whole = (seconds: number): number => Math.round(seconds * 1e9) / 1e9;
-  return { ...filter, from: whole(filter.from), to: whole(filter.to) };
 }
 
 function replaces(filter: Filter, old: Filter): boolean {

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { RUNNABLE } from '../../analysis/scheduling.ts';
 import { ConnectionCounter, isConnections } from '../../analysis/stats/connections.ts';
 import { formatCount, formatShare, plural, visible } from '../../common/text.ts';
@@ -60,8 +60,13 @@ export function TimelinePanel(props: PanelProps) {
   const field = timeline.kind === 'pid' && timeline.hasSpans ? 'tid' : timeline.kind;
   const only = (own: string, value: string, not: boolean): void =>
     select({ kind: 'field', field: own, values: [value], not });
+  const panel = useRef<HTMLElement>(null);
+  // What a span is stands above the list from which it was chosen.
+  useEffect(() => {
+    if (span !== undefined && panel.current !== null) panel.current.scrollTop = 0;
+  }, [place, span]);
   return (
-    <aside aria-label="Selected track" class="selection">
+    <aside aria-label="Selected track" class="selection" ref={panel}>
       <h2>{track.label}</h2>
       <div class="faint">
         in the {formatDuration(to - from)} shown

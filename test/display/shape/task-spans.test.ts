@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { busyLane } from '../../../src/display/shape/lanes.ts';
-import { TASK_DISK, TASK_READY, TASK_RUNS, taskSpans } from '../../../src/display/shape/task-spans.ts';
+import { SpanRows, TASK_DISK, TASK_READY, TASK_RUNS, taskSpans } from '../../../src/display/shape/task-spans.ts';
 import { headerOf } from '../../support/data-files.ts';
 
 const FIELDS = ['cpu', 'pid', 'comm', 'other_pid', 'other_comm', 'state'];
@@ -49,4 +49,13 @@ test('the busy share of each bin', () => {
   expect(shares(0, 1, 2, 1)).toEqual([0.4, 0.8]);
   expect(shares(0, 1, 10, 2)).toEqual([0, 0.5, 0.5, 0, 0, 0, 0.5, 0.5, 0.5, 0.5]);
   expect(shares(0.2, 0.25, 1, 1)).toEqual([1]);
+});
+
+test('however many spans there are, each has its room', () => {
+  const rows = new SpanRows(1);
+  for (let i = 0; i < 300; i++) rows.add({ pid: i % 3, comm: 'a' }, i % 2, i, i * 1e9, (i + 1) * 1e9, i % 5 === 0);
+  const { start, end, doing, ran, cpu, task, tasks } = rows.spans(4);
+  for (const column of [start, end, doing, ran, cpu, task]) expect(column).toHaveLength(300);
+  expect([start[299], end[299], doing[299], ran[295], cpu[299]]).toEqual([299, 300, 1, 1, 299]);
+  expect(tasks[task[299]!]).toEqual({ pid: 299 % 3, comm: 'a' });
 });

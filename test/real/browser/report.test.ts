@@ -622,11 +622,18 @@ describe('a gap between the bars', () => {
   });
 
   test('or from the list of the longest waits, by keyboard', async () => {
-    const page = await openPage(await waits());
+    // So low that the list is below what is seen.
+    const page = await openPage(await waits(), { height: 500 });
     await open(page, 'cpusched');
     for (const key of ['ArrowDown', 'Enter']) await page.locator('.tracks .scroll canvas').press(key);
     const panel = page.getByRole('complementary', { name: 'Selected track' });
     await panel.getByTitle('Why it waited').first().press('Enter');
+    expect(await panel.textContent()).toContain('How it left its CPU: disk');
+    expect(await panel.evaluate((element) => element.scrollTop)).toBe(0);
+    // It is in the address.
+    await theAddress(page);
+    await page.reload();
+    await page.waitForSelector('#app[data-ready="true"]');
     expect(await panel.textContent()).toContain('How it left its CPU: disk');
     await page.locator('.tracks .scroll canvas').press('Escape');
     expect(await panel.textContent()).not.toContain('How it left its CPU');
