@@ -15,30 +15,31 @@ export function pageWithLayout(page) {
   return `${before}${BEGIN}\n\n${layout()}\n${END}${after}`;
 }
 
-/** Which layer uses which, as a diagram, and the files of each folder. */
+/** Which layer uses which, as a diagram, and each folder with the folders that it uses. */
 export function layout() {
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.(ts|tsx|css)$/.test(file) && !file.endsWith('.d.ts'))
+    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('.d.ts'))
     .sort();
-  const edges = [...new Set(files.flatMap((file) => usedBy(file, files)))].sort();
-  const diagram = ['```mermaid', 'flowchart LR', ...edges.map((edge) => `  ${edge}`), '```'];
-  const folders = new Map();
-  for (const file of files) folders.set(posix.dirname(file), [...(folders.get(posix.dirname(file)) ?? []), file]);
-  const tree = [...folders]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([folder, names]) => folderLines(folder, names));
-  return [...diagram, '', '```text', ...tree, '```', ''].join('\n');
+  const uses = files.flatMap((file) => usedBy(file, files).map((used) => [file, used]));
+  const edges = pairs(uses, layerOf).map(([from, to]) => `  ${from} --> ${to}`);
+  const diagram = ['```mermaid', 'flowchart LR', ...edges, '```'];
+  return [...diagram, '', '```text', ...folderLines(files, pairs(uses, folderOf)), '```', ''].join('\n');
 }
 
-/** `collect --> formats` for what a file uses of another layer. */
+/** The files of src/ that a file imports. */
 function usedBy(file, files) {
   const text = readFileSync(join(ROOT, 'src', file), 'utf8');
   const named = [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"\n]+)['"]/g)];
-  return named.flatMap(([, path]) => {
-    const used = posix.join(posix.dirname(file), path);
-    const [from, to] = [layerOf(file), layerOf(used)];
-    return files.includes(used) && from !== to ? [`${from} --> ${to}`] : [];
-  });
+  return named.map(([, path]) => posix.join(posix.dirname(file), path)).filter((used) => files.includes(used));
+}
+
+/** What uses what, by the places in which the files are, each pair once. */
+function pairs(uses, placeOf) {
+  const texts = uses.map(([file, used]) => `${placeOf(file)} ${placeOf(used)}`);
+  return [...new Set(texts)]
+    .sort()
+    .map((text) => text.split(' '))
+    .filter(([from, to]) => from !== to);
 }
 
 /** A folder of src/, or a file in it. */
@@ -46,19 +47,25 @@ function layerOf(file) {
   return file.split('/')[0].replace(/\.ts$/, '');
 }
 
-/** `src/collect/perf/: collect, issuers, ...`, in lines that can be read. */
-function folderLines(folder, files) {
-  const names = files.map((file) => posix.basename(file).replace(/\.tsx?$/, ''));
-  const lines = [`src/${folder === '.' ? '' : `${folder}/`}`];
-  let line = '   ';
-  for (const name of names) {
-    if (line.length + name.length + 1 > WIDTH) {
-      lines.push(line);
-      line = '   ';
+function folderOf(file) {
+  const folder = posix.dirname(file);
+  return folder === '.' ? '' : `${folder}/`;
+}
+
+/** `src/collect/smem/   uses collect/ collect/proc/ common/`, in lines that can be read. */
+function folderLines(files, folderPairs) {
+  const folders = [...new Set(files.map(folderOf))].sort();
+  const width = Math.max(...folders.map((folder) => folder.length)) + 'src/'.length;
+  return folders.flatMap((folder) => {
+    const lines = [`src/${folder}`.padEnd(width)];
+    const used = folderPairs.filter(([from]) => from === folder).map(([, to]) => to || 'src/');
+    for (const name of used) {
+      const line = `${lines.at(-1)}  ${name}`;
+      if (line.length > WIDTH) lines.push(`${' '.repeat(width)}  ${name}`);
+      else lines[lines.length - 1] = line;
     }
-    line += ` ${name}`;
-  }
-  return [...lines, line];
+    return lines.map((line) => line.trimEnd());
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
