@@ -8,6 +8,7 @@ import {
   type PointColumns,
   renumbered,
   type SectionReader,
+  type StackColumns,
 } from '../common/reader.ts';
 import { joinWords } from '../common/text.ts';
 import { xIsTime } from './notes.ts';
@@ -376,6 +377,7 @@ export function selectedSection(group: SectionGroup, section: SectionReader, fil
     batches: (datatype) => selectBatches(group, section, filter, datatype),
     points: (want) => selectPoints(section, want, filter),
     events: (want) => selectEvents(section, want, filter),
+    stacks: () => selectStackColumns(group, section, filter),
   };
 }
 
@@ -432,9 +434,7 @@ export async function* selectStacks(
   section: SectionReader,
   filter: Filter,
 ): AsyncGenerator<StackData> {
-  const index = stackIndex(group);
-  const needsIndex = filter.from !== undefined || filter.to !== undefined || filter.pids !== undefined;
-  const weights = needsIndex && index !== undefined ? await weighStacks(index, filter) : undefined;
+  const weights = await shownWeights(group, filter);
   const matches = filter.comm === undefined ? undefined : remember(filter.comm);
   let line = 0;
   for await (const stacks of section.batches('stack')) {
@@ -445,6 +445,41 @@ export async function* selectStacks(
       yield weight === stack.weight ? stack : { ...stack, weight };
     }
   }
+}
+
+/** The same as columns. */
+export async function* selectStackColumns(
+  group: SectionGroup,
+  section: SectionReader,
+  filter: Filter,
+): AsyncGenerator<StackColumns> {
+  const weights = await shownWeights(group, filter);
+  const matches = filter.comm === undefined ? undefined : remember(filter.comm);
+  let line = 0;
+  let isShown = true;
+  for await (const columns of section.stacks()) {
+    if (weights === undefined && matches === undefined) {
+      yield columns;
+      continue;
+    }
+    const { length, shared, ends, frames, names } = columns;
+    const weight = columns.weight.slice();
+    for (let i = 0; i < length; i++) {
+      if (matches !== undefined && shared[i] === 0)
+        isShown = isNamed(names[frames[i === 0 ? 0 : ends[i - 1]!]!]!, matches);
+      if (!isShown) weight[i] = 0;
+      else if (weights !== undefined) weight[i] = weights[line] ?? 0;
+      line++;
+    }
+    yield { ...columns, weight };
+  }
+}
+
+/** The weight of each stack in what a filter asks for, by its line; undefined where it is that of the stack itself. */
+async function shownWeights(group: SectionGroup, filter: Filter): Promise<Float64Array | undefined> {
+  const index = stackIndex(group);
+  const needsIndex = filter.from !== undefined || filter.to !== undefined || filter.pids !== undefined;
+  return needsIndex && index !== undefined ? weighStacks(index, filter) : undefined;
 }
 
 /** Whether a process is one of those asked for. The root frame of a stack has `_` for the spaces of the name. */

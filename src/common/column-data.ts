@@ -43,3 +43,20 @@ export interface EventColumns {
   /** The byte of the file behind them; undefined where records were left out. */
   readonly end?: number;
 }
+
+/**
+ * Some stacks, in file order. What a stack has in common with the one before it, the last of the chunk before for the first,
+ * is not told again: stacks of a profile are mostly alike.
+ */
+export interface StackColumns {
+  readonly length: number;
+  readonly weight: Float64Array;
+  /** How many of the outermost frames are those of the stack before. */
+  readonly shared: Int32Array;
+  /** Where the other frames of each stack end in `frames`. */
+  readonly ends: Int32Array;
+  /** Frames, root first, as places in `names`. */
+  readonly frames: Int32Array;
+  /** Every frame once; it grows from chunk to chunk. */
+  readonly names: readonly string[];
+}

@@ -1,6 +1,6 @@
 import { ByteStrings } from './byte-strings.ts';
 import { decodeText, parseNumber, type Separator } from './codec.ts';
-import type { Column, ColumnRequest } from './column-data.ts';
+import type { Column, ColumnRequest, StackColumns } from './column-data.ts';
 import type { Datapoint, Datatype, EventData, MarpleRecord, StackData } from './datatypes.ts';
 import type { SectionHeader } from './header.ts';
 
@@ -126,6 +126,20 @@ export function integerAt(bytes: Uint8Array, start: number, end: number): number
   }
   if (value > Number.MAX_SAFE_INTEGER) return Number.NaN;
   return first > start ? 0 - value : value;
+}
+
+/** Where the frame that begins at `start` ends: at a semicolon or newline. */
+function frameEnd(bytes: Uint8Array, start: number): number {
+  let i = start;
+  while (PLAIN_IN_FRAME[bytes[i]!] === 1) i++;
+  return bytes[i] === SEMICOLON || bytes[i] === NEWLINE ? i : pastEscapes(bytes, i, SEMICOLON, PLAIN_IN_FRAME);
+}
+
+/** Where the weight at `start` ends, at a hash; DAMAGED where it does not. It has 16 digits at most. */
+function weightEnd(bytes: Uint8Array, start: number): number {
+  let hash = start;
+  while (hash < start + 17 && bytes[hash] !== HASH) hash++;
+  return bytes[hash] === HASH ? hash : DAMAGED;
 }
 
 /** The number that a field's text is, escaped or not; NaN where it is none. */
@@ -301,6 +315,145 @@ function lineEnd(bytes: Uint8Array, end: number, fieldCount: number): number {
   return bytes[newline] === NEWLINE ? newline + 1 : DAMAGED;
 }
 
+/** Turns lines of stacks into columns, chunk by chunk. Of each line only what differs from the one before is looked up. */
+export class StackColumnParser {
+  readonly #dictionary = new TextDictionary(';');
+  readonly #rows: number;
+  #weight: Float64Array;
+  #shared: Int32Array;
+  #ends: Int32Array;
+  #frames = new Int32Array(CHUNK_ROWS);
+  #frameCount = 0;
+  #length = 0;
+  #damaged = false;
+  /** The line before: its buffer, where its frames begin and end there, and how far behind its beginning each frame ends. */
+  #bytes: Buffer | undefined;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #from = 0;
+  #to = 0;
+  #frameEnds = new Int32Array(256);
+  #depth = 0;
+
+  /** `bytes` is the size of all lines to come. */
+  constructor(bytes: number) {
+    this.#rows = Math.min(CHUNK_ROWS, Math.floor(bytes / SHORTEST_LINE) + 1);
+    this.#weight = new Float64Array(this.#rows);
+    this.#shared = new Int32Array(this.#rows);
+    this.#ends = new Int32Array(this.#rows);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get full(): boolean {
+    return this.#length === this.#rows;
+  }
+
+  /** Whether parse() stopped at a line that is damaged. */
+  get damaged(): boolean {
+    return this.#damaged;
+  }
+
+  /** Adds the lines from `start` on, until the chunk is full or the bytes are over; gives the place of the next line. */
+  parse(bytes: Buffer, start: number): number {
+    if (this.#bytes !== bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      this.#depth = 0;
+    }
+    let at = start;
+    while (at < bytes.length && this.#length < this.#rows) {
+      const next = this.#line(bytes, at);
+      if (next === DAMAGED) {
+        this.#damaged = true;
+        break;
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  /** Gives the chunk away and begins the next. */
+  take(): StackColumns {
+    const length = this.#length;
+    const columns = {
+      length,
+      weight: this.#weight.slice(0, length),
+      shared: this.#shared.slice(0, length),
+      ends: this.#ends.slice(0, length),
+      frames: this.#frames.slice(0, this.#frameCount),
+      names: this.#dictionary.texts,
+    };
+    this.#length = 0;
+    this.#frameCount = 0;
+    return columns;
+  }
+
+  /** The line at `start`; gives the place of the next line. */
+  #line(bytes: Buffer, start: number): number {
+    const hash = weightEnd(bytes, start);
+    if (hash === DAMAGED) return DAMAGED;
+    const weight = integerAt(bytes, start, hash);
+    if (!(weight >= 0)) return DAMAGED;
+    const from = hash + 1;
+    let depth = this.#sharedFrames(bytes, from);
+    this.#shared[this.#length] = depth;
+    let end = depth === 0 ? hash : from + this.#frameEnds[depth - 1]!;
+    while (depth === 0 || bytes[end] === SEMICOLON) {
+      const at = end + 1;
+      end = frameEnd(bytes, at);
+      if (end === DAMAGED) return DAMAGED;
+      this.#add(this.#dictionary.idAt(bytes, at, end));
+      if (depth === this.#frameEnds.length) this.#frameEnds = doubled(this.#frameEnds);
+      this.#frameEnds[depth++] = end - from;
+    }
+    this.#weight[this.#length] = weight;
+    this.#ends[this.#length] = this.#frameCount;
+    this.#length++;
+    [this.#from, this.#to, this.#depth] = [from, end, depth];
+    return end + 1;
+  }
+
+  /** How many of the frames of the line before are the first of the one that begins at `from` too. */
+  #sharedFrames(bytes: Buffer, from: number): number {
+    let depth = this.#depth;
+    if (depth === 0) return 0;
+    const alike = this.#alike(bytes, from);
+    const ends = this.#frameEnds;
+    // A frame that only begins alike goes on in one of the two.
+    while (depth > 0) {
+      const end = ends[depth - 1]!;
+      const next = bytes[from + end];
+      if (end <= alike && (next === SEMICOLON || next === NEWLINE)) break;
+      depth--;
+    }
+    return depth;
+  }
+
+  /** How many bytes from `from` on are those of the frames of the line before. */
+  #alike(bytes: Buffer, from: number): number {
+    const view = this.#view;
+    const before = this.#from;
+    const most = Math.min(this.#to - before, bytes.length - from);
+    let i = 0;
+    while (i + 4 <= most && view.getInt32(before + i, true) === view.getInt32(from + i, true)) i += 4;
+    while (i < most && bytes[before + i] === bytes[from + i]) i++;
+    return i;
+  }
+
+  #add(frame: number): void {
+    if (this.#frameCount === this.#frames.length) this.#frames = doubled(this.#frames);
+    this.#frames[this.#frameCount++] = frame;
+  }
+}
+
+function doubled(values: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(2 * values.length);
+  larger.set(values);
+  return larger;
+}
+
 /** Texts that are shared while records are read; a power of two. */
 const SHARED = 1 << 14;
 /** Bytes of the longest that is. */
@@ -446,10 +599,8 @@ export class RecordParser<R extends MarpleRecord = MarpleRecord> {
 
   #stack(bytes: Buffer, start: number, records: StackData[]): number {
     const texts = this.#texts;
-    // A weight has 16 digits at most.
-    let hash = start;
-    while (hash < start + 17 && bytes[hash] !== HASH) hash++;
-    const weight = bytes[hash] === HASH ? integerAt(bytes, start, hash) : Number.NaN;
+    const hash = weightEnd(bytes, start);
+    const weight = hash === DAMAGED ? Number.NaN : integerAt(bytes, start, hash);
     if (!(weight >= 0)) return DAMAGED;
     const stack: string[] = [];
     let end = hash;

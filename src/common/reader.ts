@@ -3,8 +3,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeRecord } from './codec.ts';
-import type { ColumnRequest, EventColumns, Part, PointColumns } from './column-data.ts';
-import { CHUNK_ROWS, ColumnParser, RecordParser } from './columns.ts';
+import type { ColumnRequest, EventColumns, Part, PointColumns, StackColumns } from './column-data.ts';
+import { CHUNK_ROWS, ColumnParser, RecordParser, StackColumnParser } from './columns.ts';
 import type { Datatype, RecordOf } from './datatypes.ts';
 import { DamagedFileError, errorCode, errorMessage, UsageError } from './errors.ts';
 import { HEADER_START, parseHeader, type SectionHeader } from './header.ts';
@@ -12,7 +12,7 @@ import { isPartialFolder, sectionFiles } from './partial.ts';
 import { systemReason } from './system-reason.ts';
 import { fill } from './util/fill.ts';
 
-export type { Column, ColumnRequest, EventColumns, Part, PointColumns } from './column-data.ts';
+export type { Column, ColumnRequest, EventColumns, Part, PointColumns, StackColumns } from './column-data.ts';
 
 /** An open data file, or the partial folder of a run that was cut off. */
 export interface DataFile {
@@ -26,7 +26,7 @@ export interface DataFile {
 }
 
 /**
- * One section of an open file. Each of the three ways to read it streams the records in file order, in bounded memory;
+ * One section of an open file. Each of the ways to read it streams the records in file order, in bounded memory;
  * they may be used more than once, and at the same time. All throw DamagedFileError (65) with path and line.
  */
 export interface SectionReader {
@@ -39,6 +39,8 @@ export interface SectionReader {
   points(want: readonly ColumnRequest[], part?: Part): AsyncIterable<PointColumns>;
   /** Events as typed arrays, likewise. */
   events(want: readonly ColumnRequest[], part?: Part): AsyncIterable<EventColumns>;
+  /** Stacks as typed arrays, at most 65,536 at a time. */
+  stacks(): AsyncIterable<StackColumns>;
 }
 
 /** The same records as a section of another number, and where it is given with another header. */
@@ -49,6 +51,7 @@ export function renumbered(section: SectionReader, number: number, header = sect
     batches: (datatype) => section.batches(datatype),
     points: (want, part) => section.points(want, part),
     events: (want, part) => section.events(want, part),
+    stacks: () => section.stacks(),
   };
 }
 
@@ -285,6 +288,24 @@ class FileSection implements SectionReader {
     for await (const { length, leading, columns, end } of this.#columns(want, part)) {
       yield { length, time: leading[0]!, type: columns[0]!, columns: columns.slice(1), end };
     }
+  }
+
+  async *stacks(): AsyncIterable<StackColumns> {
+    this.#expect('stack');
+    const parser = new StackColumnParser(this.end - this.start);
+    let count = 0;
+    for await (const { bytes, at } of this.#lines(this.start, this.end)) {
+      for (let place = 0; place < bytes.length; ) {
+        place = parser.parse(bytes, place);
+        if (parser.damaged) throw await this.#lineDamage(bytes, place, at);
+        if (!parser.full) continue;
+        count += parser.length;
+        yield parser.take();
+      }
+    }
+    count += parser.length;
+    if (parser.length > 0) yield parser.take();
+    await this.#checkCount(count);
   }
 
   async *#columns(

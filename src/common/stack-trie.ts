@@ -1,6 +1,13 @@
+import type { StackColumns } from './column-data.ts';
+import type { StackData } from './datatypes.ts';
+
+/** Children of a node that are found by looking at one after the other; a hash table finds the others. */
+const LISTED = 8;
+
 /**
  * Stacks merged from the root into a tree of typed arrays: some 20 bytes a node, so that a million unique stacks fit.
- * Node 0 is above all; the parent of a node has a lower number.
+ * Node 0 is above all; the parent of a node has a lower number. Most nodes have a child or two, which are found without
+ * a look into a table that is too large for any cache.
  */
 export class StackTrie {
   /** Every frame once; nodes refer to them by number. */
@@ -8,9 +15,13 @@ export class StackTrie {
   readonly #ids = new Map<string, number>();
   #parents = new Int32Array(1024);
   #frames = new Int32Array(1024);
+  /** By node: the first of its listed children, and the next one of its own parent's; 0 where there is none. */
+  #firsts = new Int32Array(1024);
+  #nexts = new Int32Array(1024);
   #size = 1;
-  /** Nodes by parent and frame: open addressing, 0 is free. */
-  #slots = new Int32Array(4096);
+  /** The nodes that are not listed, by parent and frame: open addressing, 0 is free. */
+  #slots = new Int32Array(256);
+  #hashed = 0;
 
   /** Number of nodes, node 0 included. */
   get size(): number {
@@ -47,13 +58,32 @@ export class StackTrie {
 
   /** The node of a frame on its parent. */
   child(parent: number, frame: number): number {
+    const frames = this.#frames;
+    let last = 0;
+    let listed = 0;
+    for (let node = this.#firsts[parent]!; node !== 0; node = this.#nexts[node]!) {
+      if (frames[node] === frame) return node;
+      last = node;
+      listed++;
+    }
+    if (listed === LISTED) return this.#hashedChild(parent, frame);
+    const node = this.#insert(parent, frame);
+    if (last === 0) this.#firsts[parent] = node;
+    else this.#nexts[last] = node;
+    return node;
+  }
+
+  #hashedChild(parent: number, frame: number): number {
     const mask = this.#slots.length - 1;
     let slot = place(parent, frame) & mask;
     for (let node = this.#slots[slot]!; node !== 0; node = this.#slots[slot]!) {
       if (this.#parents[node] === parent && this.#frames[node] === frame) return node;
       slot = (slot + 1) & mask;
     }
-    return this.#insert(parent, frame, slot);
+    const node = this.#insert(parent, frame);
+    this.#slots[slot] = node;
+    if (2 * ++this.#hashed > this.#slots.length) this.#rehash();
+    return node;
   }
 
   /** The stack that ends at a node, root first. */
@@ -63,28 +93,90 @@ export class StackTrie {
     return stack.reverse();
   }
 
-  #insert(parent: number, frame: number, slot: number): number {
+  #insert(parent: number, frame: number): number {
     const node = this.#size++;
     if (node === this.#parents.length) {
       this.#parents = grown(this.#parents);
       this.#frames = grown(this.#frames);
+      this.#firsts = grown(this.#firsts);
+      this.#nexts = grown(this.#nexts);
     }
     this.#parents[node] = parent;
     this.#frames[node] = frame;
-    this.#slots[slot] = node;
-    if (2 * this.#size > this.#slots.length) this.#rehash();
     return node;
   }
 
   #rehash(): void {
-    const slots = new Int32Array(2 * this.#slots.length);
+    const slots = new Int32Array(4 * this.#slots.length);
     const mask = slots.length - 1;
-    for (let node = 1; node < this.#size; node++) {
+    for (const node of this.#slots) {
+      if (node === 0) continue;
       let slot = place(this.#parents[node]!, this.#frames[node]!) & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = node;
     }
     this.#slots = slots;
+  }
+}
+
+/** The stack that is being read, of chunks of columns, and its way into a trie: only what is new of it is looked up. */
+export class StackPath {
+  /** The frames of the stack, root first, as names of the trie. */
+  #frames = new Int32Array(256);
+  /** The nodes at which the first #known of them end. */
+  #nodes = new Int32Array(256);
+  #depth = 0;
+  #known = 0;
+  /** By number in the chunks: the number of the trie, and one more; 0 where it is not known yet. */
+  #ids = new Int32Array(4096);
+
+  constructor(readonly trie: StackTrie) {}
+
+  /** The process, or whatever is the outermost frame. */
+  get root(): string {
+    return this.#depth === 0 ? '' : this.trie.names[this.#frames[0]!]!;
+  }
+
+  /** Goes on to stack `i` of a chunk. */
+  move({ shared, ends, frames, names }: StackColumns, i: number): void {
+    let depth = shared[i]!;
+    if (this.#known > depth) this.#known = depth;
+    const end = ends[i]!;
+    for (let at = i === 0 ? 0 : ends[i - 1]!; at < end; at++) {
+      if (depth === this.#frames.length) {
+        this.#frames = grown(this.#frames);
+        this.#nodes = grown(this.#nodes);
+      }
+      this.#frames[depth++] = this.#nameId(frames[at]!, names);
+    }
+    this.#depth = depth;
+  }
+
+  /** The node at which the stack ends. */
+  end(): number {
+    let node = this.#known === 0 ? 0 : this.#nodes[this.#known - 1]!;
+    for (let depth = this.#known; depth < this.#depth; depth++) {
+      node = this.trie.child(node, this.#frames[depth]!);
+      this.#nodes[depth] = node;
+    }
+    this.#known = this.#depth;
+    return node;
+  }
+
+  /** The node at which it ends when the innermost frame comes first. A trie holds stacks of one direction. */
+  reversedEnd(): number {
+    let node = 0;
+    for (let depth = this.#depth - 1; depth >= 0; depth--) node = this.trie.child(node, this.#frames[depth]!);
+    return node;
+  }
+
+  #nameId(frame: number, names: readonly string[]): number {
+    while (frame >= this.#ids.length) this.#ids = grown(this.#ids);
+    const known = this.#ids[frame]!;
+    if (known > 0) return known - 1;
+    const id = this.trie.nameId(names[frame]!);
+    this.#ids[frame] = id + 1;
+    return id;
   }
 }
 
@@ -100,19 +192,34 @@ export class WeightedTrie extends StackTrie {
 
   /** The weight that ends at each node. */
   get self(): Float64Array {
+    this.#reserve();
     return this.#self.subarray(0, this.size);
   }
 
   addWeight(stack: readonly string[], weight: number): void {
-    if (weight <= 0) return;
-    const node = this.add(stack);
-    if (this.size > this.#self.length) {
-      const larger = new Float64Array(2 * this.size);
-      larger.set(this.#self);
-      this.#self = larger;
-    }
+    if (weight > 0) this.addWeightAt(this.add(stack), weight);
+  }
+
+  /** Adds to the weight that ends at a node. */
+  addWeightAt(node: number, weight: number): void {
+    this.#reserve();
     this.#self[node]! += weight;
     this.#total += weight;
+  }
+
+  #reserve(): void {
+    if (this.size <= this.#self.length) return;
+    const larger = new Float64Array(2 * this.size);
+    larger.set(this.#self);
+    this.#self = larger;
+  }
+
+  /** The stacks, each once. */
+  *stacks(): Generator<StackData> {
+    for (let node = 1; node < this.size; node++) {
+      const weight = this.#self[node] ?? 0;
+      if (weight > 0) yield { weight, stack: this.stackOf(node) };
+    }
   }
 }
 

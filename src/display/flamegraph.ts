@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { RamCounter, StackCounter } from '../analysis/stats/stacks.ts';
-import type { StackData } from '../common/datatypes.ts';
 import { UnavailableError } from '../common/errors.ts';
 import { unitOfMany } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
@@ -87,18 +86,21 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
   }
 
   async #text(): Promise<Buffer> {
-    const { section, screen } = this.job;
+    const { section, screen, options } = this.job;
     const { header } = section;
     const counter = header.interface === 'memmap' ? new RamCounter(header) : new StackCounter(header);
-    const { tree, title, subtitle, footer, countname } = await this.#picture((stack) => counter.add(stack));
+    const { tree, title, subtitle, footer, countname } = await this.#picture();
+    for (const { stack, weight } of tree.trie.stacks()) {
+      counter.add({ weight, stack: options.reversed ? stack.toReversed() : stack });
+    }
     const lists = counter instanceof RamCounter ? ramLists(counter, screen) : stackLists(counter, screen);
     return textPage(title, [subtitle], footer, screen, (area) => flameText(tree, lists, countname, area));
   }
 
-  async #picture(visit: (stack: StackData) => void = () => undefined): Promise<FlamePicture> {
+  async #picture(): Promise<FlamePicture> {
     const { options } = this.job;
     const { countname, reversed } = options;
-    const { tree, unit, numbers, note } = await readStacks(this.job, { countname, reversed, visit });
+    const { tree, unit, numbers, note } = await readStacks(this.job, { countname, reversed });
     if (note !== undefined) this.notes.push(note);
     const many = countname === '' ? unitOfMany(tree.total, unit) : { unit, size: 1 };
     return {

@@ -7,12 +7,12 @@ import {
   type SectionGroup,
   selectEvents,
   selectPoints,
-  selectStacks,
+  selectStackColumns,
 } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { Column, SectionReader } from '../common/reader.ts';
-import { StackTrie } from '../common/stack-trie.ts';
+import { StackPath, StackTrie } from '../common/stack-trie.ts';
 import { formatCount, formatWeight, plural, visible } from '../common/text.ts';
 import { type DisplayJob, SIGNATURE } from './generic-display.ts';
 import { sectionNotes, sectionOrigin } from './notes.ts';
@@ -172,10 +172,14 @@ async function packStacks(
 ): Promise<{ stacks: PageStacks; note: string | undefined }> {
   const trie = new StackTrie();
   const [ends, weights] = [growingFloats(), growingFloats()];
-  for await (const { stack, weight } of selectStacks(group, section, filter)) {
-    // What does not pass keeps its line, for the records that name lines, and nothing else.
-    ends.add([weight > 0 ? trie.add(stack) : 0]);
-    weights.add([weight]);
+  const path = new StackPath(trie);
+  for await (const columns of selectStackColumns(group, section, filter)) {
+    for (let i = 0; i < columns.length; i++) {
+      path.move(columns, i);
+      // What does not pass keeps its line, for the records that name lines, and nothing else.
+      ends.push(columns.weight[i]! > 0 ? path.end() : 0);
+    }
+    weights.add(columns.weight);
     checkRows(section, ends.length);
   }
   const folded = foldLightest(trie, Int32Array.from(ends.values), weights.values, MOST_FRAMES);
@@ -207,7 +211,7 @@ export async function packWeights(
 ): Promise<PageSection> {
   const { number, header } = section;
   const weights = growingFloats();
-  for await (const { weight } of selectStacks(group, section, filter)) weights.add([weight]);
+  for await (const { weight } of selectStackColumns(group, section, filter)) weights.add(weight);
   return { number, header, notes: sectionNotes(header), columns: [], weights: packer.pack(weights.values) };
 }
 

@@ -81,6 +81,15 @@ function scriptText(text: string): string {
   return text.replace(/[^\p{L}\p{N} %/._-]/gu, '_');
 }
 
+/**
+ * How some versions of the script take a frame's name out of `name (5 samples, 1.00%)`, for the label after zooming and for the
+ * search, and what leaves the brackets and spaces of the name itself alone.
+ */
+const NAME_MENDS = [
+  { found: '.replace(/\\([^(]*\\)/,"")', better: '.replace(/ ?\\([^()]*\\)$/,"")' },
+  { found: 'func.replace(/ .*/, "")', better: 'func.replace(/ \\([^()]*\\)[^)]*\\)$/, "")' },
+] as const;
+
 /** The script's own drawing holds its style, JavaScript, background and title within this many bytes. */
 const HEAD_BYTES = 32 * 1024;
 
@@ -115,14 +124,15 @@ function annotate(all: Buffer, picture: FlamePicture): Buffer {
     noteText(`class="subtitle" text-anchor="middle" x="${width / 2}" y="24"`, subtitle),
     ...lines.map((line, i) => noteText(`class="note" x="${PAD}" y="${height + (i + 1) * NOTE_HEIGHT - 3}"`, line)),
   ];
-  const edits: [RegExpExecArray, string][] = [
-    [size, `${svg}<!-- ${SIGNATURE} -->`],
-    [background, paper],
-    [title, title[0].replace(' y="24"', ' y="6"')],
+  const edits: { readonly index: number; readonly old: string; readonly text: string }[] = [
+    { index: size.index, old: size[0], text: `${svg}<!-- ${SIGNATURE} -->` },
+    { index: background.index, old: background[0], text: paper },
+    { index: title.index, old: title[0], text: title[0].replace(' y="24"', ' y="6"') },
+    ...NAME_MENDS.map(({ found, better }) => ({ index: head.indexOf(found), old: found, text: better })),
   ];
   const parts: Uint8Array[] = [];
   let from = 0;
-  for (const [{ index, 0: old }, text] of edits.sort(([a], [b]) => a.index - b.index)) {
+  for (const { index, old, text } of edits.filter(({ index }) => index >= 0).sort((a, b) => a.index - b.index)) {
     parts.push(all.subarray(from, index), Buffer.from(text, 'latin1'));
     from = index + old.length;
   }

@@ -1,5 +1,5 @@
-import { isIdleStack, selectStacks } from '../analysis/select.ts';
-import type { StackData } from '../common/datatypes.ts';
+import { isIdleStack, selectStackColumns } from '../analysis/select.ts';
+import { StackPath } from '../common/stack-trie.ts';
 import { formatShare, formatWeight, visible } from '../common/text.ts';
 import type { DisplayJob } from './generic-display.ts';
 import { StackTree } from './shape/tree.ts';
@@ -20,22 +20,25 @@ export async function readStacks(
   {
     countname = '',
     reversed = false,
-    visit = () => undefined,
   }: {
     /** Instead of the section's own unit; empty for that. */
     readonly countname?: string;
     /** The innermost frame first. */
     readonly reversed?: boolean;
-    readonly visit?: (stack: StackData) => void;
   } = {},
 ): Promise<ReadStacks> {
   const tree = new StackTree();
+  const path = new StackPath(tree.trie);
   let idle = 0;
-  for await (const record of selectStacks(group, section, filter)) {
-    visit(record);
-    const { stack, weight } = record;
-    if (!showIdle && isIdleStack(stack)) idle += weight;
-    else tree.add(reversed ? stack.toReversed() : stack, weight);
+  let isIdle = false;
+  for await (const columns of selectStackColumns(group, section, filter)) {
+    for (let i = 0; i < columns.length; i++) {
+      path.move(columns, i);
+      const weight = columns.weight[i]!;
+      if (!showIdle && columns.shared[i] === 0) isIdle = isIdleStack([path.root]);
+      if (isIdle) idle += weight;
+      else if (weight > 0) tree.trie.addWeightAt(reversed ? path.reversedEnd() : path.end(), weight);
+    }
   }
   const unit = visible(countname || section.header.weight?.unit || 'samples');
   const weight = formatWeight(idle, unit);

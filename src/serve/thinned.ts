@@ -27,6 +27,7 @@ export function thinned(section: SectionReader, thinning: Thinning): SectionRead
     batches: (datatype) => section.batches(datatype),
     points: (want) => pick((part) => section.points(want, part), want, thinning, takePoints),
     events: (want) => pick((part) => section.events(want, part), want, thinning, takeEvents),
+    stacks: () => section.stacks(),
   };
 }
 

@@ -115,6 +115,7 @@ export function watched(section: SectionReader, onChunk: (chunk: Chunk) => void)
     batches: (datatype) => section.batches(datatype),
     points: (want, part) => tell(section.points(want, part)),
     events: (want, part) => tell(section.events(want, part)),
+    stacks: () => section.stacks(),
   };
 }
 
@@ -126,5 +127,6 @@ export function within(section: SectionReader, part: Part): SectionReader {
     batches: (datatype) => section.batches(datatype),
     points: (want) => section.points(want, part),
     events: (want) => section.events(want, part),
+    stacks: () => section.stacks(),
   };
 }

@@ -8,12 +8,13 @@ import {
   selectEventRecords,
   selectEvents,
   selectPoints,
+  selectStackColumns,
   selectStacks,
 } from '../../src/analysis/select.ts';
 import type { StackData } from '../../src/common/datatypes.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { type DataFile, openDataFile } from '../../src/common/reader.ts';
-import { headerOf, type TestSection, tempFolder, writeFile } from '../support/data-files.ts';
+import { headerOf, stacksOf, type TestSection, tempFolder, writeFile } from '../support/data-files.ts';
 
 async function open(sections: readonly TestSection[]): Promise<DataFile> {
   const path = join(tempFolder(), 'x.marple');
@@ -84,6 +85,7 @@ describe('selectStacks', () => {
     const group = groupSections(file.sections)[0]!;
     const found: StackData[] = [];
     for await (const stack of selectStacks(group, group.all[0]!, filter)) found.push(stack);
+    expect(await stacksOf(selectStackColumns(group, group.all[0]!, filter))).toEqual(found);
     return found.filter(({ weight }) => weight > 0).map(({ stack, weight }) => [stack[0] as string, weight]);
   };
 

@@ -2,8 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeText, encodeText, parseNumber } from '../../src/common/codec.ts';
 import type { ColumnRequest } from '../../src/common/column-data.ts';
-import { ColumnParser, integerAt, numberAt, RecordParser, TextDictionary } from '../../src/common/columns.ts';
-import { anyNumber, anyText, headerOf } from '../support/data-files.ts';
+import {
+  ColumnParser,
+  integerAt,
+  numberAt,
+  RecordParser,
+  StackColumnParser,
+  TextDictionary,
+} from '../../src/common/columns.ts';
+import { anyNumber, anyText, headerOf, stacksOf } from '../support/data-files.ts';
 
 /** The bytes of the text with others around it, that must not be read. */
 function framed(text: string): [Buffer, number, number] {
@@ -225,6 +232,27 @@ test.each([
   expect(parser.parse(Buffer.from(`5#a;b\n${line}\n`), 0, 100, found)).toBe(6);
   expect(parser.damaged).toBe(true);
   expect(found).toEqual([{ weight: 5, stack: ['a', 'b'] }]);
+  const columns = new StackColumnParser(1000);
+  expect(columns.parse(Buffer.from(`5#a;b\n${line}\n`), 0)).toBe(6);
+  expect([columns.damaged, columns.length]).toEqual([true, 1]);
+});
+
+test('of stacks as columns what is shared is told once; a frame that goes on is another', async () => {
+  const lines = ['1#main;read;a', '2#main;read;a', '3#main;read', '4#main;reads', '5#main;read\\;a', '6#mai', '7#b'];
+  const parser = new StackColumnParser(1000);
+  parser.parse(Buffer.from(`${lines.join('\n')}\n`), 0);
+  const columns = parser.take();
+  expect([...columns.shared]).toEqual([0, 3, 2, 1, 1, 0, 0]);
+  const stacks = await stacksOf([columns]);
+  expect(stacks.map(({ weight, stack }) => `${weight}#${stack.join('|')}`)).toEqual([
+    '1#main|read|a',
+    '2#main|read|a',
+    '3#main|read',
+    '4#main|reads',
+    '5#main|read;a',
+    '6#mai',
+    '7#b',
+  ]);
 });
 
 test('records stop at the count that is asked for', () => {

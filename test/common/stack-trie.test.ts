@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { StackTrie } from '../../src/common/stack-trie.ts';
+import { StackColumnParser } from '../../src/common/columns.ts';
+import { StackPath, StackTrie } from '../../src/common/stack-trie.ts';
 
 const name = fc.constantFrom('a', 'b', 'main', '__proto__', '', 'ä');
 const stacks = fc.array(fc.array(name, { minLength: 1, maxLength: 8 }), { maxLength: 200 });
@@ -27,4 +28,32 @@ test('many nodes, which need larger tables', () => {
   expect(trie.size).toBe(1 + 1 + 300 + 50_000);
   expect(trie.stackOf(ends[12_345]!)).toEqual(['root', 'f45', 'g12345']);
   expect(trie.add(['root', 'f45', 'g12345'])).toBe(ends[12_345]);
+});
+
+test('the way of stacks that are read as columns is that of their frames, whichever of them are asked for', () => {
+  const asked = fc.tuple(fc.array(name, { minLength: 1, maxLength: 8 }), fc.boolean());
+  fc.assert(
+    fc.property(fc.array(asked, { maxLength: 200 }), fc.integer({ min: 1, max: 50 }), (all, rows) => {
+      const [trie, fromInside] = [new StackTrie(), new StackTrie()];
+      const [path, inside] = [new StackPath(trie), new StackPath(fromInside)];
+      const parser = new StackColumnParser(1e6);
+      for (let from = 0; from < all.length; from += rows) {
+        const part = all.slice(from, from + rows);
+        parser.parse(Buffer.from(part.map(([stack]) => `1#${stack.join(';')}\n`).join('')), 0);
+        const columns = parser.take();
+        for (const [i, [stack, isAsked]] of part.entries()) {
+          path.move(columns, i);
+          inside.move(columns, i);
+          expect(path.root).toBe(stack[0]);
+          if (!isAsked) continue;
+          expect(trie.stackOf(path.end())).toEqual(stack);
+          expect(fromInside.stackOf(inside.reversedEnd())).toEqual(stack.toReversed());
+        }
+      }
+      const prefixes = all.flatMap(([stack, isAsked]) =>
+        isAsked ? stack.map((_, depth) => JSON.stringify(stack.slice(0, depth + 1))) : [],
+      );
+      expect(trie.size).toBe(new Set(prefixes).size + 1);
+    }),
+  );
 });

@@ -33,6 +33,9 @@ export function sectionOf(datatype: 'event' | 'datapoint', rows: readonly Row[],
     batches: () => {
       throw new Error('these rows are read by columns');
     },
+    stacks: () => {
+      throw new Error('these rows are no stacks');
+    },
     async *points(want, part): AsyncGenerator<PointColumns> {
       for (const piece of pieces(part)) {
         yield {

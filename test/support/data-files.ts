@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { onTestFinished } from 'vitest';
 import type { Datapoint, Datatype, EventData, MarpleRecord, RecordOf, StackData } from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
-import type { SectionReader } from '../../src/common/reader.ts';
+import type { SectionReader, StackColumns } from '../../src/common/reader.ts';
 import { DataFileWriter } from '../../src/common/writer.ts';
 
 /** A folder that goes with the test. */
@@ -125,4 +125,18 @@ function section(
 ): fc.Arbitrary<TestSection> {
   const header = headerOf(datatype, fields === undefined ? {} : { fields });
   return fc.array(record, { maxLength: 30 }).map((records) => ({ header, records }));
+}
+
+/** The stacks that chunks of columns tell of. */
+export async function stacksOf(chunks: AsyncIterable<StackColumns> | Iterable<StackColumns>): Promise<StackData[]> {
+  const stacks: StackData[] = [];
+  let stack: string[] = [];
+  for await (const { length, weight, shared, ends, frames, names } of chunks) {
+    for (let i = 0; i < length; i++) {
+      const own = frames.subarray(i === 0 ? 0 : ends[i - 1]!, ends[i]!);
+      stack = [...stack.slice(0, shared[i]!), ...Array.from(own, (frame) => names[frame]!)];
+      stacks.push({ weight: weight[i]!, stack });
+    }
+  }
+  return stacks;
 }

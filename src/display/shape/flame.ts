@@ -78,7 +78,7 @@ export interface FlameBox {
 }
 
 /**
- * The frames that are wider than `minWidth` pixels, a parent before its children. The node `zoom` takes the whole width, and
+ * The frames that are wider than `minWidth` pixels, from the root up and from left to right, each with what stands on it before the next one. The node `zoom` takes the whole width, and
  * so do those below it. `starts` tells where each is, by the weight before it; without, each is beside the one before.
  */
 export function flameBoxes(
@@ -96,8 +96,9 @@ export function flameBoxes(
   for (const [i, node] of path.entries()) boxes.push({ node, depth: i + 1, x: 0, width });
   if (!(total[zoom]! > 0)) return boxes;
   const scale = width / total[zoom]!;
-  const pending: FlameBox[] = [boxes.at(-1)!];
+  const pending: FlameBox[] = [boxes.pop()!];
   for (let box = pending.pop(); box !== undefined; box = pending.pop()) {
+    boxes.push(box);
     let used = 0;
     const kept: FlameBox[] = [];
     for (const node of children.of(box.node)) {
@@ -109,11 +110,7 @@ export function flameBoxes(
     }
     // A frame's own weight, and what is too narrow, stands left of its children.
     const shift = starts === undefined ? box.x + total[box.node]! * scale - used : 0;
-    for (const child of kept) {
-      const placed = { ...child, x: shift + child.x };
-      boxes.push(placed);
-      pending.push(placed);
-    }
+    for (const child of kept.reverse()) pending.push({ ...child, x: shift + child.x });
   }
   return boxes;
 }

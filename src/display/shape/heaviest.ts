@@ -35,28 +35,44 @@ export function foldLightest(tree: TreeArrays, ends: Int32Array, weights: Float6
   if (parents.length <= most) return { names, parents, frames, ends, folded: 0, heaviest: 0 };
   const { total } = nodeTotals(tree, ends, weights);
   const isKept = heaviestNodes(total, most);
-  const place = new Int32Array(parents.length);
-  const [keptParents, keptFrames, keptNames]: [number[], number[], string[]] = [[], [], []];
-  const nameIds = new Int32Array(names.length).fill(-1);
   let heaviest = 0;
-  for (let node = 0; node < parents.length; node++) {
-    if (isKept[node] === 0 && parents[node] !== 0) {
-      place[node] = place[parents[node]!]!;
-      heaviest = Math.max(heaviest, total[node]!);
-      continue;
-    }
-    place[node] = keptParents.length;
-    keptParents.push(place[parents[node]!]!);
-    const name = frames[node]!;
-    if (node > 0 && nameIds[name]! < 0) nameIds[name] = keptNames.push(names[name]!) - 1;
-    keptFrames.push(node > 0 ? nameIds[name]! : 0);
+  for (let node = 1; node < parents.length; node++) {
+    if (parents[node] === 0) isKept[node] = 1;
+    else if (isKept[node] === 0) heaviest = Math.max(heaviest, total[node]!);
   }
-  return {
-    names: keptNames,
-    parents: Int32Array.from(keptParents),
-    frames: Int32Array.from(keptFrames),
-    ends: ends.map((end) => place[end]!),
-    folded: parents.length - keptParents.length,
-    heaviest,
-  };
+  const { nodes, ...kept } = keptTree(tree, isKept);
+  // Of what is folded, the node below it.
+  const place = new Int32Array(parents.length);
+  for (const [i, node] of nodes.entries()) place[node] = i;
+  for (let node = 1; node < parents.length; node++) if (isKept[node] === 0) place[node] = place[parents[node]!]!;
+  return { ...kept, ends: ends.map((end) => place[end]!), folded: parents.length - nodes.length, heaviest };
+}
+
+export interface KeptTree extends TreeArrays {
+  /** The numbers that the nodes had. */
+  readonly nodes: Int32Array;
+}
+
+/** Only some nodes of a tree, under new numbers, with the names that they have. With a node all that it stands on is kept. */
+export function keptTree({ names, parents, frames }: TreeArrays, isKept: Uint8Array): KeptTree {
+  const count = isKept.reduce((sum, kept) => sum + kept, 0);
+  const nodes = new Int32Array(count);
+  const kept = { names: [] as string[], parents: new Int32Array(count), frames: new Int32Array(count) };
+  const place = new Int32Array(parents.length);
+  const nameIds = new Int32Array(names.length).fill(-1);
+  let next = 0;
+  for (let node = 0; node < parents.length; node++) {
+    if (isKept[node] === 0) continue;
+    place[node] = next;
+    nodes[next] = node;
+    kept.parents[next] = place[parents[node]!]!;
+    // Node 0 has no frame.
+    if (node > 0) {
+      const name = frames[node]!;
+      if (nameIds[name]! < 0) nameIds[name] = kept.names.push(names[name]!) - 1;
+      kept.frames[next] = nameIds[name]!;
+    }
+    next++;
+  }
+  return { ...kept, nodes };
 }

@@ -1,6 +1,6 @@
-import { type HierarchyRectangularNode, hierarchy, partition } from 'd3-hierarchy';
 import { WeightedTrie } from '../../common/stack-trie.ts';
-import { type NodeWeights, nodeWeights } from './flame.ts';
+import { ChildLists, flameBoxes, type NodeWeights, nodeWeights, type TreeArrays } from './flame.ts';
+import { keptTree } from './heaviest.ts';
 
 /** Stacks merged from the root, with a node above them that holds everything. */
 export class StackTree {
@@ -37,7 +37,7 @@ export interface FlameLayout {
   readonly boxes: readonly FrameBox[];
   /** Number of levels, the root included. */
   readonly levels: number;
-  /** Frames that were too narrow to draw. */
+  /** Frames that were too narrow to draw, on one that was not. */
   readonly folded: number;
 }
 
@@ -46,19 +46,15 @@ export interface FlameLayout {
  * to the left of its children. Frames narrower than `minWidth` are left out, and with them what stands on them.
  */
 export function layoutFlame(tree: StackTree, width: number, minWidth: number): FlameLayout {
-  const pruned = prune(tree, width, minWidth);
-  const root = partition<PrunedNode>().size([width, 1])(
-    hierarchy(pruned.root, (node) => node.children).sum((node) => (node.children === undefined ? node.total : 0)),
-  );
-  const boxes: FrameBox[] = [];
+  const { names, parents, frames, total, self, folded } = wideNodes(tree, width, minWidth);
+  const wide = { names, parents, frames };
   let levels = 1;
-  root.eachBefore((node: HierarchyRectangularNode<PrunedNode>) => {
-    const { name, total, self } = node.data;
-    if (name === undefined) return;
-    levels = Math.max(levels, node.depth + 1);
-    boxes.push({ name, depth: node.depth, x: node.x0, width: node.x1 - node.x0, total, self });
+  const boxes = flameBoxes(wide, new ChildLists(wide), total, 0, width, 0).map((box): FrameBox => {
+    levels = Math.max(levels, box.depth + 1);
+    const name = box.node === 0 ? 'all' : names[frames[box.node]!]!;
+    return { name, depth: box.depth, x: box.x, width: box.width, total: total[box.node]!, self: self[box.node]! };
   });
-  return { boxes, levels, folded: pruned.folded };
+  return { boxes, levels, folded };
 }
 
 /**
@@ -75,63 +71,39 @@ export function* foldedLines(
   minWidth: number,
   clean: (frame: string) => string,
 ): Generator<string> {
-  const pending: { node: PrunedNode; path: string }[] = (prune(tree, width, minWidth).root.children ?? []).map(
-    (node) => ({ node, path: '' }),
-  );
+  const { names, parents, frames, total } = wideNodes(tree, width, minWidth);
+  const children = new ChildLists({ names, parents, frames });
+  const pending = [...children.of(0)].map((node) => ({ node, below: '' }));
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { node, path } = next;
-    if (node.name === undefined) {
-      // The own weight of the root has no frame to stand on: it cannot be, since every stack has a frame.
-      if (path !== '') yield `${path} ${node.total}\n`;
-      continue;
+    const path = `${next.below}${clean(names[frames[next.node]!]!)};`;
+    let uncovered = total[next.node]!;
+    for (const child of children.of(next.node)) {
+      uncovered -= total[child]!;
+      pending.push({ node: child, below: path });
     }
-    const own = `${path}${clean(node.name)};`;
-    if (node.children === undefined) yield `${own} ${node.total}\n`;
-    else for (const child of node.children) pending.push({ node: child, path: own });
+    if (uncovered > 0) yield `${path} ${uncovered}\n`;
   }
 }
 
-/** A node as drawn. One without a name is the part of its parent that no drawn child covers. */
-interface PrunedNode {
-  readonly name: string | undefined;
-  readonly total: number;
-  readonly self: number;
-  children: PrunedNode[] | undefined;
+interface WideNodes extends TreeArrays, NodeWeights {
+  /** Nodes that were too narrow, on one that was not. */
+  readonly folded: number;
 }
 
-function prune(tree: StackTree, width: number, minWidth: number): { root: PrunedNode; folded: number } {
+/** The nodes that are at least `minWidth` wide where all weight is `width` wide. What is narrower, nobody sees. */
+function wideNodes(tree: StackTree, width: number, minWidth: number): WideNodes {
   const { trie } = tree;
-  const { names, parents, frames } = trie;
+  const { parents } = trie;
   const { total, self } = tree.weights();
-  const minTotal = (minWidth / width) * tree.total;
+  const least = (minWidth / width) * tree.total;
+  const isWide = new Uint8Array(total.length);
+  isWide[0] = 1;
   let folded = 0;
-  const root: PrunedNode = { name: 'all', total: total[0]!, self: self[0]!, children: undefined };
-  const kept = new Map<number, PrunedNode>([[0, root]]);
-  for (let node = 1; node < trie.size; node++) {
-    const parent = kept.get(parents[node]!);
-    if (parent === undefined) continue;
-    if (total[node]! < minTotal) {
-      folded++;
-      continue;
-    }
-    const pruned = { name: names[frames[node]!]!, total: total[node]!, self: self[node]!, children: undefined };
-    kept.set(node, pruned);
-    parent.children ??= [];
-    parent.children.push(pruned);
+  for (let node = 1; node < total.length; node++) {
+    if (total[node]! >= least && total[node]! > 0) isWide[node] = 1;
+    else if (total[node]! > 0) folded += isWide[parents[node]!]!;
   }
-  for (const node of kept.values()) {
-    if (node.children === undefined) continue;
-    node.children.sort(byName);
-    const uncovered = node.children.reduce((rest, child) => rest - child.total, node.total);
-    if (uncovered > 0) {
-      node.children.unshift({ name: undefined, total: uncovered, self: uncovered, children: undefined });
-    }
-  }
-  return { root, folded };
-}
-
-/** The order in which sorted folded text has them: `a.b` before `a`, since `.` comes before the `;` that ends a frame. */
-function byName(a: PrunedNode, b: PrunedNode): number {
-  const [left, right] = [`${a.name};`, `${b.name};`];
-  return left < right ? -1 : left > right ? 1 : 0;
+  const { nodes, ...wide } = keptTree(trie, isWide);
+  const weightsOf = (weights: Float64Array) => Float64Array.from(nodes, (node) => weights[node]!);
+  return { ...wide, total: weightsOf(total), self: weightsOf(self), folded };
 }

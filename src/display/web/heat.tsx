@@ -92,7 +92,6 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
 
   const { header } = section;
   const isSamples = hasSamples(header);
-  const axes = heatAxes(header);
   const points = useMemo(() => pointsOf(section), [section]);
   const { mask, idle } = useMemo(
     () => shownRows(section, filters, terms, showIdle),
@@ -115,6 +114,9 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
     () => homeGrid(header, askedTime(data, filters), reach, { columns: bins[0], rows: bins[1], scale }),
     [data, header, filters, reach, bins, scale],
   );
+  // Times are those of the file where a range of them was asked for, or other views stand beside this one.
+  const isShifted = settings.normalise && !isSamples && askedTime(data, filters).from === undefined;
+  const axes: Axes = { ...heatAxes(header), shift: isShifted ? home.xRange[0] : 0 };
   const axis = useMemo(() => new ValueAxis(home.viewport, reach), [home, reach]);
   const view: Zoom = zoom ?? { x: home.xRange, y: axis.home };
   const grid = useMemo(() => {
@@ -287,7 +289,7 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
   const yTitle = `${axisTitle(axes.y)}${grid.viewport.scale === 'log' ? ', logarithmic' : ''}`;
   useTable(() => ({
     head: [`${xTitle} from`, 'to', `${axisTitle(axes.y)} from`, 'to', `${noun}s`],
-    rows: binRows(grid),
+    rows: binRows(grid, axes),
   }));
   return (
     <>
@@ -379,7 +381,7 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
             depends={[grid, theme.isDark, logColours, area.width, area.height]}
             draw={(context) => {
               drawBins(context, theme, grid, layout, logColours);
-              drawXAxis(context, theme, area, grid.xRange, xTitle);
+              drawXAxis(context, theme, area, shifted(grid.xRange, axes), xTitle);
               drawYAxis(context, theme, layout, valueTicks(grid, layout), yTitle);
               drawColourBar(context, theme, grid, layout, visible(colourLabel(header, grid)), logColours);
             }}
@@ -424,7 +426,7 @@ export function HeatView(props: ViewProps & { readonly alike?: Section }) {
         <Tip at={hover.at}>
           <b>{formatCount(countOf(grid, hover.bin))} </b>
           {noun}s ({formatShare(countOf(grid, hover.bin), summary.count)})
-          <div>{rangeText(...grid.columnRange(hover.bin.column), axes.x.unit)}</div>
+          <div>{rangeText(...shifted(grid.columnRange(hover.bin.column), axes), axes.x.unit)}</div>
           <div>{rowText(grid, hover.bin.row, axes.y.unit)}</div>
         </Tip>
       )}
@@ -473,8 +475,16 @@ function binChoices(own: readonly [number, number]): readonly (readonly [number,
   return BINS.some(([columns, rows]) => columns === own[0] && rows === own[1]) ? BINS : [own, ...BINS];
 }
 
+interface Settings {
+  readonly scale: Choice;
+  readonly colours: Choice;
+  readonly bins: readonly [number, number];
+  /** Whether x begins at 0. */
+  readonly normalise: boolean;
+}
+
 /** What the config says of heat maps, where the page is of one. */
-function settingsOf({ manifest }: PageData): { scale: Choice; colours: Choice; bins: readonly [number, number] } {
+function settingsOf({ manifest }: PageData): Settings {
   const options = manifest.view === 'heatmap' ? manifest.options : {};
   const choice = (name: string): Choice =>
     (['linear', 'log'] as const).find((kind) => kind === options[name]) ?? 'auto';
@@ -482,6 +492,7 @@ function settingsOf({ manifest }: PageData): { scale: Choice; colours: Choice; b
     scale: choice('scale'),
     colours: choice('colours'),
     bins: [Number(options['columns'] ?? 100), Number(options['rows'] ?? 50)],
+    normalise: options['normalise'] === true,
   };
 }
 
@@ -590,7 +601,8 @@ function isInRange(value: number, [from, to]: Range): boolean {
 function filtersOf(selection: Selection, section: Section, { y }: PointSummary): Filter[] {
   if (section.times === undefined) return [];
   const [from, to] = 'run' in selection ? selection.run : selection.box.x;
-  const time: Filter = { kind: 'time', from, to: nextDown(to) };
+  // Times are whole nanoseconds: the last of them before the end, which is not in it.
+  const time: Filter = { kind: 'time', from, to: (Math.ceil(to * 1e9) - 1) / 1e9 };
   if ('run' in selection) return [time];
   const [low, high] = selection.box.y;
   if (low <= y.min && high > y.max) return [time];
@@ -655,13 +667,13 @@ function countOf({ counts, over, under, rows, columns }: BinGrid, { column, row 
 }
 
 /** The bins that are not empty: their edges, and what they count. What lies beyond the rows has an edge less. */
-function* binRows(grid: BinGrid): Generator<readonly (string | number)[]> {
+function* binRows(grid: BinGrid, axes: Axes): Generator<readonly (string | number)[]> {
   for (let column = 0; column < grid.columns; column++) {
     for (let row = -1; row <= grid.rows; row++) {
       const count = countOf(grid, { column, row });
       if (count === 0) continue;
       const y = row < 0 ? ['', grid.viewport.bottom] : row === grid.rows ? [grid.viewport.top, ''] : grid.rowRange(row);
-      yield [...grid.columnRange(column), ...y, count];
+      yield [...shifted(grid.columnRange(column), axes), ...y, count];
     }
   }
 }
@@ -828,18 +840,25 @@ function rowText(grid: BinGrid, row: number, unit: string): string {
   return rangeText(...grid.rowRange(row), unit);
 }
 
-type Axes = ReturnType<typeof heatAxes>;
+/** The axes, and what is taken off x where it is told. */
+type Axes = ReturnType<typeof heatAxes> & { readonly shift: number };
 
-function describeBin(grid: BinGrid, bin: Bin, { x, y }: Axes, noun: string): string {
+function shifted([from, to]: Range, { shift }: Axes): Range {
+  return [from - shift, to - shift];
+}
+
+function describeBin(grid: BinGrid, bin: Bin, axes: Axes, noun: string): string {
+  const { x, y } = axes;
   const count = countOf(grid, bin);
-  const where = `${rangeText(...grid.columnRange(bin.column), x.unit)}, ${rowText(grid, bin.row, y.unit)}`;
+  const where = `${rangeText(...shifted(grid.columnRange(bin.column), axes), x.unit)}, ${rowText(grid, bin.row, y.unit)}`;
   return `${where}: ${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-function describeSelection(selection: Selection, { x, y }: Axes, summary: PointSummary): string[] {
+function describeSelection(selection: Selection, axes: Axes, summary: PointSummary): string[] {
+  const { x, y } = axes;
   if ('run' in selection) return [rangeText(...selection.run, x.unit)];
   const { box } = selection;
   const low = Math.max(box.y[0], Math.min(summary.y.min, box.y[1]));
   const high = Math.min(box.y[1], Math.max(summary.y.max, low));
-  return [rangeText(...box.x, x.unit), rangeText(low, high, y.unit)];
+  return [rangeText(...shifted(box.x, axes), x.unit), rangeText(low, high, y.unit)];
 }

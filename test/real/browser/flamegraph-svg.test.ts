@@ -16,7 +16,7 @@ beforeAll(async () => {
       header: headerOf('stack', { interface: 'callstack', weight, warnings: ['half of it is missing'] }),
       records: [
         { weight: 600, stack: ['app', 'main', 'work'] },
-        { weight: 300, stack: ['app', 'main', 'write_out'] },
+        { weight: 300, stack: ['app', 'main', 'write_out', 'List(int)::(anonymous)::add(a, b)'] },
         { weight: 100, stack: ['app', 'other', ...deep] },
       ],
     },
@@ -83,6 +83,8 @@ describe.each(ENGINES)('the SVG of %s in a browser', (engine) => {
     const whole = await widthOfFrame(page, 'all');
     await frame(page, 'write_out').click();
     expect(Math.abs((await widthOfFrame(page, 'write_out')) - whole)).toBeLessThan(2);
+    const add = page.locator('g').filter({ hasText: 'List(int)::(anonymous)::add(a, b) (300 samples' }).last();
+    expect((await add.locator('text').textContent())!.trim()).toBe('List(int)::(anonymous)::add(a, b)');
   });
 
   test('by keyboard: arrows go from frame to frame, Enter zooms, Escape shows all again', async () => {
@@ -109,10 +111,12 @@ describe.each(ENGINES)('the SVG of %s in a browser', (engine) => {
       frame(page, name)
         .locator('rect')
         .evaluate((rect) => rect.ownerDocument.defaultView!.getComputedStyle(rect).fill);
-    const [work, other] = [await fillOf('work'), await fillOf('other')];
-    page.once('dialog', (dialog) => dialog.accept('^wo'));
+    const call = 'List\\(int\\)::.* b\\)';
+    const [work, other, add] = [await fillOf('work'), await fillOf('other'), await fillOf(call)];
+    page.once('dialog', (dialog) => dialog.accept('^wo|, b\\)$'));
     await page.keyboard.press('/');
     expect(await fillOf('work')).not.toBe(work);
+    expect(await fillOf(call)).not.toBe(add);
     expect(await fillOf('other')).toBe(other);
   });
 });

@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -236,6 +237,27 @@ describe('the heat map', () => {
     expect(await status(page).textContent()).toMatch(/^15 records/);
     expect(await page.locator('h1').textContent()).toBe('Slow <b>ones</b>');
     await page.mouse.click(...(await at(page, 0.505, 0.5)));
+  });
+});
+
+describe('the heat map of a run that began before its origin', () => {
+  test('has an x from 0 on, unless the config or --from says that it is that of the file', async () => {
+    const { header } = DISKLAT[0]!;
+    await writeFile(place.path('late.marple'), [
+      { header, records: POINTS.map((point) => ({ ...point, x: point.x + 5000 })) },
+    ]);
+    const firstBin = async (...flags: string[]): Promise<string | null> => {
+      const page = await open('late.marple', flags);
+      await page.locator('canvas.over').press('ArrowRight');
+      return page.locator('.status').textContent();
+    };
+    expect(await firstBin()).toMatch(/^\d\.\d+ to \d\.\d+ s, /);
+    expect(await firstBin('--from', '5000')).toMatch(/^5,00\d(\.\d+)? to 5,00\d(\.\d+)? s, /);
+    mkdirSync(place.path('config/marple'), { recursive: true });
+    writeFileSync(place.path('config/marple/config.txt'), '[heatmap]\nnormalise = false\n');
+    const plain = await firstBin();
+    rmSync(place.path('config/marple/config.txt'));
+    expect(plain).toMatch(/^5,00\d(\.\d+)? to 5,00\d(\.\d+)? s, /);
   });
 });
 
