@@ -116,6 +116,7 @@ export function followRecord(record: FileRecord, symbols: PerfSymbols): void {
   if (record.kind === 'name') symbols.name(record);
   else if (record.kind === 'mapping') symbols.mapping(record);
   else if (record.kind === 'fork') symbols.fork(record);
+  else if (record.kind === 'exit') symbols.exit(record);
 }
 
 function withNames(record: FileRecord, symbols: PerfSymbols): TimedRecord | undefined {

@@ -4,7 +4,7 @@ import { AddressSpace, type Mapping } from './address-space.ts';
 import { isMark, partAfter, toAddress } from './call-chain.ts';
 import { FrameTable } from './frame-table.ts';
 import { isJitMemory, MachineModules, type Module, type ModuleSource } from './modules.ts';
-import type { FileFork, FileMapping, FileName, FileSample } from './perf-file.ts';
+import type { FileExit, FileFork, FileMapping, FileName, FileSample } from './perf-file.ts';
 import type { PerfFrame } from './perf-script.ts';
 import { addressText } from './symbols.ts';
 
@@ -20,6 +20,16 @@ interface KnownTask {
 }
 
 const UNKNOWN = '[unknown]';
+/** Tasks that have ended are known until so many others have: what they did last comes behind the record of their end. */
+const ENDED_KEPT = 1000;
+
+/** A task that has ended, and the code of its process where it was the last of it. */
+interface EndedTask {
+  readonly tid: number;
+  readonly pid: number;
+  readonly task: KnownTask | undefined;
+  readonly space: AddressSpace | undefined;
+}
 
 /** Follows which task is which and what code its process has where, and names the frames of samples. */
 export class PerfSymbols {
@@ -29,6 +39,9 @@ export class PerfSymbols {
   readonly #source: ModuleSource;
   readonly #tasks = new Map<number, KnownTask>();
   readonly #spaces = new Map<number, AddressSpace>();
+  /** Tasks of a process that were seen to begin and not to end; the process's first is not among them. */
+  readonly #threads = new Map<number, number>();
+  #ended: EndedTask[] = [];
   #kernel: Module | undefined;
   readonly #kernelFrames = new FrameTable();
   /** Mangled names that were met, for demangle(). */
@@ -87,10 +100,32 @@ export class PerfSymbols {
   fork({ pid, tid, parentPid, parentTid }: FileFork): void {
     const parent = this.#tasks.get(parentTid) ?? this.#tasks.get(parentPid);
     this.#tasks.set(tid, { pid, comm: parent?.comm ?? `:${tid}` });
-    if (pid === parentPid) return;
+    if (pid === parentPid) {
+      this.#threads.set(pid, (this.#threads.get(pid) ?? 0) + 1);
+      return;
+    }
     const space = this.#spaces.get(parentPid);
     if (space === undefined) this.#spaces.delete(pid);
     else this.#spaces.set(pid, space.copy());
+  }
+
+  /** Forgets the task, and its process with its last task, after a while: there may be very many. */
+  exit({ pid, tid }: FileExit): void {
+    const threads = this.#threads.get(pid) ?? 0;
+    if (tid !== pid && threads > 1) this.#threads.set(pid, threads - 1);
+    else if (tid !== pid) this.#threads.delete(pid);
+    // A process whose first task ends before its threads keeps its code.
+    const space = tid === pid && threads === 0 ? this.#spaces.get(pid) : undefined;
+    this.#ended.push({ tid, pid, task: this.#tasks.get(tid), space });
+    if (this.#ended.length < 2 * ENDED_KEPT) return;
+    for (const ended of this.#ended.slice(0, ENDED_KEPT)) this.#forget(ended);
+    this.#ended = this.#ended.slice(ENDED_KEPT);
+  }
+
+  /** Unless another has its number by now. */
+  #forget({ tid, pid, task, space }: EndedTask): void {
+    if (this.#tasks.get(tid) === task) this.#tasks.delete(tid);
+    if (space !== undefined && this.#spaces.get(pid) === space) this.#spaces.delete(pid);
   }
 
   mapping({ pid, start, length, offset, path, inode, buildId }: FileMapping): void {
