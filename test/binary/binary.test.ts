@@ -121,6 +121,12 @@ describe.runIf(hasDebootstrap || process.env['CI'] === 'true').each([
     expect(marple('display', '-i', 'x.marple', '-plt', '-o', 'timeline.html').code).toBe(0);
   });
 
+  test('an archive of raw recordings, and what it decodes to', () => {
+    expect(marple('collect', '--disk', '--mem', '-t', '1', '--raw', '-o', 'r.raw.tgz').code).toBe(0);
+    expect(marple('import', 'r.raw.tgz')).toMatchObject({ code: 0, stdout: 'r.marple\n' });
+    expect(marple('display', '-i', 'r.marple', '-l').stdout).toContain('disklat');
+  });
+
   test('serve', () => {
     // The page is fetched with what there is: bash.
     const script = `

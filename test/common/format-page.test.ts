@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FORMAT_VERSION, headerSchema } from '../../src/common/header.ts';
 import { openDataFile } from '../../src/common/reader.ts';
@@ -25,20 +24,6 @@ test('the example of the format page is a data file', async () => {
     info: ['comma, inc.', '88', '88', 'WS', 'vda', '1050624', '16384', ''],
   });
   await file.close();
-});
-
-test('the commands of the format page do on it what they say', () => {
-  const path = textFile(block('marple'));
-  const shown = execFileSync('sh', ['-c', block('sh')], { cwd: dirname(path), encoding: 'utf8' });
-  expect(shown.split('\n')).toEqual([
-    'callstack stack 2',
-    'callstack event 4',
-    'disklat datapoint 3',
-    'fio;main;io_u_submit 3',
-    'web_server;main;parse 1',
-    '0.102',
-    '',
-  ]);
 });
 
 test('the page names every key of the header, and the version', () => {

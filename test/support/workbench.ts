@@ -1,10 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Ended, makePlace } from '../e2e/marple.ts';
 import { writeFile } from './data-files.ts';
 import { sections } from './data-of-a-run.ts';
 import { compileProgram } from './programs.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
 
 /**
  * How the command lines of the docs and of --help are run by the tests, where they are not run as they stand. CONTRIBUTING.md
@@ -12,14 +14,28 @@ import { compileProgram } from './programs.ts';
  */
 export const SHORTENED: readonly (readonly [pattern: RegExp, replacement: string, what: string])[] = [
   [/\bsudo (?!sysctl)/g, '', '`sudo` is left out: the tests run as root'],
-  [/(marple collect\b[^|&\n]*? -t )\d+/g, '$11', '`-t N` of `marple collect` is `-t 1`'],
+  [/(marple (?:--)?collect\b[^|&\n]*? -t )[\d.]+/g, '$10.4', '`-t N` of `marple collect` is `-t 0.4`'],
+  [/(marple collect\b[^|&\n]*? -n )\d+/g, '$12', '`-n N` is `-n 2`'],
   [
-    /(marple serve\b[^|&\n]*)/g,
-    'timeout -s INT 3 $1 || [ $? = 124 ]',
-    '`marple serve` is ended by Ctrl-C after three seconds',
+    /(marple serve\b[^|&#\n]*)/g,
+    'timeout -s INT 2 $1 || [ $? = 124 ] ',
+    '`marple serve` is ended by Ctrl-C after two seconds',
   ],
+  [/(\bdd\b.* count=)\d+/g, '$150', '`count=N` of dd is `count=50`'],
+  [/--runtime=\d+/g, '--runtime=2', '`--runtime=N` of fio is `--runtime=2`'],
   [/ -p 1234\b/g, ' -p $(pidof -s nginx)', '`-p 1234` is a process that there is'],
+  [/^(marple diff\b[^#\n]*--fail-if[^#\n]*)/gm, '$1 || test $? = 1 ', '`marple diff --fail-if` may end with 1'],
 ];
+
+/** What stands in for programs that would need another machine, or do what other tests do, as bash. */
+export const STAND_INS: Readonly<Record<string, string>> = {
+  git: '[[ $1 == clone ]] && mkdir marple && cp setup.sh marple',
+  npm: `[[ $1 != run ]] || grep -q "^    \\"$2\\": " ${join(ROOT, 'package.json')}`,
+  scp: '[[ -n $2 ]]',
+  ssh: '[[ $1 == -L ]] || { shift; exec "$@"; }',
+  'setup.sh': 'true',
+  duckdb: `exec node ${join(import.meta.dirname, 'duckdb.mjs')} "$@"`,
+};
 
 /** The line as the tests run it. */
 export function shortened(line: string): string {
@@ -35,23 +51,40 @@ export interface Workbench {
   remove(): void;
 }
 
-const CLI = join(import.meta.dirname, '../../dist/marple.cjs');
+const CLI = join(ROOT, 'dist/marple.cjs');
 /** Services that the docs speak of. */
-const SERVICES = ['nginx', 'leaky'];
-const DATA_FILES = ['x', 'slow', 'before', 'after', 'before-1', 'before-2', 'after-1', 'after-2', 'b-1', 'a-1'];
+const SERVICES = ['nginx', 'server'];
+/** What they are run on. */
+const DATA_FILES =
+  'x slow before after before-1 before-2 after-1 after-2 b b-1 a-1 marple_out/1 marple_out/2 monday/1'.split(' ');
+/** Programs that they run. */
+const PROGRAMS = ['allocations', 'reads', 'waits'];
 
 /** To be called at the top of a test file: it compiles a program. */
 export async function makeWorkbench(): Promise<Workbench> {
   const service = compileProgram('service');
+  const programs = PROGRAMS.map((name) => compileProgram(name, '-pthread'));
   const place = makePlace();
-  const [bin, files] = [place.path('bin'), place.path('files')];
-  for (const folder of [bin, files]) mkdirSync(folder);
+  // One state for all folders: what works here is tried once.
+  const [bin, files, state] = [place.path('bin'), place.path('files'), place.path('state')];
+  for (const folder of [bin, files, join(state, 'marple')]) mkdirSync(folder, { recursive: true });
   writeFileSync(join(bin, 'marple'), `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`, { mode: 0o755 });
   const services = SERVICES.map((name): ChildProcess => {
     copyFileSync(service, join(bin, name));
     return spawn(join(bin, name), [name], { stdio: 'ignore' });
   });
-  for (const name of DATA_FILES) await writeFile(join(files, `${name}.marple`), sections(name.startsWith('a') ? 2 : 1));
+  for (const [name, script] of Object.entries(STAND_INS)) {
+    const folder = name.endsWith('.sh') ? files : bin;
+    writeFileSync(join(folder, name), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
+  }
+  cpSync(join(ROOT, 'docs/examples'), join(files, 'docs/examples'), { recursive: true });
+  cpSync(join(ROOT, 'test/fixtures/marple-py/first.marple'), join(files, 'first.marple'));
+  for (const program of programs) cpSync(program, join(files, basename(program)));
+  writeFileSync(join(files, 'client'), '#!/bin/sh\nsleep 0.2\n', { mode: 0o755 });
+  writeFileSync(join(files, 'FILE'), Buffer.alloc(60 << 20));
+  for (const name of ['marple_out', 'monday']) mkdirSync(join(files, name));
+  for (const name of DATA_FILES)
+    await writeFile(join(files, `${name}.marple`), sections(/^a(fter)?\b/.test(name) ? 2 : 1));
   writeFileSync(join(files, 'Makefile'), 'all:\n\t@i=0; while [ $$i -lt 20000 ]; do i=$$((i+1)); done\n');
   writeFileSync(join(files, 'stacks.folded'), 'nginx;main;handle_request 3\nfio;main;read 1\n');
   execFileSync('perf', ['record', '-q', '-a', '-g', '-o', join(files, 'perf.data'), '--', 'sleep', '0.3'], {
@@ -62,8 +95,7 @@ export async function makeWorkbench(): Promise<Workbench> {
     folder: () => {
       const folder = place.path(`run-${++folders}`);
       cpSync(files, folder, { recursive: true });
-      mkdirSync(join(folder, 'state/marple'), { recursive: true });
-      writeFileSync(join(folder, 'state/marple/last-file.json'), JSON.stringify({ file: join(folder, 'x.marple') }));
+      writeFileSync(join(state, 'marple/last-file.json'), JSON.stringify({ file: join(folder, 'x.marple') }));
       return folder;
     },
     run: (line, folder) => {
@@ -74,7 +106,7 @@ export async function makeWorkbench(): Promise<Workbench> {
         for (const name of made)
           if (/^(-\d+)?$/.test(name.slice(stem.length, -ending.length))) rmSync(join(folder, name));
       }
-      return runLine(short, folder, bin);
+      return runLine(short, folder, bin, state);
     },
     remove: () => {
       for (const each of services) each.kill('SIGKILL');
@@ -83,24 +115,35 @@ export async function makeWorkbench(): Promise<Workbench> {
   };
 }
 
-function runLine(line: string, folder: string, bin: string): Promise<Ended> {
+function runLine(line: string, folder: string, bin: string, state: string): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn('bash', ['-e', '-o', 'pipefail', '-c', line], {
       cwd: folder,
+      detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: `${bin}:${process.env['PATH']}`,
         LC_ALL: 'C.UTF-8',
         TZ: 'UTC',
         HOME: folder,
-        XDG_STATE_HOME: join(folder, 'state'),
-        XDG_CONFIG_HOME: join(folder, 'config'),
+        XDG_STATE_HOME: state,
       },
     });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, stderr }));
+    child.once('exit', () => endGroup(child.pid));
+    // 141: what read from it needed no more, such as head.
+    child.once('close', (code) => resolve({ code: code === 141 ? 0 : code, stdout, stderr }));
   });
+}
+
+/** What a line that failed left running in the background. */
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nothing, mostly.
+  }
 }
