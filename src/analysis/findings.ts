@@ -83,7 +83,14 @@ function schedulingFindings(stats: SectionStats, options: FindingOptions): Findi
     const share = busy.reduce((sum, cpu) => sum + cpu.busy + cpu.other, 0) / (busy.length * seconds);
     const which = busy.length === scheduling.cpus.length ? 'All CPUs' : plural(busy.length, 'CPU');
     const top = scheduling.processes[0];
-    const most = top === undefined ? '' : `; most of it was ${visible(top.comm)} (${formatValue(top.cpu_seconds)} s)`;
+    // Of a part of the processes nobody knows who of the others ran most.
+    const isPart = busy.some((cpu) => cpu.other > 0);
+    const most =
+      top === undefined
+        ? ''
+        : isPart
+          ? `; ${visible(top.comm)} had ${formatValue(top.cpu_seconds)} s of it`
+          : `; most of it was ${visible(top.comm)} (${formatValue(top.cpu_seconds)} s)`;
     found.push(
       finding(
         stats,

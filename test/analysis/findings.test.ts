@@ -75,6 +75,23 @@ test('busy CPUs, waits for them, and waits for a disk', () => {
   expect(found[1]?.select).toEqual([{ kind: 'field', field: 'comm', values: ['tar'], not: false }]);
 });
 
+test('of a part of the processes it is not said which of all had most of the CPUs', () => {
+  const scheduling = {
+    from: 0,
+    to: 10,
+    cpus: [{ cpu: 0, busy: 1, idle: 0.2, other: 8.8, unknown: 0, switches: 9 }],
+    latency: summary(0.01, 0.1, 1),
+    waits: [],
+    processes: [
+      { ...process('sh'), cpu_seconds: 1, switches: 9, preempted: 0, latency: summary(0.01, 0.1, 1), waits: [] },
+    ],
+    missed: 0,
+  };
+  expect(sentences(stats('cpusched', { scheduling }))).toEqual([
+    'All CPUs ran tasks 98 % of the time; sh had 1 s of it',
+  ]);
+});
+
 test('slow I/Os select themselves', () => {
   const processes = [
     { ...process('db'), ...summary(1, 80, 90, 900) },
