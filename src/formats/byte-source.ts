@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, readFileSync, readSync } from 'node:fs';
+import { openRegular } from '../common/regular-file.ts';
 
 /** Bytes that are read here and there. */
 export interface ByteSource {
@@ -31,14 +32,15 @@ export class BufferSource implements ByteSource {
   close(): void {}
 }
 
-/** A file. Throws what open(2) refuses. */
+/** A file, which whoever runs a program may have exchanged. Throws what openRegular() does. */
 export class FileSource implements ByteSource {
   readonly size: number;
   readonly #fd: number;
 
   constructor(path: string) {
-    this.#fd = openSync(path, 'r');
-    this.size = fstatSync(this.#fd).size;
+    const { fd, status } = openRegular(path, { links: true });
+    this.#fd = fd;
+    this.size = status.size;
   }
 
   bytes(offset: number, length: number): Buffer | undefined {

@@ -63,7 +63,7 @@ const NT_GNU_BUILD_ID = 3;
 const STT = { notype: 0, object: 1, func: 2, gnuIfunc: 10 } as const;
 const STV_HIDDEN = 2;
 
-/** Reads a file's symbols; undefined where it is no ELF file of 64 bits, or is damaged. Throws what open(2) refuses. */
+/** Reads a file's symbols; undefined where it is no ELF file of 64 bits, or is damaged. Throws what FileSource does. */
 export function readElf(path: string): ElfSymbols | undefined {
   return symbolsIn(new FileSource(path));
 }
@@ -84,7 +84,7 @@ export function parseElf(bytes: Buffer): ElfSymbols | undefined {
 
 /**
  * Where in the file each of these functions begins, by name; one that the file does not define is missing. None where it
- * is no ELF file of 64 bits, or is damaged. Throws what open(2) refuses.
+ * is no ELF file of 64 bits, or is damaged. Throws what FileSource does.
  */
 export function functionOffsets(path: string, names: readonly string[]): Map<string, number> {
   const source = new FileSource(path);

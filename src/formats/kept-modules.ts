@@ -1,8 +1,9 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { errorMessage } from '../common/errors.ts';
 import { log } from '../common/log.ts';
+import { copyRegular } from '../common/regular-file.ts';
 import { HeaderReport } from '../common/report.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import { encodeParts, FileSource } from './byte-source.ts';
@@ -19,6 +20,7 @@ import {
   type ModuleSource,
   ownVdso,
   perfMapPath,
+  readPerfMap,
   VDSO_NAME,
   wasReplaced,
   within,
@@ -83,7 +85,10 @@ export async function keepModules(recordings: readonly string[], run: RunInfo, f
   if (met.needsKernel) keep('the kernel', () => copyText(KALLSYMS, folder));
   if (met.needsVdso) keep(VDSO_NAME, () => writeFileSync(within(folder, VDSO_NAME), ownVdso()));
   // That there is no map of compiled code is as it mostly is.
-  for (const pid of met.compiling) if (existsSync(perfMapPath(pid))) copyText(perfMapPath(pid), folder);
+  for (const pid of met.compiling) {
+    const path = perfMapPath(pid);
+    if (existsSync(path)) keep(path, () => write(within(folder, path), readPerfMap(pid)));
+  }
   for (const { file, isWhole } of met.files.values()) {
     if (existsSync(file.path)) keep(file.path, () => copyProgram(file, isWhole, folder));
   }
@@ -164,7 +169,7 @@ function copyProgram({ path, inode, buildId }: MappedFile, isWhole: boolean, fol
   const target = within(folder, path);
   if (isWhole) {
     mkdirSync(dirname(target), { recursive: true });
-    copyFileSync(path, target);
+    copyRegular(path, target);
   } else {
     copySymbols(path, target);
   }

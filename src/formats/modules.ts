@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
+import { readRegular } from '../common/regular-file.ts';
 import { openKept } from './byte-source.ts';
 import { type ElfSymbols, parseElf, readElf, symbolsIn } from './elf.ts';
 import type { FileMapping } from './perf-file.ts';
@@ -43,6 +44,18 @@ export const KALLSYMS = '/proc/kallsyms';
 /** The map that a process may write of the code that it compiled (perf's jit-interface.txt). */
 export function perfMapPath(pid: number): string {
   return `/tmp/perf-${pid}.map`;
+}
+
+/** A map of more is not read. */
+const LARGEST_MAP = 256 * 2 ** 20;
+
+/**
+ * The map of a process on this machine. Anybody can write to /tmp: that of a process which still runs is its own user's, or
+ * root's. Throws where there is none that can be trusted.
+ */
+export function readPerfMap(pid: number): Buffer {
+  const user = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+  return readRegular(perfMapPath(pid), LARGEST_MAP, ({ uid }) => uid === 0 || user === undefined || uid === user);
 }
 
 /** The distribution's debug file has more symbols; where it is goes by the build id (gdb's manual, "Debugging Information in Separate Files"). */
@@ -95,13 +108,17 @@ export class MachineModules implements ModuleSource {
     return parseElf(this.kept === undefined ? ownVdso() : readFileSync(within(this.kept, VDSO_NAME)));
   }
 
+  #perfMap(pid: number): Buffer {
+    return this.kept === undefined ? readPerfMap(pid) : readFileSync(within(this.kept, perfMapPath(pid)));
+  }
+
   #jit(pid: number): Module {
     const name = perfMapPath(pid);
     let table: SymbolTable | null | undefined;
     return {
       name,
       nameAt: (_, address) => {
-        if (table === undefined) table = attempt(() => parsePerfMap(readFileSync(this.#path(name), 'latin1'))) ?? null;
+        if (table === undefined) table = attempt(() => parsePerfMap(this.#perfMap(pid).toString('latin1'))) ?? null;
         return table?.nameAt(address);
       },
     };

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
@@ -8,6 +8,7 @@ import { log } from '../../common/log.ts';
 import { installRoot } from '../../common/paths.ts';
 import { describeExit, startTool, type ToolProcess } from '../../common/process.ts';
 import { isAlive, processIdentity } from '../../common/process-identity.ts';
+import { readRegular } from '../../common/regular-file.ts';
 import { parseStats } from '../../formats/ftrace.ts';
 import { isTitle } from '../../formats/iosnoop.ts';
 import { plainLines } from '../../formats/lines.ts';
@@ -238,8 +239,8 @@ function refuseIfInUse(tracing: string): void {
 function clearLock(): string[] {
   let pid: string;
   try {
-    if (!lstatSync(LOCK).isFile()) return [];
-    pid = readFileSync(LOCK, 'utf8').trim();
+    // Anybody can put something there.
+    pid = readRegular(LOCK, 4096).toString().trim();
   } catch {
     return [];
   }
