@@ -29,6 +29,14 @@ export function startTimeIn(stat: string): number | undefined {
   return startTime !== undefined && /^\d+$/.test(startTime) ? Number(startTime) : undefined;
 }
 
+/** Number of the pid namespace that the kernel itself counts in (PROC_PID_INIT_INO of include/linux/proc_ns.h). */
+const FIRST_PID_NAMESPACE = 0xeffffffc;
+
+/** Whether the kernel's own records give this process the pid that it knows itself by: not in a container. */
+export function isPidOfKernel(): boolean {
+  return pidNamespace() === FIRST_PID_NAMESPACE;
+}
+
 /** Number of our pid namespace: a pid means nothing outside it. 0 where the kernel does not tell. */
 export function pidNamespace(): number {
   try {

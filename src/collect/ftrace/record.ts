@@ -80,6 +80,7 @@ export async function recordEvents(options: RecordOptions): Promise<FtraceStats>
       const output = await open(rawFile(options.dir, cpu), 'wx', 0o600);
       spools.push(new Spool(instance.openRaw(cpu), output, pageSize));
     }
+    instance.stopWithUs(options.events);
     instance.write('tracing_on', 1);
     const set = options.events.map((event) => {
       const filter = options.filters?.[event];

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect } from 'vitest';
 import { startAllocations } from '../../support/allocations.ts';
 import { compileProgram } from '../../support/programs.ts';
@@ -26,6 +27,20 @@ async function kill(running: Running): Promise<void> {
   await running.ended;
   await settled(() => noToolOf(running.pid));
   expect(toolsOf(new Set([running.pid]))).toEqual([]);
+}
+
+const INSTANCES = '/sys/kernel/tracing/instances';
+
+/** Events in the buffers of a MARPLE's trace instances, and those that had no more room there. */
+function recordedBy(pid: number): number {
+  const stats = readdirSync(INSTANCES)
+    .filter((name) => name.startsWith(`marple-${pid}-`))
+    .flatMap((name) => {
+      const cpus = join(INSTANCES, name, 'per_cpu');
+      return readdirSync(cpus).map((cpu) => readFileSync(join(cpus, cpu, 'stats'), 'latin1'));
+    });
+  const counts = stats.flatMap((text) => [...text.matchAll(/^(?:entries|overrun|dropped events): (\d+)$/gm)]);
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** What was written can be read, by its own name and as an import. */
@@ -65,6 +80,19 @@ describe.concurrent('MARPLE is killed (SIGKILL), tool by tool', () => {
       await kill(running);
     }
     expect(await nextRun(place)).toMatch(/removed \d temporary folders? of an earlier run that was killed/);
+  });
+
+  test('its trace records nothing more', async ({ place }) => {
+    const running = place.start(['collect', 'cpusched', '--tool', 'cpusched=ftrace', '-t', '60', '-o', 't.marple']);
+    await running.says('recording');
+    await settled(() => recordedBy(running.pid) > 0);
+    await kill(running);
+    const then = recordedBy(running.pid);
+    expect(then).toBeGreaterThan(0);
+    // The scheduler is never idle for so long.
+    await sleep(300);
+    expect(recordedBy(running.pid)).toBe(then);
+    await nextRun(place);
   });
 
   const OTHER_TOOLS = [
