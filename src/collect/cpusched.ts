@@ -8,6 +8,8 @@ import { probeEvents } from './ftrace/record.ts';
 import { collectPerf } from './perf/collect.ts';
 import { probePerf } from './perf/probe.ts';
 import { pagesOf, type RecordPlan } from './perf/record-args.ts';
+import { noteSwitches, readContextSwitches } from './proc/context-switches.ts';
+import { aborted } from './waiting.ts';
 
 const options = z.strictObject({
   /** Trace buffer of each CPU, KiB; it holds what comes in 0.1 s, and while MARPLE is kept from running. */
@@ -52,6 +54,8 @@ export class CpuScheduling extends Collecter<Options> {
       format: 'ftrace-cpusched',
       events: SCHED_EVENTS,
       bufferKb: this.run.options.buffer_kb,
+      details: async () => ({ switches: await readContextSwitches() }),
+      onStopping: noteSwitches,
     });
   }
 
@@ -60,12 +64,17 @@ export class CpuScheduling extends Collecter<Options> {
     run.report.warn(
       'perf does not see what happens in an interrupt while a CPU idles: wakeups by timers and devices are missing there',
     );
+    const formats = await readFormats(SCHED_EVENTS);
     yield* collectPerf(run, {
       interface: 'cpusched',
       format: 'perf-cpusched',
       plans: [{ plan: () => ({ ...PERF_PLAN, target: 'all' }) }],
       options: { buffer_kb: run.options.buffer_kb },
-      details: { formats: await readFormats(SCHED_EVENTS) },
+      details: async () => ({ formats, switches: await readContextSwitches() }),
+      beside: async (_, dir, over) => {
+        await aborted(AbortSignal.any([run.stop, over]));
+        await noteSwitches(dir);
+      },
       mmapPages: pagesOf(run.options.buffer_kb),
     });
   }

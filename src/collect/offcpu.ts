@@ -13,6 +13,8 @@ import { probePerf } from './perf/probe.ts';
 import { type GuardStep, guardRate } from './perf/rate-guard.ts';
 import type { PerfRecording } from './perf/record.ts';
 import { pagesOf, type RecordPlan } from './perf/record-args.ts';
+import { noteSwitches, readContextSwitches } from './proc/context-switches.ts';
+import { aborted } from './waiting.ts';
 
 const options = z.strictObject({
   /** What perf may write a second on the average, in MB; above it stacks are left out for a while. */
@@ -64,9 +66,12 @@ export class OffCpu extends Collecter<OffCpuOptions> {
       format: 'perf-offcpu',
       plans: planOptions(this.run.scope, PLAN),
       options: { max_mb_per_s: maxMbPerS, buffer_kb: bufferKb },
-      details: { format: formats[SWITCH], maxMbPerS },
+      details: async () => ({ format: formats[SWITCH], maxMbPerS, switches: await readContextSwitches() }),
       mmapPages: pagesOf(bufferKb),
-      beside: (recording, dir, over) => this.#guard(recording, dir, over),
+      beside: async (recording, dir, over) => {
+        const counted = aborted(AbortSignal.any([this.run.stop, over])).then(() => noteSwitches(dir));
+        await Promise.all([this.#guard(recording, dir, over), counted]);
+      },
     });
   }
 

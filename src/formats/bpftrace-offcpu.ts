@@ -1,10 +1,11 @@
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { CallChain } from './call-chain.ts';
+import { countedSwitches, reportMissingSwitches } from './context-switches.ts';
 import { foldSample } from './folding.ts';
 import { linesOf } from './lines.ts';
 import { reasonOf, withoutTracing } from './off-cpu.ts';
@@ -13,7 +14,7 @@ import { checkBoot } from './perf-recording.ts';
 import type { PerfFrame } from './perf-script.ts';
 import { PerfSymbols } from './perf-symbols.ts';
 import { printedPart } from './print-format.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { StackQuality } from './stack-quality.ts';
 import { StackTable, stackBatches } from './stack-table.ts';
 
@@ -27,6 +28,8 @@ const detailsSchema = z.object({
   format: z.string(),
   /** Keys that each map can hold. */
   mapKeys: z.number(),
+  /** Switches that the scheduler had counted at the start. */
+  switches: z.number().optional(),
 });
 export type BpftraceOffCpuDetails = z.infer<typeof detailsSchema>;
 
@@ -72,6 +75,7 @@ tracepoint:sched:sched_wakeup { @woken[args->pid] = nsecs; }
 tracepoint:sched:sched_switch {
   $now = nsecs;
   @now = $now;
+  @switches = count();
   $in = args->next_pid;
   $left = @since[$in];
   if ($in != 0 && $left != 0) {
@@ -114,7 +118,7 @@ const FRAME = /^\t([\da-f]+) (.+?)(?:\+\d+)?$/;
 // @comm[812]: sh
 const OF_THREAD = /^@(since|comm|pid|state|user|kernel)\[(\d+)\]: ([\s\S]*)$/;
 // @total: 4711
-const NUMBER = /^@(now|total|inferred|missed): (\d+)$/;
+const NUMBER = /^@(now|total|inferred|missed|switches): (\d+)$/;
 // fork 813 812 0
 const FORK = /^fork (\d+) (\d+) ([01])$/;
 /** How many probes there are, the marks of the runner, and empty lines between maps. */
@@ -149,7 +153,7 @@ interface OffTime {
 export class OffCpuMaps {
   readonly times: OffTime[] = [];
   readonly forks: { readonly tid: number; readonly creator: number; readonly isThread: boolean }[] = [];
-  readonly numbers = { now: 0, total: 0, inferred: 0, missed: 0 };
+  readonly numbers = { now: 0, total: 0, inferred: 0, missed: 0, switches: 0 };
   readonly #threads = new Map<string, Map<string, string>>();
   #entry: string[] = [];
 
@@ -215,10 +219,7 @@ export class OffCpuMaps {
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const parsed = detailsSchema.safeParse(recording.details);
   if (!parsed.success) {
-    throw new DamagedFileError(
-      join(dir, 'recording.json'),
-      'not a description of what bpftrace recorded of times off the CPU',
-    );
+    throw damagedRecording(dir, 'not a description of what bpftrace recorded of times off the CPU');
   }
   const details = parsed.data;
   checkBoot(run);
@@ -241,6 +242,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   const table = foldTimes(dir, maps, symbolsOf(code, first.again()), details.format, run, report);
   yield* stackBatches(0, table.stacks());
   reportCounts(maps, details.mapKeys, report);
+  reportMissingSwitches(maps.numbers.switches, countedSwitches(dir, details.switches), report);
 }
 
 function readCodeFile(path: string): FileMapping[] {
@@ -293,7 +295,7 @@ function statePrinter(dir: string, format: string): (fields: Readonly<Record<str
   try {
     return printedPart(format, 'prev_state=');
   } catch (error) {
-    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+    throw damagedRecording(dir, errorMessage(error), error);
   }
 }
 

@@ -1,14 +1,13 @@
-import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
-import { DamagedFileError } from '../common/errors.ts';
 import type { Batch, Report } from '../common/section.ts';
+import { countedSwitches } from './context-switches.ts';
 import { FtraceReader, ftraceDetailsSchema, GAP_END, GAP_START } from './ftrace.ts';
 import { reportTraceLoss } from './ftrace-loss.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { schedDecoder } from './sched.ts';
 
-const detailsSchema = z.object({ ftrace: ftraceDetailsSchema });
+const detailsSchema = z.object({ ftrace: ftraceDetailsSchema, switches: z.number().optional() });
 
 const BATCH = 4096;
 /** Events between two rests of a decoder that has nothing to give. */
@@ -21,9 +20,8 @@ const SLICE = 50_000;
  */
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const parsed = detailsSchema.safeParse(recording.details);
-  if (!parsed.success)
-    throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of a scheduler trace');
-  const { ftrace } = parsed.data;
+  if (!parsed.success) throw damagedRecording(dir, 'not a description of a scheduler trace');
+  const { ftrace, switches } = parsed.data;
   const reader = new FtraceReader(dir, ftrace, BigInt(run.origin));
   try {
     const decoder = schedDecoder(dir, ftrace.formats, run, report);
@@ -41,8 +39,8 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
       }
     }
     yield { section: 0, records: decoder.finish() };
-    decoder.reportCounts();
-    reportTraceLoss(dir, reader, ftrace.bufferKb, report);
+    const lost = reportTraceLoss(dir, reader, ftrace.bufferKb, report);
+    decoder.reportCounts(countedSwitches(dir, switches), lost);
   } finally {
     reader.close();
   }

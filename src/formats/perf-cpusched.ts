@@ -1,16 +1,16 @@
-import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
-import { DamagedFileError } from '../common/errors.ts';
 import type { Batch, Report } from '../common/section.ts';
+import { countedSwitches } from './context-switches.ts';
 import { type FileSample, PerfFile } from './perf-file.ts';
 import { describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { type SchedDecoder, schedDecoder } from './sched.ts';
 
 const detailsSchema = perfDetailsSchema.extend({
   /** Text of events/GROUP/NAME/format by `GROUP:NAME`. */
   formats: z.record(z.string(), z.string()),
+  switches: z.number().optional(),
 });
 
 const BATCH = 4096;
@@ -27,7 +27,7 @@ const TRACEPOINT = 2;
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const parsed = detailsSchema.safeParse(recording.details);
   if (!parsed.success) {
-    throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of a recording of the scheduler');
+    throw damagedRecording(dir, 'not a description of a recording of the scheduler');
   }
   const details = parsed.data;
   describePerf(details, report);
@@ -60,7 +60,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
       }
     }
     yield { section: 0, records: decoder.finish() };
-    decoder.reportCounts();
+    decoder.reportCounts(countedSwitches(dir, details.switches), lost);
     if (file.damaged > 0) report.warn(`${file.damaged} records of perf's file could not be read`);
     if (lost > 0) {
       report.lost(lost);

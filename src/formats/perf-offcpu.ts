@@ -2,15 +2,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { EventData, StackData } from '../common/datatypes.ts';
-import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
+import { countedSwitches, reportMissingSwitches } from './context-switches.ts';
 import { parseFormat, type RawRecord } from './event-format.ts';
 import { beginsBlock, type OffCpuReason, OffCpuTimes, reasonOf, withoutTracing } from './off-cpu.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
 import { type NamedSwitch, perfSamples, type TimedSample } from './perf-samples.ts';
 import type { PerfFrame } from './perf-script.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { SampleStacks } from './sample-stacks.ts';
 import { stateReader } from './sched.ts';
 import { StackQuality } from './stack-quality.ts';
@@ -19,6 +20,8 @@ import { stackBatches } from './stack-table.ts';
 const detailsSchema = perfDetailsSchema.extend({
   /** Text of the format file of sched_switch. */
   format: z.string(),
+  /** Switches that the scheduler had counted at the start. */
+  switches: z.number().optional(),
   maxMbPerS: z.number(),
 });
 
@@ -54,7 +57,7 @@ const NO_STACK: readonly PerfFrame[] = [{ address: '', symbol: NOT_RECORDED, mod
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const parsed = detailsSchema.safeParse(recording.details);
   if (!parsed.success) {
-    throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of an offcpu recording');
+    throw damagedRecording(dir, 'not a description of an offcpu recording');
   }
   const details = parsed.data;
   describePerf(details, report);
@@ -82,6 +85,9 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   }
   yield* stackBatches(STACKS, decoder.stacks());
   decoder.report(report);
+  // Of single processes only theirs are in the file.
+  const isWhole = details.tool.command.includes('-a') && !guard.some(({ step }) => step === 'ended');
+  if (isWhole) reportMissingSwitches(decoder.switches + decoder.lost, countedSwitches(dir, details.switches), report);
   reportGuard(guard, BigInt(run.origin), details.maxMbPerS, report);
 }
 
@@ -89,13 +95,15 @@ function readState(dir: string, formatText: string, report: Report): (event: Raw
   try {
     return stateReader(parseFormat(formatText), formatText, report);
   } catch (error) {
-    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+    throw damagedRecording(dir, errorMessage(error), error);
   }
 }
 
 /** The second reading: gives each block its stack and its reason. */
 class OffCpuDecoder {
   lost = 0;
+  /** Of all tasks, idle ones too. */
+  switches = 0;
   readonly #tasks: TaskTable;
   readonly #filter: ScopeFilter;
   readonly #table = new SampleStacks();
@@ -136,6 +144,7 @@ class OffCpuDecoder {
 
   switched(record: NamedSwitch): void {
     const { cpu, time } = record;
+    if (record.isOut) this.switches++;
     if (this.#begun.size === 0 || !beginsBlock(record) || cpu === undefined || time === undefined) return;
     const weight = this.times.timeOf(this.#block++);
     const sample = this.#leaving.get(cpu);

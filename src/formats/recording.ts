@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DamagedFileError } from '../common/errors.ts';
 import type { Scope, Task } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import type { ModuleSource } from './modules.ts';
@@ -36,6 +37,11 @@ export interface Recording {
 export type Decoder = (dir: string, recording: Recording, run: RunInfo, report: Report) => AsyncIterable<Batch>;
 
 export const RECORDING_FILE = 'recording.json';
+
+/** A description of a recording that cannot be read: `recording.json` in its folder, one line. */
+export function damagedRecording(dir: string, problem: string, cause?: unknown, hint?: string): DamagedFileError {
+  return new DamagedFileError(`${join(dir, RECORDING_FILE)}:1`, problem, hint, cause === undefined ? {} : { cause });
+}
 
 export async function writeRecording(dir: string, recording: Recording): Promise<void> {
   await writeFile(join(dir, RECORDING_FILE), `${JSON.stringify(recording)}\n`, { mode: 0o600 });

@@ -1,10 +1,11 @@
 import type { EventData } from '../common/datatypes.ts';
-import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { errorMessage } from '../common/errors.ts';
 import { isSystemWide, ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Report } from '../common/section.ts';
+import { reportMissingSwitches } from './context-switches.ts';
 import { type EventFormat, numberField, parseFormat, type RawRecord, textField } from './event-format.ts';
 import { printedPart } from './print-format.ts';
-import type { RunInfo } from './recording.ts';
+import { damagedRecording, type RunInfo } from './recording.ts';
 import { RunningTasks } from './sched-running.ts';
 
 /*
@@ -70,6 +71,8 @@ export class SchedDecoder {
   readonly #asleep = new Set<number>();
   /** Counts of what is not as it should be, of tasks in scope. */
   #inferred = 0;
+  /** All switches, in scope or not: those of the trace, and those that had to be inferred. */
+  #switches = 0;
   #unexplained = 0;
   #unwoken = 0;
   /** What a task was called before its last change of name. */
@@ -142,8 +145,12 @@ export class SchedDecoder {
     return this.#running.end();
   }
 
-  /** Says what was inferred, and what is missing. */
-  reportCounts(): void {
+  /**
+   * Says what was inferred, and what is missing. `counted` are the switches that the scheduler itself counted meanwhile, or
+   * fewer; `lost` the events that are known to be lost.
+   */
+  reportCounts(counted: number | undefined, lost: number): void {
+    reportMissingSwitches(this.#switches, counted === undefined ? undefined : counted - lost, this.report);
     if (this.#inferred > 0) {
       this.report.warn(
         `${this.#inferred} switches are missing in the kernel's trace; they were inferred from what else it tells ` +
@@ -168,6 +175,7 @@ export class SchedDecoder {
     const nextComm = textField(format, 'next_comm');
     const state = stateReader(format, text, this.report);
     return (e) => {
+      this.#switches++;
       const [from, to] = [tid(e), nextTid(e)];
       const [fromComm, toComm] = [comm(e), nextComm(e)];
       // The names that /proc gives kernel threads are longer than those of the events.
@@ -300,6 +308,7 @@ export class SchedDecoder {
   }
 
   #infer(cpu: number, time: number, from: number, to: number): EventData | undefined {
+    this.#switches++;
     const [comm, otherComm] = [this.#commOf(from, cpu), this.#commOf(to, cpu)];
     const record = this.#record(time, 'switch', cpu, from, comm, to, otherComm, INFERRED);
     if (record !== undefined) this.#inferred++;
@@ -400,6 +409,6 @@ export function schedDecoder(
   try {
     return new SchedDecoder(formats, run, report);
   } catch (error) {
-    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+    throw damagedRecording(dir, errorMessage(error), error);
   }
 }

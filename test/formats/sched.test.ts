@@ -268,7 +268,7 @@ describe('holes', () => {
     }
     reader.close();
     const events = decoder.finish();
-    decoder.reportCounts();
+    decoder.reportCounts(undefined, 0);
     const holes = events.filter(({ type }) => type === 'lost' || type === 'resume');
     expect(holes.map(({ type, datum }) => [type, datum])).toEqual([
       ['lost', ['0', '', '', '', '', '']],
@@ -280,6 +280,25 @@ describe('holes', () => {
     ).toEqual([]);
     expect(events.every(({ time }, i) => i === 0 || time >= events[i - 1]!.time)).toBe(true);
   });
+});
+
+test('switches that the scheduler counted and the trace does not have are told', () => {
+  const all = (counted: number | undefined, lost = 0): string => {
+    const report = new HeaderReport();
+    const decoder = new SchedDecoder(formats, runInfo(), report);
+    const reader = new FtraceReader(DIR, recording.details.ftrace, 0n);
+    for (let event = reader.next(); event !== undefined; event = reader.next()) decoder.push(event);
+    reader.close();
+    decoder.finish();
+    decoder.reportCounts(counted, lost);
+    return report.warnings.join('\n');
+  };
+  const told = /^the scheduler counted 100000 switches, and (\d+) are in the trace: what is shown/m;
+  const seen = Number(told.exec(all(100_000))?.[1]);
+  expect(seen).toBeGreaterThan(300);
+  for (const fine of [all(undefined), all(seen), all(seen + 100), all(100_000, 100_000 - seen)]) {
+    expect(fine).not.toContain('the scheduler counted');
+  }
 });
 
 describe('formats that cannot be used', () => {

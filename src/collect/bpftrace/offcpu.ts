@@ -12,6 +12,7 @@ import { writeRecording } from '../../formats/recording.ts';
 import type { CollectRun, Probe } from '../collecter.ts';
 import { readFormats } from '../ftrace/formats.ts';
 import { CodeWatch } from '../proc/code.ts';
+import { noteSwitches, readContextSwitches } from '../proc/context-switches.ts';
 import { unusable } from '../unusable.ts';
 import { aborted } from '../waiting.ts';
 import { bpftraceVersion, startBpftrace } from './run.ts';
@@ -32,6 +33,7 @@ export async function* collectBpftraceOffCpu(run: CollectRun<unknown>, mapKeys: 
     tool: { name: 'bpftrace', version: run.toolVersion, command: [...bpftrace.tool.argv] },
     format: formats[SWITCH] as string,
     mapKeys,
+    switches: await readContextSwitches(),
   };
   await writeRecording(dir, { format: 'bpftrace-offcpu', interface: 'offcpu', details });
   const code = new CodeWatch();
@@ -40,6 +42,7 @@ export async function* collectBpftraceOffCpu(run: CollectRun<unknown>, mapKeys: 
   run.started();
   await Promise.race([aborted(run.stop), bpftrace.tool.exit]);
   clearInterval(watching);
+  await noteSwitches(dir);
   code.look(true);
   writeFileSync(codeFile(dir), JSON.stringify(code.mappings), { mode: 0o600 });
   let failure: unknown;
