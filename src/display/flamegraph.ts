@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { RamCounter, StackCounter } from '../analysis/stats/stacks.ts';
 import { UnavailableError } from '../common/errors.ts';
-import { unitOfMany } from '../common/text.ts';
+import { formatCount, plural, unitOfMany } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { renderView } from './page.ts';
 import { drawWithScript, findScript } from './perl-flamegraph.ts';
 import { readStacks } from './read-stacks.ts';
 import { THEMES, type Theme } from './shape/frame-colour.ts';
-import { layoutFlame, type StackTree } from './shape/tree.ts';
+import { layoutFlame, MOST_LEVELS, type StackTree } from './shape/tree.ts';
 import { drawFlame } from './svg-flamegraph.ts';
 import { type FlameList, flameText } from './text/flame.ts';
 import { textPage } from './text/page.ts';
@@ -102,12 +102,20 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     const { countname, reversed } = options;
     const { tree, unit, numbers, note } = await readStacks(this.job, { countname, reversed });
     if (note !== undefined) this.notes.push(note);
+    const { tooDeep } = tree;
+    const deep =
+      tooDeep === 0
+        ? []
+        : [
+            `${plural(tooDeep, 'frame')} on top of ${formatCount(MOST_LEVELS)} others ${tooDeep === 1 ? 'is' : 'are'} not drawn`,
+          ];
+    this.notes.push(...deep);
     const many = countname === '' ? unitOfMany(tree.total, unit) : { unit, size: 1 };
     return {
       tree,
       title: this.#title(),
       subtitle: [...this.origin(), ...numbers].join(' · '),
-      footer: this.dataNotes(),
+      footer: [...deep, ...this.dataNotes()],
       countname: many.unit,
       unitSize: many.size,
       colors: options.colors,

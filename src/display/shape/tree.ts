@@ -16,10 +16,28 @@ export class StackTree {
     this.trie.addWeight(stack, weight);
   }
 
+  /** Nodes that are more than MOST_LEVELS deep. */
+  get tooDeep(): number {
+    return depthsOf(this.trie.parents).reduce((count, depth) => count + Number(depth > MOST_LEVELS), 0);
+  }
+
   /** By node of the trie: the weight that ends there, and the weight that ends there or passes through. */
   weights(): NodeWeights {
     return nodeWeights(this.trie.parents, this.trie.self);
   }
+}
+
+/**
+ * Frames above each other that a picture has at most: nobody can look at more, and flamegraph.pl takes a minute and a GB for
+ * a million.
+ */
+export const MOST_LEVELS = 5000;
+
+/** By node of a tree, how many are below it; a parent has a lower number than its children. */
+function depthsOf(parents: Int32Array): Int32Array {
+  const depths = new Int32Array(parents.length);
+  for (let node = 1; node < parents.length; node++) depths[node] = depths[parents[node]!]! + 1;
+  return depths;
 }
 
 /** A frame's rectangle. `x` and `width` are in the units of the layout's width; `depth` is 0 for the root. */
@@ -43,7 +61,8 @@ export interface FlameLayout {
 
 /**
  * Lays the tree out like flamegraph.pl: children sorted by name, widths proportional to weight, a frame's own weight
- * to the left of its children. Frames narrower than `minWidth` are left out, and with them what stands on them.
+ * to the left of its children. Frames narrower than `minWidth` are left out, and with them what stands on them; so are those
+ * that are more than MOST_LEVELS deep.
  */
 export function layoutFlame(tree: StackTree, width: number, minWidth: number): FlameLayout {
   const { names, parents, frames, total, self, folded } = wideNodes(tree, width, minWidth);
@@ -98,8 +117,10 @@ function wideNodes(tree: StackTree, width: number, minWidth: number): WideNodes 
   const least = (minWidth / width) * tree.total;
   const isWide = new Uint8Array(total.length);
   isWide[0] = 1;
+  const depths = depthsOf(parents);
   let folded = 0;
   for (let node = 1; node < total.length; node++) {
+    if (depths[node]! > MOST_LEVELS) continue;
     if (total[node]! >= least && total[node]! > 0) isWide[node] = 1;
     else if (total[node]! > 0) folded += isWide[parents[node]!]!;
   }

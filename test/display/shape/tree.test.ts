@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldedLines, layoutFlame, StackTree } from '../../../src/display/shape/tree.ts';
+import { foldedLines, layoutFlame, MOST_LEVELS, StackTree } from '../../../src/display/shape/tree.ts';
 
 type Weighted = readonly [stack: readonly string[], weight: number];
 
@@ -104,9 +104,9 @@ describe('layoutFlame', () => {
     expect(boxes[1]?.width).toBeCloseTo(99.9);
   });
 
-  it('lays out stacks of any depth', () => {
-    const stack = Array.from({ length: 20_000 }, (_, i) => `f${i}`);
-    expect(layoutFlame(treeOf([[stack, 1]]), 100, 0.1).levels).toBe(20_001);
+  it('lays out stacks of any depth that is drawn', () => {
+    const stack = Array.from({ length: MOST_LEVELS }, (_, i) => `f${i}`);
+    expect(layoutFlame(treeOf([[stack, 1]]), 100, 0.1).levels).toBe(MOST_LEVELS + 1);
   });
 });
 
@@ -146,3 +146,16 @@ describe('foldedLines', () => {
 function round(value: number): number {
   return Math.round(value * 1e6) / 1e6 + 0;
 }
+
+it('frames that nobody could look at are not drawn, by either engine, and are counted', () => {
+  const tree = treeOf([
+    [Array.from({ length: 2 * MOST_LEVELS }, () => 'f'), 3],
+    [['sh', 'main'], 1],
+  ]);
+  expect(tree.tooDeep).toBe(MOST_LEVELS);
+  // The one that everything stands on is no frame.
+  expect(layoutFlame(tree, 1000, 0.1)).toMatchObject({ levels: MOST_LEVELS + 1, folded: 0 });
+  const lines = [...foldedLines(tree, 1000, 0.1, (frame) => frame)];
+  expect(lines.map((line) => line.split(';').length - 1).sort()).toEqual([2, MOST_LEVELS]);
+  expect(lines.map((line) => line.split(' ').at(-1)).sort()).toEqual(['1\n', '3\n']);
+});
