@@ -85,12 +85,23 @@ function parseObject(line: string, where: string): Record<string, unknown> {
   } catch (error) {
     throw new DamagedFileError(where, 'this is no header of a MARPLE data file', NO_DATA_FILE_HINT, { cause: error });
   }
+  if (isDeeper(value, MOST_LEVELS)) {
+    throw new DamagedFileError(where, `the header has values within values, more than ${MOST_LEVELS} deep`);
+  }
   if (typeof value === 'object' && value !== null && 'marple' in value) return value as Record<string, unknown>;
   throw new DamagedFileError(
     where,
     "this is no header of a MARPLE data file: it has no key 'marple'",
     NO_DATA_FILE_HINT,
   );
+}
+
+/** What is deeper could be read, and not be written again: JSON.stringify() calls itself. */
+const MOST_LEVELS = 500;
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((part) => isDeeper(part, levels - 1));
 }
 
 function upgrade(raw: Record<string, unknown>, where: string): Record<string, unknown> {

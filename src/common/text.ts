@@ -121,21 +121,23 @@ export function formatTick(value: number): string {
 }
 
 /** Units that are too small to be read where there are many of them, the largest first. */
-const LARGER_UNITS: Readonly<Record<string, readonly (readonly [unit: string, size: number])[]>> = {
-  ns: [
-    ['s', 1e9],
-    ['ms', 1e6],
-    ['µs', 1e3],
-  ],
-  bytes: [
-    ['MiB', 2 ** 20],
-    ['KiB', 2 ** 10],
-  ],
-};
+const LARGER_UNITS: ReadonlyMap<string, readonly (readonly [unit: string, size: number])[]> = new Map(
+  Object.entries<readonly (readonly [unit: string, size: number])[]>({
+    ns: [
+      ['s', 1e9],
+      ['ms', 1e6],
+      ['µs', 1e3],
+    ],
+    bytes: [
+      ['MiB', 2 ** 20],
+      ['KiB', 2 ** 10],
+    ],
+  }),
+);
 
 /** A weight and its unit: `12 samples`, `1.25 s` for nanoseconds, `3.5 MiB` for bytes. */
 export function formatWeight(weight: number, unit: string): string {
-  const larger = LARGER_UNITS[unit]?.find(([, size]) => weight >= size);
+  const larger = LARGER_UNITS.get(unit)?.find(([, size]) => weight >= size);
   return larger === undefined ? `${formatCount(weight)} ${unit}` : `${formatValue(weight / larger[1])} ${larger[0]}`;
 }
 
@@ -144,7 +146,7 @@ const MANY = 10_000;
 
 /** The largest unit of which a total still has many: in it the parts of the total can be given as whole numbers. */
 export function unitOfMany(total: number, unit: string): { readonly unit: string; readonly size: number } {
-  const larger = LARGER_UNITS[unit]?.find(([, size]) => total >= MANY * size);
+  const larger = LARGER_UNITS.get(unit)?.find(([, size]) => total >= MANY * size);
   return larger === undefined ? { unit, size: 1 } : { unit: larger[0], size: larger[1] };
 }
 

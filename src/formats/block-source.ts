@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
-import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { errorMessage } from '../common/errors.ts';
 import type { Report } from '../common/section.ts';
 import { type BlockRecord, type BlockSource, type RecordReader, recordReader } from './block-records.ts';
 import { BpftraceBlocks, bpftraceBlockSchema } from './bpftrace-block.ts';
@@ -10,7 +9,7 @@ import { type FtraceDetails, FtraceReader, ftraceDetailsSchema, GAP_END, GAP_STA
 import { reportTraceLoss } from './ftrace-loss.ts';
 import { PerfFile } from './perf-file.ts';
 import { describePerf, openPerfData, type PerfDetails, perfDetailsSchema } from './perf-recording.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 
 const BATCH = 4096;
 
@@ -39,7 +38,7 @@ export async function openBlockSource(
 /** The recording's details in the shape of a schema. @throws DamagedFileError where they are not. */
 export function detailsOf<T>(dir: string, recording: Recording, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(recording.details);
-  if (!parsed.success) throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of a disk trace');
+  if (!parsed.success) throw damagedRecording(dir, 'not a description of a disk trace');
   return parsed.data;
 }
 
@@ -49,7 +48,7 @@ function readersOf(dir: string, formats: Iterable<readonly [string, EventFormat]
   try {
     for (const [name, format] of formats) readers[format.id] = recordReader(name, format);
   } catch (error) {
-    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+    throw damagedRecording(dir, errorMessage(error), error);
   }
   return readers;
 }
@@ -158,6 +157,6 @@ function formatOf(dir: string, text: string): EventFormat {
   try {
     return parseFormat(text);
   } catch (error) {
-    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+    throw damagedRecording(dir, errorMessage(error), error);
   }
 }

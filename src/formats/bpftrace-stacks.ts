@@ -2,7 +2,6 @@ import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
-import { DamagedFileError } from '../common/errors.ts';
 import { isSystemWide, ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { CallChain } from './call-chain.ts';
@@ -13,7 +12,7 @@ import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf
 import type { PerfFrame } from './perf-script.ts';
 import { FRAME_POINTERS } from './perf-stacks.ts';
 import { PerfSymbols } from './perf-symbols.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { StackQuality } from './stack-quality.ts';
 import { StackTable, stackBatches } from './stack-table.ts';
 
@@ -147,10 +146,7 @@ const NO_STACK = '[stack not recorded]';
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const parsed = detailsSchema.safeParse(recording.details);
   if (!parsed.success) {
-    throw new DamagedFileError(
-      join(dir, 'recording.json'),
-      `not a description of a recording of ${recording.interface}`,
-    );
+    throw damagedRecording(dir, `not a description of a recording of ${recording.interface}`);
   }
   const details = parsed.data;
   describePerf(details, report);

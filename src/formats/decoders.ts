@@ -1,6 +1,6 @@
-import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { errorMessage } from '../common/errors.ts';
 import type { Batch, Report } from '../common/section.ts';
-import { type Decoder, type Recording, type RunInfo, readRecording } from './recording.ts';
+import { type Decoder, damagedRecording, type Recording, type RunInfo, readRecording } from './recording.ts';
 
 /** What reads each format of recording, loaded when it is needed. */
 const DECODERS = new Map<string, () => Promise<{ readonly decode: Decoder }>>([
@@ -30,10 +30,7 @@ export async function* decodeRecording(dir: string, run: RunInfo, report: Report
   const load = DECODERS.get(recording.format);
   if (load === undefined) {
     const known = [...DECODERS.keys()].join(', ');
-    throw new DamagedFileError(
-      `${dir}/recording.json`,
-      `its format is ${JSON.stringify(recording.format)}, and this MARPLE knows ${known}`,
-    );
+    throw damagedRecording(dir, `its format is ${JSON.stringify(recording.format)}, and this MARPLE knows ${known}`);
   }
   const { decode } = await load();
   yield* decode(dir, recording, run, report);
@@ -43,13 +40,6 @@ async function describe(dir: string): Promise<Recording> {
   try {
     return await readRecording(dir);
   } catch (error) {
-    throw new DamagedFileError(
-      `${dir}/recording.json`,
-      `it does not say what was recorded: ${errorMessage(error)}`,
-      undefined,
-      {
-        cause: error,
-      },
-    );
+    throw damagedRecording(dir, `it does not say what was recorded: ${errorMessage(error)}`, error);
   }
 }

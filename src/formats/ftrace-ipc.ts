@@ -1,11 +1,10 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
-import { DamagedFileError } from '../common/errors.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { FtraceReader, ftraceDetailsSchema, GAP_START } from './ftrace.ts';
 import { reportTraceLoss } from './ftrace-loss.ts';
 import { IpcDecoder, parseIpcDetails } from './ipc.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { tcpHandlers } from './tcp-trace.ts';
 
 const ftraceSchema = z.object({ ftrace: ftraceDetailsSchema });
@@ -22,7 +21,7 @@ const SLICE = 50_000;
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const details = parseIpcDetails(dir, recording);
   const parsed = ftraceSchema.safeParse(recording.details);
-  if (!parsed.success) throw new DamagedFileError(dir, 'not a description of a trace');
+  if (!parsed.success) throw damagedRecording(dir, 'not a description of a trace');
   const { ftrace } = parsed.data;
   const reader = new FtraceReader(dir, ftrace, BigInt(run.origin));
   try {

@@ -1,8 +1,8 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { DamagedFileError } from '../common/errors.ts';
 import { type EventFormat, parseFields, parseFormat } from './event-format.ts';
+import { damagedRecording } from './recording.ts';
 
 /*
  * Raw pages of the kernel's trace ring buffer, as per_cpu/cpuN/trace_pipe_raw gives them. Sources: the comment on
@@ -246,10 +246,10 @@ export class CpuStream {
     }
   }
 
-  /** Whether the record just met lies within its page and has all its fields; one that does not ends the page. */
+  /** Whether the record just met lies within its page, has all its fields, and a time that can be; one that does not ends the page. */
   #isWhole(): boolean {
     this.length = this.#pos - this.offset;
-    if (this.#pos <= this.#end && this.length >= COMMON_BYTES) {
+    if (this.#pos <= this.#end && this.length >= COMMON_BYTES && Number.isSafeInteger(this.time)) {
       this.id = this.view.getUint16(this.offset, true);
       if (this.length >= (this.sizes.get(this.id) ?? COMMON_BYTES)) {
         this.events++;
@@ -287,6 +287,12 @@ export class CpuStream {
       this.#end = this.#pos;
     }
     this.#pageStamp = view.getBigUint64(page, true);
+    const time = Number(this.#pageStamp - this.origin);
+    if (!Number.isSafeInteger(time)) {
+      this.damaged++;
+      this.#end = this.#pos;
+      return 'page';
+    }
     this.#inGap = (commit & MISSED_EVENTS) !== 0;
     // Before a gap the time stays at the last event that was seen.
     if (this.#inGap) {
@@ -294,7 +300,7 @@ export class CpuStream {
       if (stored) this.missed += view.getUint32(this.#end, true);
       return 'gap';
     }
-    this.time = Number(this.#pageStamp - this.origin);
+    this.time = time;
     return 'page';
   }
 
@@ -330,7 +336,7 @@ export class FtraceReader {
     origin: bigint,
   ) {
     if (details.byteOrder !== 'LE') {
-      throw new DamagedFileError(dir, 'trace pages of a big endian machine cannot be read', 'collect without --raw');
+      throw damagedRecording(dir, 'trace pages of a big endian machine cannot be read');
     }
     let layout: PageLayout;
     const sizes = new Map<number, number>();
@@ -343,7 +349,7 @@ export class FtraceReader {
         sizes.set(format.id, format.size);
       }
     } catch (error) {
-      throw new DamagedFileError(dir, (error as Error).message, undefined, { cause: error });
+      throw damagedRecording(dir, (error as Error).message, error);
     }
     for (const cpu of details.cpus) {
       const path = rawFile(dir, cpu);

@@ -155,11 +155,13 @@ async function copied(stream: Readable, tempDir: string, name: string): Promise<
 }
 
 async function unzipped(path: string, name: string, tempDir: string): Promise<string> {
+  const gunzip = createGunzip();
   try {
-    return await copied(createReadStream(path).pipe(createGunzip()), tempDir, 'unzipped');
+    return await copied(createReadStream(path).pipe(gunzip), tempDir, 'unzipped');
   } catch (error) {
+    if (errorCode(error)?.startsWith('Z_') !== true) throw error;
     throw new DamagedFileError(
-      name,
+      `${name}: byte ${gunzip.bytesWritten}`,
       'it is compressed by gzip, and the compressed data is damaged or cut off',
       undefined,
       {

@@ -2,14 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { EventData } from '../common/datatypes.ts';
-import { DamagedFileError } from '../common/errors.ts';
 import { isSystemWide, ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Report } from '../common/section.ts';
 import { Connections } from './connections.ts';
 import { NetnsMembers, netnsSchema } from './netns-members.ts';
 import { Parties } from './parties.ts';
 import { parseTcpCounters } from './proc-net-tcp.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { messagesEndFile, socketSchema, TcpTrace } from './tcp-trace.ts';
 
 /** What a recording of TCP events tells beside the events, whatever tool recorded them. */
@@ -33,7 +32,7 @@ export function countersFile(dir: string): string {
 /** @throws DamagedFileError where the recording's description is none of TCP events. */
 export function parseIpcDetails(dir: string, recording: Recording): IpcDetails {
   const parsed = ipcDetailsSchema.safeParse(recording.details);
-  if (!parsed.success) throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of a TCP recording');
+  if (!parsed.success) throw damagedRecording(dir, 'not a description of a TCP recording');
   return parsed.data;
 }
 

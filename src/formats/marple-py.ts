@@ -280,11 +280,11 @@ class EventSection implements SectionImport {
     const [time = '', type, ...rest] = splitLine(line, ',');
     if (!/^-?\d+$/.test(time) || type === undefined || rest.length === 0) return false;
     const nanoseconds = Number(time) * (TICKS.get(this.name) ?? 1);
-    const values = line.includes(SEPARATOR) ? valuesOf(rest) : { track: rest[0] ?? '', datum: rest.slice(1).join(',') };
+    const values = line.includes(SEPARATOR) ? valuesOf(rest) : trackAndDatum(rest);
     if (values === undefined || !Number.isSafeInteger(nanoseconds)) return false;
-    this.#events ??= this.#open(Object.keys(values));
-    if (Object.keys(values).some((field) => !this.#fields.includes(field))) this.#unlike++;
-    this.#events.add({ time: nanoseconds, type, datum: this.#fields.map((field) => values[field] ?? '') });
+    this.#events ??= this.#open([...values.keys()]);
+    if ([...values.keys()].some((field) => !this.#fields.includes(field))) this.#unlike++;
+    this.#events.add({ time: nanoseconds, type, datum: this.#fields.map((field) => values.get(field) ?? '') });
     return true;
   }
 
@@ -315,8 +315,15 @@ class EventSection implements SectionImport {
   }
 }
 
+function trackAndDatum([track = '', ...datum]: readonly string[]): ReadonlyMap<string, string> {
+  return new Map([
+    ['track', track],
+    ['datum', datum.join(',')],
+  ]);
+}
+
 /** What is known of an event, by field, from its dictionary or tuple and, behind it, the prefixes of the two ends. */
-function valuesOf([datum = '', connected]: readonly string[]): Record<string, string> | undefined {
+function valuesOf([datum = '', connected]: readonly string[]): ReadonlyMap<string, string> | undefined {
   const value = parsePythonLiteral(datum);
   if (typeof value !== 'object' || value === null) return undefined;
   const [from, to] = prefixesOf(connected);
@@ -326,9 +333,7 @@ function valuesOf([datum = '', connected]: readonly string[]): Record<string, st
     return RENAMED.get(key) ?? key;
   };
   const entries = isList(value) ? value.map((one, i) => [`value${i + 1}`, one] as const) : Object.entries(value);
-  return Object.fromEntries(
-    entries.map(([key, one]) => [name(key), key === 'cpu' ? cpuText(plainText(one)) : plainText(one)]),
-  );
+  return new Map(entries.map(([key, one]) => [name(key), key === 'cpu' ? cpuText(plainText(one)) : plainText(one)]));
 }
 
 // [('source_', 'dest_')]

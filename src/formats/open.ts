@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod';
+import type { MarpleRecord } from '../common/datatypes.ts';
 import { EXIT, errorCode, errorMessage, MarpleError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import { PARTIAL, sectionFileName } from '../common/partial.ts';
@@ -15,7 +16,7 @@ import { SectionWriter } from '../common/writer.ts';
 import { decodeRecording } from './decoders.ts';
 import { MachineModules } from './modules.ts';
 import { SYMBOLS_FOLDER } from './raw-archive.ts';
-import { RECORDING_FILE, type RunInfo } from './recording.ts';
+import { damagedRecording, RECORDING_FILE, type RunInfo } from './recording.ts';
 
 export interface OpenDataOptions {
   readonly stdin?: Readable;
@@ -149,12 +150,9 @@ async function decodeSections(
     report.warn(problem);
   };
   try {
-    for await (const { section, records } of untilDamaged(decodePartial(partial, recording, report), onProblem)) {
-      const writer = writers[section];
-      if (writer === undefined)
-        throw new Error(`${recording} has records for a section ${section}, which there is not`);
-      await writer.write(records);
-    }
+    const headers = writers.map(({ header }) => header);
+    const batches = decodePartial(partial, recording, headers, report);
+    for await (const { section, records } of untilDamaged(batches, onProblem)) await writers[section]!.write(records);
     for (const writer of writers) {
       report.applyTo(writer.header);
       await writer.complete();
@@ -166,11 +164,30 @@ async function decodeSections(
   return { file, headers: writers.map(({ header }) => header), problem };
 }
 
-async function* decodePartial(partial: string, recording: string, report: HeaderReport): AsyncGenerator<Batch> {
+async function* decodePartial(
+  partial: string,
+  recording: string,
+  headers: readonly SectionHeader[],
+  report: HeaderReport,
+): AsyncGenerator<Batch> {
   const run = await readRun(join(partial, 'run.json'));
   const symbols = join(partial, SYMBOLS_FOLDER);
   const modules = (await isFolder(symbols)) ? { modules: new MachineModules(symbols) } : {};
-  yield* decodeRecording(recording, { ...run, ...modules }, report);
+  for await (const batch of decodeRecording(recording, { ...run, ...modules }, report)) {
+    const [first] = batch.records;
+    if (first !== undefined && !fits(first, headers[batch.section])) {
+      throw damagedRecording(recording, 'what it describes is the recording of another interface');
+    }
+    yield batch;
+  }
+}
+
+/** Whether a record can stand in a section. */
+function fits(record: MarpleRecord, header: SectionHeader | undefined): boolean {
+  if ('stack' in record) return header?.datatype === 'stack';
+  const values = 'x' in record ? record.info : record.datum;
+  const isKind = header?.datatype === ('x' in record ? 'datapoint' : 'event');
+  return isKind && values.length === (header.fields?.length ?? values.length);
 }
 
 /** What comes before an error of the data; the error is told. Others are bugs, and thrown. */

@@ -1,17 +1,23 @@
-import { join } from 'node:path';
 import * as z from 'zod';
 import type { EventData } from '../common/datatypes.ts';
-import { DamagedFileError } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { InOrder } from './in-order.ts';
-import { isNoDummy, isUserOnly, recordedEvents, type ScriptEnd, scriptText, withoutModifiers } from './perf-data.ts';
+import {
+  isNoDummy,
+  isUserOnly,
+  recordedEvents,
+  type ScriptEnd,
+  scriptText,
+  unreadable,
+  withoutModifiers,
+} from './perf-data.ts';
 import { PerfFile } from './perf-file.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema, readSetting } from './perf-recording.ts';
 import { perfSamples, type TimedRecord } from './perf-samples.ts';
 import { type PerfFork, type PerfRecord, type PerfSample, PerfScriptParser, RECORDED_FIELDS } from './perf-script.ts';
 import { findPerf } from './perf-tool.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { SampleStacks } from './sample-stacks.ts';
 import { StackQuality } from './stack-quality.ts';
 
@@ -51,7 +57,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   yield* decoder.take(1);
   yield* decoder.stacks();
   if (end?.problem !== undefined) {
-    if (decoder.samples === 0) throw new DamagedFileError(path, end.problem);
+    if (decoder.samples === 0) throw unreadable(path, end, end.problem);
     report.warn(`the recording could not be read to its end: ${end.problem}`);
   }
   decoder.reportCounts(end?.lostChunks ?? 0);
@@ -94,8 +100,7 @@ async function* throughPerf(
 
 function parseDetails(dir: string, recording: Recording): CallStackDetails {
   const parsed = detailsSchema.safeParse(recording.details);
-  if (!parsed.success)
-    throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of a callstack recording');
+  if (!parsed.success) throw damagedRecording(dir, 'not a description of a callstack recording');
   return parsed.data;
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DamagedFileError, UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { Importer, ImportInput, ImportOptions, ImportSink } from './importer.ts';
-import { preparePerfData, type ScriptEnd, scriptText } from './perf-data.ts';
+import { preparePerfData, type ScriptEnd, scriptText, unreadable } from './perf-data.ts';
 import { type FileMapping, PerfFile } from './perf-file.ts';
 import { KERNEL, ownKernelBuildId, type PerfMachine, readMachine, whyForeign } from './perf-machine.ts';
 import { perfSamples } from './perf-samples.ts';
@@ -64,17 +64,18 @@ async function openable(
   } finally {
     closeSync(file);
   }
-  if (header.toString('latin1', 0, MAGIC.length) !== MAGIC) throw new DamagedFileError(name, 'this is no perf.data');
+  if (header.toString('latin1', 0, MAGIC.length) !== MAGIC)
+    throw new DamagedFileError(`${name}: byte 0`, 'this is no perf.data');
   if (header.readBigUInt64LE(8) === BigInt(PIPE_HEADER_BYTES)) {
     throw new UsageError(
       `${name} is what perf record wrote to a pipe, which does not say where it was recorded`,
       `print it on the machine that recorded it: perf script -i ${name} | marple import -`,
     );
   }
-  if (length < HEADER_BYTES) throw new DamagedFileError(name, 'the file is cut off in its header');
+  if (length < HEADER_BYTES) throw new DamagedFileError(`${name}: byte ${length}`, 'the file is cut off in its header');
   const { size } = statSync(path);
   const [offset, dataSize] = [header.readBigUInt64LE(40), header.readBigUInt64LE(DATA_SIZE_AT)];
-  if (offset > BigInt(size)) throw new DamagedFileError(name, 'its records are beyond its end');
+  if (offset > BigInt(size)) throw new DamagedFileError(`${name}: byte 40`, 'its records are beyond its end');
   const missing = dataSize === 0n ? 0n : offset + dataSize - BigInt(size);
   if (dataSize !== 0n && missing <= 0n) return path;
   const copy = isOriginal ? join(tempDir, 'perf.data') : path;
@@ -204,7 +205,7 @@ async function readThroughPerf(
   }
   take(parser.end());
   if (end?.problem !== undefined) {
-    if (samples.samples === 0) throw new DamagedFileError(name, end.problem);
+    if (samples.samples === 0) throw unreadable(name, end, end.problem);
     sink.warn(`the file could not be read to its end: ${end.problem}`);
   }
   if (foreign !== undefined) names.report(foreign, name, sink);

@@ -16,6 +16,8 @@ import type { Perf } from './perf-tool.ts';
 export interface ScriptEnd {
   /** What went wrong on the way, undefined where nothing did. */
   readonly problem: string | undefined;
+  /** At which byte of the file, where perf says it. */
+  readonly at: number | undefined;
   /** From `Processed N events and lost M chunks!`; 0 where it did not say so. */
   readonly lostChunks: number;
 }
@@ -57,13 +59,21 @@ export async function* scriptText(
     const exit = await tool.exit;
     const stderr = tool.stderr();
     const chunks = /lost (\d+) chunks/.exec(stderr)?.[1];
+    // 0x160 [0]: failed to process type: 0 [Invalid argument]
+    const offset = /^(0x[\da-f]{1,13}) \[/m.exec(stderr)?.[1];
     onEnd({
+      at: offset === undefined ? undefined : Number(offset),
       problem: exit.code === 0 ? undefined : `perf script ${describeExit(exit, stderr)}`,
       lostChunks: chunks === undefined ? 0 : Number(chunks),
     });
   } finally {
     await tool.stop();
   }
+}
+
+/** What perf could read nothing of. */
+export function unreadable(path: string, { at }: ScriptEnd, problem: string): DamagedFileError {
+  return new DamagedFileError(at === undefined ? path : `${path}: byte ${at}`, problem);
 }
 
 /** Names of the events that a perf.data holds, with their modifiers, without perf's own dummy event. */
@@ -128,7 +138,8 @@ export async function preparePerfData(path: string, writer: ProcessIdentity | un
     const header = Buffer.alloc(HEADER.bytes);
     readSync(file, header, 0, HEADER.bytes, 0);
     // A machine of the other byte order writes the letters the other way round; none of its files is decoded here.
-    if (header.toString('latin1', 0, 8) !== HEADER.magic) throw new DamagedFileError(path, 'this is no perf.data');
+    if (header.toString('latin1', 0, 8) !== HEADER.magic)
+      throw new DamagedFileError(`${path}: byte 0`, 'this is no perf.data');
     const features = header.subarray(HEADER.features);
     if (header.readBigUInt64LE(HEADER.dataSize) !== 0n)
       return features.some((byte) => byte !== 0) ? 'whole' : 'repaired';

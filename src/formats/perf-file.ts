@@ -314,7 +314,7 @@ export class PerfFile {
     this.#size = fstatSync(this.#fd).size;
     try {
       const header = this.#read(0, HEADER_BYTES);
-      if (header?.toString('latin1', 0, 8) !== 'PERFILE2') throw new DamagedFileError(path, 'this is no perf.data');
+      if (header?.toString('latin1', 0, 8) !== 'PERFILE2') throw this.#damage(0, 'this is no perf.data');
       this.#header = header;
       const attrs = section(header, 24);
       const data = section(header, 40);
@@ -322,7 +322,7 @@ export class PerfFile {
       this.#attributes = this.#readAttributes(attrs, toNumber(header, 16), this.#names());
       this.events = this.#attributes;
       const [first] = this.#attributes;
-      if (first === undefined) throw new DamagedFileError(path, 'the file describes no events');
+      if (first === undefined) throw this.#damage(24, 'the file describes no events');
       this.#trailerPlaces = trailerPlaces(first);
     } catch (error) {
       closeSync(this.#fd);
@@ -598,20 +598,23 @@ export class PerfFile {
     return pos + 8 > end ? undefined : this.#byId.get(idText(bytes, pos));
   }
 
+  #damage(at: number, problem: string): DamagedFileError {
+    return new DamagedFileError(`${this.path}: byte ${at}`, problem);
+  }
+
   #readAttributes(
     { offset, size }: { offset: number; size: number },
     entry: number,
     names: ReadonlyMap<string, string>,
   ): Attribute[] {
-    if (entry < ATTR_BYTES_MIN + 16 || entry > 4096)
-      throw new DamagedFileError(this.path, 'the file describes no events');
+    if (entry < ATTR_BYTES_MIN + 16 || entry > 4096) throw this.#damage(24, 'the file describes no events');
     const table = this.#read(offset, size);
-    if (table === undefined) throw new DamagedFileError(this.path, 'the descriptions of its events are cut off');
+    if (table === undefined) throw this.#damage(offset, 'the descriptions of its events are cut off');
     const attributes: Attribute[] = [];
     for (let at = 0; at + entry <= table.length; at += entry) {
       const idSection = section(table, at + entry - 16);
       const ids = idSection.size > 1 << 24 ? undefined : this.#read(idSection.offset, idSection.size);
-      if (ids === undefined) throw new DamagedFileError(this.path, 'the ids of its events are cut off');
+      if (ids === undefined) throw this.#damage(idSection.offset, 'the ids of its events are cut off');
       const [type, config] = [table.readUInt32LE(at), toNumber(table, at + 8)];
       const sampleType = table.readUInt32LE(at + 24);
       const flags = table.readUInt32LE(at + 40);

@@ -1,12 +1,10 @@
-import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
-import { DamagedFileError } from '../common/errors.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { IpcDecoder, parseIpcDetails } from './ipc.ts';
 import { PerfFile } from './perf-file.ts';
 import { describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { tcpHandlers } from './tcp-trace.ts';
 
 const detailsSchema = perfDetailsSchema.extend({
@@ -26,7 +24,7 @@ const TRACEPOINT = 2;
  */
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const parsed = detailsSchema.safeParse(recording.details);
-  if (!parsed.success) throw new DamagedFileError(join(dir, 'recording.json'), 'not a description of a TCP recording');
+  if (!parsed.success) throw damagedRecording(dir, 'not a description of a TCP recording');
   describePerf(parsed.data, report);
   const decoder = new IpcDecoder(dir, parseIpcDetails(dir, recording), run, report);
   const handlers = tcpHandlers(dir, Object.values(parsed.data.formats), decoder.trace);

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import * as z from 'zod';
-import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { CallChain } from './call-chain.ts';
@@ -10,7 +9,7 @@ import type { FileSample } from './perf-file.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
 import { perfSamples, type TimedSample } from './perf-samples.ts';
 import type { PerfFork } from './perf-script.ts';
-import type { Recording, RunInfo } from './recording.ts';
+import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { SampleStacks } from './sample-stacks.ts';
 import { StackQuality } from './stack-quality.ts';
 import { stackBatches } from './stack-table.ts';
@@ -46,10 +45,7 @@ export const FRAME_POINTERS = 'build it with -fno-omit-frame-pointer';
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const parsed = detailsSchema.safeParse(recording.details);
   if (!parsed.success) {
-    throw new DamagedFileError(
-      join(dir, 'recording.json'),
-      `not a description of a recording of ${recording.interface}`,
-    );
+    throw damagedRecording(dir, `not a description of a recording of ${recording.interface}`);
   }
   const details = parsed.data;
   describePerf(details, report);
@@ -86,7 +82,7 @@ function readCallFormats(dir: string, texts: readonly string[]): CallFormats {
         .map((format) => [format.id, { size: numberField(format, 'size'), caller: numberField(format, 'caller') }]),
     );
   } catch (error) {
-    throw new DamagedFileError(join(dir, 'recording.json'), errorMessage(error), undefined, { cause: error });
+    throw damagedRecording(dir, errorMessage(error), error);
   }
 }
 

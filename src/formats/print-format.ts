@@ -153,7 +153,7 @@ class ExpressionParser {
 
 function field(name: string): Expression {
   return (fields) => {
-    const value = fields[name];
+    const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (value === undefined) throw new Error(`the print fmt uses the field ${name}`);
     return value;
   };

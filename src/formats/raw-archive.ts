@@ -42,7 +42,9 @@ export async function packRaw(folder: string, output: string | Writable): Promis
 
 /** Unpacks an archive, decompressed or not, below `folder`. Only files and folders are taken, and none that would lie elsewhere. */
 export async function unpackRaw(archive: string, folder: string): Promise<void> {
-  const { extract } = await import('tar');
+  const { extract, list } = await import('tar');
+  // Where extract() finds damage it does not wait for what it has begun to write.
+  await list({ file: archive, strict: true });
   await extract({
     file: archive,
     cwd: folder,

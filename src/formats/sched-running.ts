@@ -21,7 +21,8 @@ const HELD_MOST = 100_000;
  * Records are added in the order of their times and come out sorted.
  */
 export class RunningTasks<Record extends { readonly time: number }> {
-  readonly #cpus: CpuState[] = [];
+  /** By its number, which may be any where the recording is damaged. */
+  readonly #cpus = new Map<number, CpuState>();
   #queue: Record[] = [];
   /** Time of the last record that was given out. */
   #given = Number.NEGATIVE_INFINITY;
@@ -63,16 +64,17 @@ export class RunningTasks<Record extends { readonly time: number }> {
 
   /** A task was put on the run queue of a CPU. */
   queued(cpu: number, time: number, tid: number): void {
-    const state = this.#cpu(cpu);
-    if (state.tid !== IDLE || tid === IDLE) return;
+    const state = this.#cpus.get(cpu);
+    if (state?.tid !== IDLE || tid === IDLE) return;
     state.queued.set(tid, time);
     state.heldFrom = Math.min(state.heldFrom, time);
   }
 
   /** A task was taken from the run queue of a CPU. */
   taken(cpu: number, tid: number): void {
-    const state = this.#cpu(cpu);
-    if (state.queued.delete(tid)) state.heldFrom = Math.min(Number.POSITIVE_INFINITY, ...state.queued.values());
+    const state = this.#cpus.get(cpu);
+    if (state?.queued.delete(tid) === true)
+      state.heldFrom = Math.min(Number.POSITIVE_INFINITY, ...state.queued.values());
   }
 
   /** The task that runs on a CPU has another id now. */
@@ -89,7 +91,7 @@ export class RunningTasks<Record extends { readonly time: number }> {
   add(record: Record): void {
     this.#queue.push(record);
     if (this.#queue.length > HELD_MOST)
-      for (const state of this.#cpus) if (state) state.heldFrom = Number.POSITIVE_INFINITY;
+      for (const state of this.#cpus.values()) state.heldFrom = Number.POSITIVE_INFINITY;
   }
 
   /** How many records can be given out. */
@@ -142,15 +144,15 @@ export class RunningTasks<Record extends { readonly time: number }> {
 
   #heldFrom(): number {
     let from = Number.POSITIVE_INFINITY;
-    for (const state of this.#cpus) if (state !== undefined && state.heldFrom < from) from = state.heldFrom;
+    for (const state of this.#cpus.values()) if (state.heldFrom < from) from = state.heldFrom;
     return from;
   }
 
   #cpu(cpu: number): CpuState {
-    let state = this.#cpus[cpu];
+    let state = this.#cpus.get(cpu);
     if (state === undefined) {
       state = { tid: undefined, queued: new Map(), heldFrom: Number.POSITIVE_INFINITY };
-      this.#cpus[cpu] = state;
+      this.#cpus.set(cpu, state);
     }
     return state;
   }

@@ -21,18 +21,20 @@ export const speedscopeExporter: Exporter = {
 const MOST_PROCESSES = 200;
 
 /** Units of weights that speedscope knows; others are numbers without a unit. */
-const UNITS: Readonly<Record<string, string>> = {
-  ns: 'nanoseconds',
-  us: 'microseconds',
-  ms: 'milliseconds',
-  s: 'seconds',
-  bytes: 'bytes',
-};
+const UNITS: ReadonlyMap<string, string> = new Map(
+  Object.entries<string>({
+    ns: 'nanoseconds',
+    us: 'microseconds',
+    ms: 'milliseconds',
+    s: 'seconds',
+    bytes: 'bytes',
+  }),
+);
 
 async function* speedscopeText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<string> {
   const section = firstOf(source, hasStacks, 'stacks', 'a speedscope file', warn);
   const { weight, interface: name } = section.header;
-  const unit = UNITS[weight?.unit ?? ''] ?? 'none';
+  const unit = UNITS.get(weight?.unit ?? '') ?? 'none';
   const stacks = await readStacks(section);
   const { trie, ends, weights } = stacks;
   yield `{"$schema":"https://www.speedscope.app/file-format-schema.json","exporter":${json(`MARPLE ${VERSION}`)},`;

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import { DamagedFileError, errorMessage } from '../common/errors.ts';
+import { errorMessage } from '../common/errors.ts';
 import { type Address, type Connections, connectionKey, End, type Party } from './connections.ts';
 import { type EventFormat, numberField, parseFormat, type RawRecord, textField } from './event-format.ts';
 import type { Parties } from './parties.ts';
 import { ipv6Text, TCP } from './proc-net-tcp.ts';
+import { damagedRecording } from './recording.ts';
 
 /*
  * From the kernel's trace events on TCP sockets to connections, whatever recorded them: ftrace and perf give the same
@@ -376,7 +377,7 @@ export function tcpHandlers(dir: string, formats: readonly string[], trace: TcpT
       handlers[format.id] = trace.handler(format);
     }
   } catch (error) {
-    throw new DamagedFileError(dir, errorMessage(error), undefined, { cause: error });
+    throw damagedRecording(dir, errorMessage(error), error);
   }
   return handlers;
 }

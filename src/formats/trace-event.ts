@@ -360,7 +360,8 @@ function placesOf({ header }: SectionReader): (field: string) => number {
 function argumentsOf({ header }: SectionReader, ...told: readonly string[]): (texts: readonly string[]) => Arguments {
   const rest = (header.fields ?? []).flatMap((field, place) => (told.includes(field) ? [] : [{ field, place }]));
   return (texts) => {
-    const args: Record<string, string | number> = {};
+    // Without a prototype no field means anything.
+    const args: Record<string, string | number> = Object.create(null);
     for (const { field, place } of rest) {
       const text = texts[place] ?? '';
       if (text !== '') args[field] = /^-?\d{1,15}$/.test(text) ? Number(text) : visible(text);

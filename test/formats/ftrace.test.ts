@@ -383,6 +383,7 @@ describe('hostile bytes', () => {
 
   test('a page of records that go nowhere is damage', () => {
     const bytes = Buffer.alloc(4096, 0xff);
+    bytes.fill(0, 0, 8);
     bytes.writeUInt32LE(4000, 8);
     const reader = readerOf(bytes);
     readAll(reader, 4096);
@@ -392,6 +393,15 @@ describe('hostile bytes', () => {
     const second = readerOf(bytes);
     readAll(second, 4096);
     expect(second.damaged).toBe(1);
+  });
+
+  test('a page whose time no number holds exactly is damage', () => {
+    const bytes = Buffer.alloc(4096);
+    bytes.fill(0xff, 0, 8);
+    bytes.writeUInt32LE(4000, 8);
+    const reader = readerOf(bytes);
+    readAll(reader, 4096);
+    expect([reader.damaged, reader.events]).toEqual([1, 0]);
   });
 });
 

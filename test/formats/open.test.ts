@@ -207,7 +207,7 @@ describe('the folder of a run that was cut off', () => {
     [
       'recording.json is cut off',
       ({ recording }) => writeFileSync(join(recording, 'recording.json'), '{"for'),
-      /recording\.json: it does not say what was recorded/,
+      /recording\.json:1: it does not say what was recorded/,
     ],
     [
       'its format is not known',

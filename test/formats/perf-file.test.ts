@@ -4,59 +4,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FileRecord, type FileSample, PerfFile } from '../../src/formats/perf-file.ts';
 import { testFolder } from '../support/folder.ts';
+import { numbers, pair, perfFileOf, ROUND, record, sample, trailer } from '../support/perf-file.ts';
 
 /*
  * Files made by the format's description, for what a recording does not show on demand: rounds out of order, cut and
  * damaged records. That real files are read as perf reads them is in test/real/perf-file.test.ts.
  */
 
-const SAMPLE_TYPE = { ip: 1, tid: 2, time: 4, callchain: 32, cpu: 128 } as const;
-const ALL = Object.values(SAMPLE_TYPE).reduce((sum, bit) => sum + bit, 0);
-
-function numbers(...values: (number | bigint)[]): Buffer {
-  const bytes = Buffer.alloc(8 * values.length);
-  for (const [i, value] of values.entries()) bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), 8 * i);
-  return bytes;
-}
-
-function pair(first: number, second: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeInt32LE(first, 0);
-  bytes.writeInt32LE(second, 4);
-  return bytes;
-}
-
-function record(type: number, body: Buffer, misc = 2): Buffer {
-  const header = Buffer.alloc(8);
-  header.writeUInt32LE(type, 0);
-  header.writeUInt16LE(misc, 4);
-  header.writeUInt16LE(8 + body.length, 6);
-  return Buffer.concat([header, body]);
-}
-
-function sample(time: number, chain: readonly (number | bigint)[] = []): Buffer {
-  return record(9, Buffer.concat([numbers(0x1000), pair(7, 8), numbers(time, 3, chain.length, ...chain)]));
-}
-
-const ROUND = record(68, Buffer.alloc(0));
-
-/** Behind records that are no samples stand pid and tid, time and CPU. */
-function trailer(time: number): Buffer {
-  return Buffer.concat([pair(7, 8), numbers(time, 0)]);
-}
-
 function fileOf(...records: readonly Buffer[]): string {
-  const data = Buffer.concat(records);
-  const attribute = Buffer.alloc(128);
-  attribute.writeUInt32LE(1, 0);
-  attribute.writeUInt32LE(112, 4);
-  attribute.writeUInt32LE(ALL, 24);
-  attribute.writeUInt32LE(1 << 18, 40);
-  const header = Buffer.alloc(104);
-  header.write('PERFILE2');
-  numbers(104, 128, 104, 128, 232, data.length).copy(header, 8);
   const path = join(testFolder(), 'perf.data');
-  writeFileSync(path, Buffer.concat([header, attribute, data]));
+  writeFileSync(path, perfFileOf(...records));
   return path;
 }
 

@@ -37,11 +37,11 @@ export function parseFailIf(text: string): Condition[] {
     const value = Number(reader.match(/\d+(\.\d+)?([eE][+-]?\d+)?/y) ?? reader.fail('a number'));
     const unit = reader.match(/(?!or\b)[a-zA-Zµ%][\w/%]*/y) ?? '';
     const isFactor = unit === 'x';
-    if (unit !== '' && !isFactor && UNITS[unit] === undefined) {
+    if (unit !== '' && !isFactor && UNITS.get(unit) === undefined) {
       throw reader.wrong(
         reader.end - unit.length,
         `'${unit}' is no unit`,
-        `it may be x (after by before), ${joinWords(Object.keys(UNITS))}`,
+        `it may be x (after by before), ${joinWords([...UNITS.keys()])}`,
       );
     }
     conditions.push({ text: text.slice(at, reader.end).trim(), at: at + 1, metric, operator, isFactor, value, unit });
@@ -138,24 +138,26 @@ class Reader {
 }
 
 /** By what a value is multiplied for the base unit of its kind. */
-const UNITS: Readonly<Record<string, { readonly kind: string; readonly factor: number }>> = {
-  ns: { kind: 'time', factor: 1e-9 },
-  us: { kind: 'time', factor: 1e-6 },
-  µs: { kind: 'time', factor: 1e-6 },
-  ms: { kind: 'time', factor: 1e-3 },
-  s: { kind: 'time', factor: 1 },
-  min: { kind: 'time', factor: 60 },
-  B: { kind: 'size', factor: 1 },
-  bytes: { kind: 'size', factor: 1 },
-  kB: { kind: 'size', factor: 1e3 },
-  MB: { kind: 'size', factor: 1e6 },
-  GB: { kind: 'size', factor: 1e9 },
-  KiB: { kind: 'size', factor: 2 ** 10 },
-  MiB: { kind: 'size', factor: 2 ** 20 },
-  GiB: { kind: 'size', factor: 2 ** 30 },
-  'MiB/s': { kind: 'MiB/s', factor: 1 },
-  '%': { kind: '%', factor: 1 },
-};
+const UNITS: ReadonlyMap<string, { readonly kind: string; readonly factor: number }> = new Map(
+  Object.entries<{ readonly kind: string; readonly factor: number }>({
+    ns: { kind: 'time', factor: 1e-9 },
+    us: { kind: 'time', factor: 1e-6 },
+    µs: { kind: 'time', factor: 1e-6 },
+    ms: { kind: 'time', factor: 1e-3 },
+    s: { kind: 'time', factor: 1 },
+    min: { kind: 'time', factor: 60 },
+    B: { kind: 'size', factor: 1 },
+    bytes: { kind: 'size', factor: 1 },
+    kB: { kind: 'size', factor: 1e3 },
+    MB: { kind: 'size', factor: 1e6 },
+    GB: { kind: 'size', factor: 1e9 },
+    KiB: { kind: 'size', factor: 2 ** 10 },
+    MiB: { kind: 'size', factor: 2 ** 20 },
+    GiB: { kind: 'size', factor: 2 ** 30 },
+    'MiB/s': { kind: 'MiB/s', factor: 1 },
+    '%': { kind: '%', factor: 1 },
+  }),
+);
 
 /** A condition, and what came of it. */
 export interface Outcome {
@@ -197,7 +199,7 @@ function inUnit(
   fail: (problem: string, hint: string) => never,
 ): number {
   if (unit === '' || unit === wanted) return value;
-  const [given, own] = [UNITS[unit], UNITS[wanted]];
+  const [given, own] = [UNITS.get(unit), UNITS.get(wanted)];
   if (given !== undefined && own !== undefined && given.kind === own.kind) return (value * given.factor) / own.factor;
   return fail(
     `${metric} is in ${wanted === '' ? 'numbers without a unit' : wanted}, which ${unit} is no unit of`,

@@ -90,10 +90,12 @@ export function redo({ past, filters, future }: FilterHistory): FilterHistory {
 }
 
 /** Fields that have a plainer name. */
-const FIELD_TITLES: Readonly<Record<string, string>> = { comm: 'process', tid: 'task', dev: 'device', op: 'operation' };
+const FIELD_TITLES: ReadonlyMap<string, string> = new Map(
+  Object.entries<string>({ comm: 'process', tid: 'task', dev: 'device', op: 'operation' }),
+);
 
 export function fieldTitle(field: string): string {
-  return FIELD_TITLES[field] ?? field;
+  return FIELD_TITLES.get(field) ?? field;
 }
 
 /** The column of a field. Where tasks are followed, their numbers are in the field `pid`. */

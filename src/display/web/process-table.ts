@@ -93,19 +93,19 @@ export function estimatedColumns(data: PageData, filters: readonly Filter[]): Re
   return new Set(
     data.sections.flatMap((section): readonly ColumnKey[] => {
       if (isScheduling(section.header)) return section.isReduced ? ['ready99'] : [];
-      const ofStacks = OF_STACKS[section.interface];
+      const ofStacks = OF_STACKS.get(section.interface);
       if (section.stacks === undefined || ofStacks === undefined)
-        return section.isReduced ? (OF_RECORDS[section.interface] ?? []) : [];
+        return section.isReduced ? (OF_RECORDS.get(section.interface) ?? []) : [];
       return section.naming?.isReduced === true && !areCounted(section, filters) ? [ofStacks[0]] : [];
     }),
   );
 }
 
-const OF_RECORDS: Readonly<Record<string, readonly ColumnKey[]>> = {
-  disklat: ['ios', 'p50', 'p99'],
-  memtime: ['memory'],
-  ipc: ['sent'],
-};
+const OF_RECORDS: ReadonlyMap<string, readonly ColumnKey[]> = new Map<string, readonly ColumnKey[]>([
+  ['disklat', ['ios', 'p50', 'p99']],
+  ['memtime', ['memory']],
+  ['ipc', ['sent']],
+]);
 
 type RowOf = (comm: string) => Gathered;
 
@@ -151,15 +151,15 @@ function* gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf
 }
 
 /** The columns of interfaces with stacks, and what one of the column is in the unit of the weights. */
-const OF_STACKS: Readonly<Record<string, readonly [key: ColumnKey, unit: number]>> = {
-  callstack: ['samples', 1],
-  offcpu: ['off', 1e9],
-  memleak: ['leaked', MIB],
-  mallocstacks: ['malloc', MIB],
-};
+const OF_STACKS: ReadonlyMap<string, readonly [key: ColumnKey, unit: number]> = new Map([
+  ['callstack', ['samples', 1]],
+  ['offcpu', ['off', 1e9]],
+  ['memleak', ['leaked', MIB]],
+  ['mallocstacks', ['malloc', MIB]],
+]);
 
 function gatherStacks(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
-  const column = OF_STACKS[section.interface];
+  const column = OF_STACKS.get(section.interface);
   if (column === undefined) return;
   const [key, unit] = column;
   const stacks = section.stacks!;

@@ -171,7 +171,7 @@ function TaskTimes({ timeline, track, from, to, before, choose }: ComparedProps 
         </dd>
         {[...reasons].map((reason) => (
           <>
-            <dt key={reason}>{REASON_TITLES[reason] ?? reason}</dt>
+            <dt key={reason}>{REASON_TITLES.get(reason) ?? reason}</dt>
             <dd>
               {formatDuration(waitOf(numbers, reason))}{' '}
               <span class="faint">({formatShare(waitOf(numbers, reason), all)})</span>
@@ -237,15 +237,17 @@ function timeText(time: number, all: number): string {
   return `${formatDuration(time)}, ${formatShare(time, all)}`;
 }
 
-const REASON_TITLES: Readonly<Record<string, string>> = {
-  sleeping: 'Sleeping',
-  disk: 'Waiting for a disk (D)',
-  idle: 'Idle (kernel thread)',
-  stopped: 'Stopped',
-  traced: 'Traced',
-  parked: 'Parked',
-  unknown: 'Not known',
-};
+const REASON_TITLES: ReadonlyMap<string, string> = new Map(
+  Object.entries<string>({
+    sleeping: 'Sleeping',
+    disk: 'Waiting for a disk (D)',
+    idle: 'Idle (kernel thread)',
+    stopped: 'Stopped',
+    traced: 'Traced',
+    parked: 'Parked',
+    unknown: 'Not known',
+  }),
+);
 
 function CpuTimes({ timeline, track, from, to, before }: ComparedProps) {
   const tasks = useMemo(() => cpuNumbers(timeline, track, from, to), [timeline, track, from, to]);
