@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { makePlace, type Place, sleep } from './marple.ts';
 
-const USER = { uid: 65_533, gid: 65_533 };
+/** nobody, nogroup */
+const USER = { uid: 65_534, gid: 65_534 };
 /** As sudo(8) starts a program. */
 const SUDO = { SUDO_UID: `${USER.uid}`, SUDO_GID: `${USER.gid}` };
 
@@ -151,19 +152,30 @@ describe.skipIf(process.geteuid?.() !== 0)('an ordinary user', () => {
     ...more,
   ];
 
-  test('with CAP_PERFMON takes call stacks of the whole machine', async () => {
+  /** Call stacks are taken of processes of others, too. */
+  async function expectWholeMachine(through: readonly string[]): Promise<void> {
     mkdirSync(place.path('out'));
     chmodSync(place.path('out'), 0o777);
-    const through = asUser('--inh-caps=+perfmon', '--ambient-caps=+perfmon');
-    // A process of somebody else, which keeps a CPU busy.
     const other = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
     onTestFinished(() => void other.kill('SIGKILL'));
     const args = ['collect', '--stack', '-t', '1', '-o', 'out/x.marple'];
     const ended = await place.marple(args, { through, env: { XDG_STATE_HOME: place.path('out') } });
     expect(ended).toMatchObject({ code: 0 });
-    const [header = ''] = readFileSync(place.path('out/x.marple'), 'utf8').split('\n');
-    expect(JSON.parse(header)).toMatchObject({ scope: { system_wide: true } });
-    expect(readFileSync(place.path('out/x.marple'), 'utf8')).toMatch(/^\d+#sh;/m);
+    const text = readFileSync(place.path('out/x.marple'), 'utf8');
+    expect(JSON.parse(text.slice(0, text.indexOf('\n')))).toMatchObject({ scope: { system_wide: true } });
+    expect(text).toMatch(/^\d+#sh;/m);
+  }
+
+  test('with CAP_PERFMON takes call stacks of the whole machine', async () => {
+    await expectWholeMachine(asUser('--inh-caps=+perfmon', '--ambient-caps=+perfmon'));
+  });
+
+  test('with kernel.perf_event_paranoid lowered takes them too', async () => {
+    const setting = '/proc/sys/kernel/perf_event_paranoid';
+    const before = readFileSync(setting, 'latin1');
+    onTestFinished(() => writeFileSync(setting, before));
+    writeFileSync(setting, '-1');
+    await expectWholeMachine(asUser());
   });
 
   test('with nothing more takes those of their own command, and the counters of the machine', async () => {
