@@ -322,7 +322,7 @@ export class StackColumnParser {
   #weight: Float64Array;
   #shared: Int32Array;
   #ends: Int32Array;
-  #frames = new Int32Array(CHUNK_ROWS);
+  #frames: Int32Array<ArrayBuffer>;
   #frameCount = 0;
   #length = 0;
   #damaged = false;
@@ -340,6 +340,7 @@ export class StackColumnParser {
     this.#weight = new Float64Array(this.#rows);
     this.#shared = new Int32Array(this.#rows);
     this.#ends = new Int32Array(this.#rows);
+    this.#frames = new Int32Array(this.#rows);
   }
 
   get length(): number {
