@@ -1,5 +1,7 @@
 import type { ColumnRequest, EventColumns } from '../common/column-data.ts';
 import type { SectionHeader } from '../common/header.ts';
+import { parseRanges } from '../common/ranges.ts';
+import { TASKS_IN_SCOPE } from '../common/scope.ts';
 
 /*
  * What tasks and CPUs did, from the events of cpusched: statistics count it and the timeline draws it, so that both say
@@ -51,8 +53,8 @@ export interface SpanSink {
   ran(cpu: number, who: Named | undefined, since: number, until: number): void;
   /** A task did not run, and why: RUNNABLE, or what it slept for. `comes`: it ran then. */
   waited(task: Named, reason: string, since: number, until: number, comes: boolean): void;
-  /** A task (or idle) left a CPU for another. */
-  switched(cpu: number, leaver: Named, reason: string, now: number): void;
+  /** A task (or idle) left a CPU for another. Undefined where not every switch of it is known. */
+  switched(cpu: number, leaver: Named | undefined, reason: string, now: number): void;
 }
 
 interface TaskState {
@@ -95,7 +97,7 @@ export class TaskFollower {
   /** How many events it was given before the one that a span ends with. */
   row = 0;
   readonly #sink: SpanSink;
-  readonly #scope: { readonly all: boolean; readonly pids: ReadonlySet<number> };
+  readonly #scope: SwitchScope;
   readonly #tasks = new Map<number, TaskState>();
   readonly #cpus = new Map<number, CpuState>();
 
@@ -177,14 +179,14 @@ export class TaskFollower {
   #switch(now: number, cpu: CpuState, leaver: Named, state: string, comer: Named): void {
     if (cpu.current === undefined) {
       // It has run since the beginning: had it come later, that switch would be here.
-      this.#sink.ran(cpu.cpu, this.#inScope(leaver.pid) ? leaver : undefined, this.first!, now);
+      this.#sink.ran(cpu.cpu, this.#scope.isComplete(leaver.pid) ? leaver : undefined, this.first!, now);
     } else if (cpu.current === leaver.pid) {
-      this.#sink.ran(cpu.cpu, leaver, cpu.since, now);
+      this.#sink.ran(cpu.cpu, this.#scope.mayBeComplete(leaver.pid) ? leaver : undefined, cpu.since, now);
     } else {
       this.#displaced(cpu, now);
     }
     const reason = REASONS[state[0] ?? ''] ?? (state === '' ? 'unknown' : state);
-    this.#sink.switched(cpu.cpu, leaver, reason, now);
+    this.#sink.switched(cpu.cpu, this.#scope.mayBeComplete(leaver.pid) ? leaver : undefined, reason, now);
     if (leaver.pid !== 0) this.#leave(now, leaver, state, reason);
     if (comer.pid !== 0) this.#come(now, comer);
     cpu.current = comer.pid;
@@ -196,12 +198,14 @@ export class TaskFollower {
   #displaced(cpu: CpuState, now: number): void {
     const gone = cpu.current!;
     const task = this.#tasks.get(gone);
-    if (gone !== LOST) {
+    if (gone !== LOST && this.#scope.mayBeComplete(gone)) {
       this.missed++;
       this.#sink.ran(cpu.cpu, { pid: gone, comm: task?.comm ?? '' }, cpu.since, cpu.seen);
+      this.#sink.ran(cpu.cpu, undefined, cpu.seen, now);
+    } else {
+      this.#sink.ran(cpu.cpu, undefined, cpu.since, now);
     }
     if (task !== undefined && gone > 0) task.doing = undefined;
-    this.#sink.ran(cpu.cpu, undefined, cpu.seen, now);
   }
 
   /** From here on events of a CPU are missing: who runs there is unknown until its next switch, and what others do too. */
@@ -218,7 +222,8 @@ export class TaskFollower {
 
   #leave(now: number, leaver: Named, state: string, reason: string): void {
     const task = this.#task(leaver);
-    task.doing = reason;
+    // What a task out of scope does next is not recorded.
+    task.doing = this.#scope.mayBeComplete(leaver.pid) ? reason : undefined;
     task.since = now;
     if (DEAD.test(state)) this.#tasks.delete(leaver.pid);
   }
@@ -231,6 +236,7 @@ export class TaskFollower {
   }
 
   #wake(now: number, woken: Named): void {
+    if (!this.#scope.mayBeComplete(woken.pid)) return;
     const task = this.#task(woken);
     if (task.doing === RUNNING || task.doing === RUNNABLE) return;
     this.#waited(task, now, false);
@@ -246,7 +252,7 @@ export class TaskFollower {
   #end(cpu: CpuState, end: number): void {
     if (cpu.current === undefined) return;
     const task = this.#tasks.get(cpu.current);
-    const isSure = cpu.current === 0 ? this.#scope.all : this.#inScope(cpu.current) && task !== undefined;
+    const isSure = this.#scope.isComplete(cpu.current) && (cpu.current === 0 || task !== undefined);
     this.#sink.ran(cpu.cpu, isSure ? { pid: cpu.current, comm: task?.comm ?? '' } : undefined, cpu.since, end);
     cpu.since = end;
   }
@@ -268,11 +274,6 @@ export class TaskFollower {
       this.#cpus.set(number, cpu);
     }
     return cpu;
-  }
-
-  /** Whether all switches of a task were recorded: then it has run since the beginning if none was seen. */
-  #inScope(pid: number): boolean {
-    return this.#scope.all || this.#scope.pids.has(pid);
   }
 }
 
@@ -299,8 +300,19 @@ export async function stateBefore(
 
 const NO_SINK: SpanSink = { ran() {}, waited() {}, switched() {} };
 
-/** Of a run with a scope, only those switches are there that a task in scope takes part in. */
-function scopeOf({ scope }: SectionHeader): { all: boolean; pids: ReadonlySet<number> } {
-  const pids = Array.isArray(scope?.['pids']) ? scope['pids'].filter((pid) => typeof pid === 'number') : [];
-  return { all: scope?.['system_wide'] !== false, pids: new Set(pids) };
+/** Of which tasks (0: of idle ones) a section holds every switch. Of a run with a scope, only those are there that a task in scope takes part in. */
+interface SwitchScope {
+  /** Surely. */
+  isComplete(pid: number): boolean;
+  /** As far as the section tells. */
+  mayBeComplete(pid: number): boolean;
+}
+
+function scopeOf({ scope, options }: SectionHeader): SwitchScope {
+  if (scope?.['system_wide'] !== false) return { isComplete: () => true, mayBeComplete: () => true };
+  const tasks = options?.[TASKS_IN_SCOPE];
+  const isInScope = typeof tasks === 'string' ? parseRanges(tasks) : undefined;
+  if (isInScope !== undefined) return { isComplete: isInScope, mayBeComplete: isInScope };
+  const pids = new Set(Array.isArray(scope['pids']) ? scope['pids'] : []);
+  return { isComplete: (pid) => pids.has(pid), mayBeComplete: () => true };
 }

@@ -23,6 +23,9 @@ export function isSystemWide({ root, pids, comm, members }: Scope): boolean {
   return root === undefined && pids === undefined && comm === undefined && members === undefined;
 }
 
+/** Name of the header's option that lists the threads whose every switch a section holds, as ranges (ranges.ts). */
+export const TASKS_IN_SCOPE = 'tasks_in_scope';
+
 /** One thread as /proc, or a fork event, shows it. */
 export interface Task {
   readonly tid: number;

@@ -1,6 +1,7 @@
 import type { EventData } from '../common/datatypes.ts';
 import { errorMessage } from '../common/errors.ts';
-import { isSystemWide, ScopeFilter, TaskTable } from '../common/scope.ts';
+import { rangesText } from '../common/ranges.ts';
+import { isSystemWide, ScopeFilter, TASKS_IN_SCOPE, TaskTable } from '../common/scope.ts';
 import type { Report } from '../common/section.ts';
 import { reportMissingSwitches } from './context-switches.ts';
 import { type EventFormat, numberField, parseFormat, type RawRecord, textField } from './event-format.ts';
@@ -77,6 +78,8 @@ export class SchedDecoder {
   #unwoken = 0;
   /** What a task was called before its last change of name. */
   readonly #formerNames = new Map<number, string>();
+  /** Where the scope is a part of the machine: all tasks that were in it. */
+  readonly #inScope = new Set<number>();
   /** Answers of the filter that hold until a task comes, or gets another name. */
   readonly #kept = new Map<number, { readonly comm: string; readonly keeps: boolean }>();
 
@@ -146,10 +149,11 @@ export class SchedDecoder {
   }
 
   /**
-   * Says what was inferred, and what is missing. `counted` are the switches that the scheduler itself counted meanwhile, or
-   * fewer; `lost` the events that are known to be lost.
+   * Says which tasks every switch is there of, what was inferred, and what is missing. `counted` are the switches that the
+   * scheduler itself counted meanwhile, or fewer; `lost` the events that are known to be lost.
    */
   reportCounts(counted: number | undefined, lost: number): void {
+    if (!this.#keepsSwitches) this.report.option(TASKS_IN_SCOPE, rangesText(this.#inScope));
     reportMissingSwitches(this.#switches, counted === undefined ? undefined : counted - lost, this.report);
     if (this.#inferred > 0) {
       this.report.warn(
@@ -371,6 +375,7 @@ export class SchedDecoder {
     const known = this.#kept.get(tid);
     if (known !== undefined && known.comm === comm) return known.keeps;
     const keeps = this.#filter.keeps(tid, comm);
+    if (keeps && !this.#keepsSwitches) this.#inScope.add(tid);
     this.#kept.set(tid, { comm, keeps });
     return keeps;
   }

@@ -7,6 +7,7 @@ import { CpuScheduling } from '../../src/collect/cpusched.ts';
 import { readTasks } from '../../src/collect/proc/tasks.ts';
 import { sinceOrigin } from '../../src/common/clock.ts';
 import type { EventData } from '../../src/common/datatypes.ts';
+import { parseRanges } from '../../src/common/ranges.ts';
 import type { Scope } from '../../src/common/scope.ts';
 import { readStats } from '../../src/formats/ftrace.ts';
 import { makePlace } from '../e2e/marple.ts';
@@ -235,6 +236,19 @@ describe('ftrace', () => {
       5,
     );
     expect(place.leftovers()).toEqual([]);
+    // Others take part in its switches, and what they did beside that is not known.
+    const isInScope = parseRanges(JSON.parse(header).options.tasks_in_scope)!;
+    const switches = lines.map((line) => line.split(',')).filter(([, type]) => type === 'switch');
+    const own = new Set(switches.filter((parts) => parts[4] === 'waits').map((parts) => Number(parts[3])));
+    expect([...own].filter(isInScope)).toEqual([...own]);
+    const others = switches.map((parts) => Number(parts[5])).filter((tid) => !own.has(tid));
+    expect(others.length).toBeGreaterThan(0);
+    expect(others.filter(isInScope)).toEqual([]);
+    const { stdout } = await place.marple(['stats', '-i', 's.marple', '--json', '--by', 'pid']);
+    const [{ scheduling }] = JSON.parse(stdout).sections;
+    expect(scheduling.missed).toBe(0);
+    // Before it runs the program it has the name of who started it.
+    expect(new Set(scheduling.processes.map(({ pid }: { pid: number }) => pid))).toEqual(own);
   });
 
   test('of a run that was killed what had been recorded is read', async () => {

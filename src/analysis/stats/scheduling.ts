@@ -129,10 +129,10 @@ export class SchedulingCounter implements SpanSink {
     }
   }
 
-  switched(number: number, leaver: Named, reason: string, now: number): void {
+  switched(number: number, leaver: Named | undefined, reason: string, now: number): void {
     if (!this.#within(now)) return;
     this.#cpu(number).switches++;
-    const group = leaver.pid === 0 ? undefined : this.#groupOf(leaver);
+    const group = leaver === undefined || leaver.pid === 0 ? undefined : this.#groupOf(leaver);
     if (group === undefined) return;
     group.totals.switches++;
     if (reason === RUNNABLE) group.totals.preempted++;

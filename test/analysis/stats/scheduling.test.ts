@@ -20,8 +20,9 @@ async function scheduling(
   records: readonly EventData[],
   options: Partial<StatsOptions> = {},
   scope?: Record<string, unknown>,
+  headerOptions?: Record<string, unknown>,
 ): Promise<SchedulingStats> {
-  const [stats] = await statsOf([cpusched(records, scope)], options);
+  const [stats] = await statsOf([cpusched(records, scope, headerOptions)], options);
   return stats!.scheduling!;
 }
 
@@ -131,6 +132,26 @@ describe('scheduling', () => {
     const records = [swap(10, 0, B, 'S', A), swap(30, 0, A, 'S', B), swap(90, 0, B, 'R', A), swap(95, 0, A, 'S', B)];
     const stats = await scheduling(records, {}, { system_wide: false, pids: [10] });
     expect(stats.processes.find(({ comm }) => comm === 'a')).toMatchObject({ cpu_seconds: 0.025 });
+  });
+
+  it('of a run with a scope: what others do between two meetings with it is not known', async () => {
+    const C = task(30, 'c');
+    const records = [
+      wake(5, 0, A, B),
+      swap(10, 0, A, 'S', B),
+      // Here b left and c came, and neither is in scope.
+      swap(40, 0, C, 'R', A),
+      swap(60, 0, A, 'R', C),
+      wake(70, 1, A, C),
+    ];
+    const stats = await scheduling(records, {}, { system_wide: false }, { tasks_in_scope: '9-10' });
+    expect(stats.missed).toBe(0);
+    expect(stats.processes.map(({ comm, cpu_seconds }) => [comm, cpu_seconds])).toEqual([['a', 0.025]]);
+    expect(stats.processes[0]!.waits).toEqual([
+      { reason: 'sleeping', seconds: 0.03 },
+      { reason: 'runnable', seconds: 0.01 },
+    ]);
+    expect(stats.cpus[0]).toMatchObject({ busy: 0.025, unknown: 0.04 });
   });
 
   it('agrees with a machine that is played', async () => {

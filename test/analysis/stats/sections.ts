@@ -52,13 +52,18 @@ export function memtime(records: readonly MarpleRecord[]): TestSection {
   };
 }
 
-export function cpusched(records: readonly MarpleRecord[], scope?: Record<string, unknown>): TestSection {
+export function cpusched(
+  records: readonly MarpleRecord[],
+  scope?: Record<string, unknown>,
+  options?: Record<string, unknown>,
+): TestSection {
   return {
     header: headerOf('event', {
       interface: 'cpusched',
       end: END,
       fields: ['cpu', 'pid', 'comm', 'other_pid', 'other_comm', 'state'],
       ...(scope === undefined ? {} : { scope }),
+      ...(options === undefined ? {} : { options }),
     }),
     records,
   };
