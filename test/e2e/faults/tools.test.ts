@@ -77,7 +77,7 @@ const FAILURES: readonly Case[] = [
     fault: 'perf writes garbage for data',
     script: perf(`${output}\n${GARBAGE} > $file; echo ack >&4; ${HANGS}`),
     code: 3,
-    sentence: /callstack failed: \S+perf\.data: this is no perf\.data/,
+    sentence: /callstack failed: \S+perf\.data: byte 0: this is no perf\.data/,
     hint: /marple doctor/,
   },
   {
