@@ -9,12 +9,24 @@ const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const isoTime = z.iso.datetime();
 const axisSchema = z.looseObject({ label: z.string(), unit: z.string() });
 
+/**
+ * How far the wall clock of the host was before that of the machine that collected from it (`reference`), as measured when
+ * the run began and when it had ended. Nanoseconds; the true offset lies within `ns` ± `uncertainty_ns`.
+ */
+const offsetSchema = z.looseObject({ ns: z.number().int(), uncertainty_ns: count });
+const clockOffsetSchema = z.looseObject({
+  reference: z.string(),
+  start: offsetSchema.optional(),
+  end: offsetSchema.optional(),
+});
+
 /** What an axis or a weight measures: its label and its unit (`s`, `ms`, `MiB`, `samples`, `bytes`, ...). */
 export type Axis = { label: string; unit: string };
 
 /**
  * The header line of a section: one JSON object. Keys that are not known here survive reading and writing.
- * `end`, `records` and `bytes` are null where a run was cut off before it was finished.
+ * `end`, `records` and `bytes` are null where a run was cut off before it was finished. `host` is what the host calls itself,
+ * `node` what it was reached by (`collect --on`).
  */
 export const headerSchema = z.looseObject({
   marple: z.number().int(),
@@ -31,6 +43,8 @@ export const headerSchema = z.looseObject({
   fields: z.array(z.string()).optional(),
   links: z.array(z.tuple([z.string(), z.string()])).optional(),
   host: z.string().optional(),
+  node: z.string().min(1).optional(),
+  clock_offset: clockOffsetSchema.optional(),
   kernel: z.string().optional(),
   cpus: count.optional(),
   tool: z.looseObject({ name: z.string(), version: z.string(), command: z.array(z.string()) }).optional(),
