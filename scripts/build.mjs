@@ -27,7 +27,8 @@ await build({
   // What opens pictures looks for a script beside itself, which is not used.
   define: { MARPLE_VERSION: JSON.stringify(version), 'import.meta.url': 'undefined' },
   // What only some views need stays outside, and is loaded when such a view draws: canvas is native.
-  external: ['canvas', 'chart.js', 'chartjs-node-canvas'],
+  // What sketches could be written with in another format is not used.
+  external: ['canvas', 'chart.js', 'chartjs-node-canvas', 'protobufjs/minimal'],
   // A program from a code cache cannot import; what it would is loaded by require() when it comes to that.
   supported: { 'dynamic-import': false },
   plugins: [webAppPlugin],

@@ -35,8 +35,12 @@ export class Quantiles {
 
   constructor(readonly keptExactly = KEPT_EXACTLY) {}
 
-  /** Adds a finite number. */
-  add(value: number): void {
+  /** Adds a finite number, `times` times: a whole number of them. */
+  add(value: number, times = 1): void {
+    if (times > 1) {
+      this.#addMany(value, times);
+      return;
+    }
     if (value < this.min) this.min = value;
     if (value > this.max) this.max = value;
     if (this.#exact === undefined) {
@@ -48,6 +52,19 @@ export class Quantiles {
     }
     this.#sorted = false;
     this.count++;
+  }
+
+  #addMany(value: number, times: number): void {
+    const fits = this.#exact !== undefined && this.count + times <= this.keptExactly;
+    if (fits) {
+      for (let i = 0; i < times; i++) this.add(value);
+      return;
+    }
+    if (this.#exact !== undefined) this.#spill(this.#exact);
+    if (value < this.min) this.min = value;
+    if (value > this.max) this.max = value;
+    this.#addToBucket(value, times);
+    this.count += times;
   }
 
   /** The smallest value that at least the share `p` (0 .. 1) of all values does not exceed; 0 where there is none. */
@@ -83,9 +100,13 @@ export class Quantiles {
       this.#exact.set(exact);
       return;
     }
+    this.#spill(exact);
+  }
+
+  #spill(exact: Float64Array): void {
     this.#exact = undefined;
     this.#pages = new Array<Float64Array | undefined>(PAGES).fill(undefined);
-    for (const value of exact) this.#addToBucket(value);
+    for (let i = 0; i < this.count; i++) this.#addToBucket(exact[i] as number);
   }
 
   #sortedValues(exact: Float64Array): Float64Array {
@@ -95,7 +116,7 @@ export class Quantiles {
     return values;
   }
 
-  #addToBucket(value: number): void {
+  #addToBucket(value: number, times = 1): void {
     this.#value[0] = value === 0 ? 0 : value;
     const key = this.#words[1]! >>> BUCKET_SHIFT;
     let page = this.#pages[key >>> FRACTION_BITS];
@@ -103,7 +124,7 @@ export class Quantiles {
       page = new Float64Array(PAGE);
       this.#pages[key >>> FRACTION_BITS] = page;
     }
-    page[key & (PAGE - 1)]!++;
+    page[key & (PAGE - 1)]! += times;
     this.#ordered = undefined;
   }
 

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { findCgroup } from '../collect/cgroup.ts';
@@ -19,9 +20,11 @@ import { DataFileName } from '../common/file-names.ts';
 import { rememberDataFile } from '../common/last-file.ts';
 import type { Output } from '../common/output.ts';
 import { stateDir } from '../common/paths.ts';
+import { saveFile, writeToStdout } from '../common/save.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { giveToUser } from '../common/user.ts';
 import { RAW_EXTENSION } from '../formats/raw-archive.ts';
+import { summaryOf } from '../formats/summary.ts';
 import { type Context, GROUPS, type ProgramCommand } from './context.ts';
 import { AREA_KINDS, collectersNamed } from './interfaces.ts';
 import { loadSettings } from './settings.ts';
@@ -43,6 +46,7 @@ const optionsSchema = z.object({
   netns: z.string().optional(),
   stack: z.boolean().optional(),
   raw: z.boolean().optional(),
+  summary: z.boolean().optional(),
   force: z.boolean().optional(),
   display: z.boolean().optional(),
   dryRun: z.boolean().optional(),
@@ -113,6 +117,7 @@ function declare(command: Command): void {
     .option('--tool <interface=tool>', 'take this tool for this interface', accumulate)
     .option('--netns <namespace>', 'TCP of this network namespace only: a name of `ip netns`, a path or a pid')
     .option('--raw', 'keep the recordings of the tools, undecoded, in one archive: marple import finishes it elsewhere')
+    .option('--summary', 'keep only what can be summed, in a small data file: for many hosts (docs/fleet.md)')
     .option('--force', 'overwrite an existing data file')
     .option('--display', 'show the data when it has been collected')
     .option('--dry-run', 'say which tools would be used, and stop');
@@ -146,12 +151,14 @@ async function runCollect(
   for (const path of paths) {
     // Who is not root cannot take back that it gives way, neither for the next run nor for the viewer.
     const isLast = path === paths.at(-1) && flags.display !== true;
+    const summed = flags.summary === true && path === '-' ? join(tempDir, 'collected.marple') : path;
     const result = await collectOnce(
-      { ...options, output: path, force, isLast, beforeWriting },
+      { ...options, output: summed, force, isLast, beforeWriting },
       config,
       tempDir,
       output,
     );
+    if (flags.summary === true && result.file !== undefined) await replaceBySummary(summed, path, tempDir, output);
     results.push(result);
     if (result.interrupted !== undefined) break;
   }
@@ -273,6 +280,12 @@ function parseTools(pairs: readonly string[], collecters: readonly CollecterClas
 }
 
 function checkRaw(flags: Flags): void {
+  if (flags.raw === true && flags.summary === true) {
+    throw new UsageError(
+      '--raw leaves nothing that could be summed before it is imported',
+      'leave --summary out; then: marple import FILE -o FILE.marple && marple export -i FILE.marple --format summary -o SUMMARY.marple',
+    );
+  }
   if (flags.raw === true && flags.display === true) {
     throw new UsageError(
       '--raw leaves nothing that could be displayed before it is imported',
@@ -332,6 +345,16 @@ async function collectOnce(
   }
   say(result, options.raw, output);
   return result;
+}
+
+/** Puts the summary of a data file in its place, or on stdout. */
+async function replaceBySummary(file: string, path: string, tempDir: string, output: Output): Promise<void> {
+  const bytes = Readable.from(
+    summaryOf(file, tempDir, (sentence) => output.warn(sentence)),
+    { objectMode: false },
+  );
+  if (path === '-') await writeToStdout(bytes);
+  else await saveFile(bytes, path, true);
 }
 
 function describeChoices(choices: readonly Choice[]): string {

@@ -7,7 +7,7 @@ import { EXIT, UsageError } from '../common/errors.ts';
 import { FileName } from '../common/file-names.ts';
 import { checkFree, saveFile, writeToStdout } from '../common/save.ts';
 import { makeTempDir } from '../common/temp.ts';
-import { exportSources } from '../formats/export.ts';
+import { exportSources, joinedSource } from '../formats/export.ts';
 import type { Exporter, ExportSource } from '../formats/exporter.ts';
 import { EXPORTERS, findExporter } from '../formats/exporters.ts';
 import { openAll } from '../formats/open-all.ts';
@@ -65,7 +65,8 @@ async function runExport(
   const tempDir = makeTempDir();
   const data = await openAll(selection.inputs, tempDir);
   try {
-    const sources = exportSources(data.files, selection.pick, makeFilter(selection), tempDir);
+    const each = exportSources(data.files, selection.pick, makeFilter(selection), tempDir);
+    const sources = exporter.joins === true && each.length > 1 ? [joinedSource(each)] : each;
     if (path === '-' && sources.length > 1) {
       throw new UsageError(
         `only one file goes to stdout, not ${sources.length}`,

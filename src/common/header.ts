@@ -20,6 +20,19 @@ const clockOffsetSchema = z.looseObject({
   end: offsetSchema.optional(),
 });
 
+/**
+ * Says that a section is a summary: of how many records and hosts, from which share on (0 .. 1) something has a line of its own,
+ * seconds of a slice of time, and of counted points the field that says for how many each stands, and how far y may be off.
+ */
+const summarySchema = z.looseObject({
+  of: count,
+  hosts: count,
+  min_share: z.number().optional(),
+  interval: z.number().positive().optional(),
+  counted: z.string().optional(),
+  relative_accuracy: z.number().optional(),
+});
+
 /** What an axis or a weight measures: its label and its unit (`s`, `ms`, `MiB`, `samples`, `bytes`, ...). */
 export type Axis = { label: string; unit: string };
 
@@ -54,6 +67,7 @@ export const headerSchema = z.looseObject({
   lost: count.optional(),
   skipped: count.optional(),
   overhead: z.record(z.string(), z.unknown()).optional(),
+  summary: summarySchema.optional(),
   warnings: z.array(z.string()).optional(),
   notes: z.array(z.string()).optional(),
 });

@@ -1,5 +1,6 @@
 import type { ChartConfiguration, Plugin, Scale } from 'chart.js';
 import * as z from 'zod';
+import { countField } from '../analysis/counted.ts';
 import { selectEvents, selectPoints } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import { formatCount, formatShare, formatTick, formatValue, plural, visible } from '../common/text.ts';
@@ -79,6 +80,8 @@ export interface HeatLayout {
 interface Points {
   readonly x: Float64Array;
   readonly y: Float64Array;
+  /** For how many points each stands; without, each is one. */
+  readonly counts?: ArrayLike<number>;
   readonly idle: number;
 }
 
@@ -127,22 +130,28 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     const summary = new PointSummary();
     const kept: Points[] = [];
     let idle = 0;
+    let rows = 0;
     for await (const points of this.#points()) {
-      summary.addAll(points.x, points.y);
+      rows += points.x.length;
+      summary.addAll(points.x, points.y, points.counts);
       idle += points.idle;
-      if (summary.count <= mostKept) kept.push(points);
+      if (rows <= mostKept) kept.push(points);
       else kept.length = 0;
     }
     const grid = homeGrid(this.job.section.header, this.job.filter, summary, bins);
-    const again = summary.count <= mostKept ? kept : this.#points();
-    for await (const { x, y } of again) grid.addAll(x, y);
+    const again = rows <= mostKept ? kept : this.#points();
+    for await (const { x, y, counts } of again) grid.addAll(x, y, counts);
     return { summary, grid, idle };
   }
 
   async *#points(): AsyncGenerator<Points> {
     const { section, filter, showIdle } = this.job;
     if (section.header.datatype === 'datapoint') {
-      for await (const { x, y } of selectPoints(section, [], filter)) yield { x, y, idle: 0 };
+      const counted = countField(section.header);
+      const want = counted === undefined ? [] : [{ field: counted, as: 'number' } as const];
+      for await (const { x, y, columns } of selectPoints(section, want, filter)) {
+        yield { x, y, ...(columns[0] === undefined ? {} : { counts: columns[0].values }), idle: 0 };
+      }
       return;
     }
     const hasPid = section.header.fields?.includes('pid') === true;

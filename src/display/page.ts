@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
+import { countField } from '../analysis/counted.ts';
+import { repeatedPoints } from '../analysis/repeated.ts';
 import { isScheduling, type SchedulingState, stateBefore } from '../analysis/scheduling.ts';
 import {
   answerable,
@@ -114,7 +116,7 @@ export async function packSection(
       return { ...about, columns: [], stacks, notes: note === undefined ? about.notes : [...about.notes, note] };
     }
     case 'datapoint':
-      return { ...about, columns: await packPoints(section, filter, packer) };
+      return { ...about, ...(await packPoints(section, filter, packer)) };
     case 'event': {
       const before = await stateBefore(section, filter, known);
       const columns = await packEvents(section, filter, packer);
@@ -123,22 +125,32 @@ export async function packSection(
   }
 }
 
-async function packPoints(section: SectionReader, filter: Filter, packer: Packer): Promise<PageColumn[]> {
-  const fields = section.header.fields ?? ['info'];
+async function packPoints(
+  section: SectionReader,
+  filter: Filter,
+  packer: Packer,
+): Promise<Pick<PageSection, 'columns' | 'records'>> {
+  const counted = countField(section.header);
+  const fields = (section.header.fields ?? ['info']).filter((field) => field !== counted);
   const [x, y] = [growingFloats(), growingFloats()];
   const columns = fields.map((name) => new GrowingColumn(name));
   const want = fields.map((field) => ({ field, as: 'text' as const }));
-  for await (const points of selectPoints(section, want, filter)) {
-    x.add(points.x);
-    y.add(points.y);
-    for (const [i, column] of points.columns.entries()) columns[i]!.add(column);
+  const points =
+    counted === undefined
+      ? { chunks: selectPoints(section, want, filter), records: undefined }
+      : await repeatedPoints(section, want, counted, filter, MAX_ROWS / 2);
+  for await (const chunk of points.chunks) {
+    x.add(chunk.x);
+    y.add(chunk.y);
+    for (const [i, column] of chunk.columns.entries()) columns[i]!.add(column);
     checkRows(section, x.length);
   }
-  return [
+  const packed = [
     { name: 'x', values: packer.pack(x.values) },
     { name: 'y', values: packer.pack(y.values) },
     ...columns.map((column) => column.pack(packer)),
   ];
+  return points.records === undefined ? { columns: packed } : { columns: packed, records: points.records };
 }
 
 async function packEvents(section: SectionReader, filter: Filter, packer: Packer): Promise<PageColumn[]> {

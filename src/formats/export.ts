@@ -20,6 +20,15 @@ export function exportSources(
     .filter(({ sections }) => picked === undefined || sections.length > 0);
 }
 
+/** Several sources as one: what is exported of all of them, of which there is at least one. */
+export function joinedSource(sources: readonly ExportSource[]): ExportSource {
+  return {
+    ...sources[0]!,
+    sections: sources.flatMap(({ sections }) => sections),
+    groups: sources.flatMap(({ groups }) => groups),
+  };
+}
+
 function exportSource(
   file: DataFile,
   picked: ReadonlySet<number> | undefined,

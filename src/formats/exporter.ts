@@ -21,6 +21,8 @@ export interface Exporter {
   readonly format: string;
   /** One line for --help. */
   readonly summary: string;
+  /** Whether several data files become one. */
+  readonly joins?: boolean;
   /**
    * The bytes, in bounded memory. Sentences about what the format cannot hold go to `warn`.
    * @throws UsageError (2) where no section fits the format.

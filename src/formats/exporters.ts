@@ -7,6 +7,7 @@ import { foldedExporter } from './folded.ts';
 import { marpleExporter } from './marple.ts';
 import { pprofExporter } from './pprof.ts';
 import { speedscopeExporter } from './speedscope.ts';
+import { summaryExporter } from './summary.ts';
 import { traceEventExporter } from './trace-event.ts';
 
 /** Every format that is written. */
@@ -18,6 +19,7 @@ export const EXPORTERS: readonly Exporter[] = [
   csvExporter,
   cpelExporter,
   marpleExporter,
+  summaryExporter,
 ];
 
 /** @throws UsageError (2) */

@@ -37,6 +37,29 @@ describe('Quantiles', () => {
     );
   });
 
+  it('values added many times at once are as those added one by one, exact or in buckets', () => {
+    const counted = fc.array(
+      fc.tuple(fc.double({ min: 1e-3, max: 1e6, noNaN: true }), fc.integer({ min: 1, max: 40 })),
+      {
+        minLength: 1,
+        maxLength: 40,
+      },
+    );
+    fc.assert(
+      fc.property(counted, fc.constantFrom(10, 100, 10_000), (values, kept) => {
+        const [once, alone] = [new Quantiles(kept), new Quantiles(kept)];
+        for (const [value, times] of values) {
+          once.add(value, times);
+          for (let i = 0; i < times; i++) alone.add(value);
+        }
+        expect([once.count, once.min, once.max]).toEqual([alone.count, alone.min, alone.max]);
+        for (const p of [0, 0.1, 0.5, 0.9, 0.99, 1]) {
+          expect(Math.abs(once.at(p) - alone.at(p))).toBeLessThanOrEqual(alone.at(p) * 0.001);
+        }
+      }),
+    );
+  });
+
   it('still answers when values are added after a question', () => {
     const quantiles = quantilesOf([5, 1, 3]);
     expect(quantiles.at(0.5)).toBe(3);

@@ -1,5 +1,6 @@
 import type { SectionHeader } from '../../common/header.ts';
 import type { ColumnRequest, PointColumns } from '../../common/reader.ts';
+import { countField, timesOf } from '../counted.ts';
 import { largest } from '../largest.ts';
 import { type ByProcess, Groups, OTHERS, ProcessGroups, type ProcessName } from './groups.ts';
 import { Summariser, type Summary } from './summary.ts';
@@ -42,7 +43,12 @@ export class PointCounter {
         () => new NamedSummariser(OTHERS, sampled),
       ),
     }));
-    this.want = [...this.#processes.want, ...shown.map((field) => ({ field, as: 'text' }) as const)];
+    const counted = countField(header);
+    this.want = [
+      ...this.#processes.want,
+      ...shown.map((field) => ({ field, as: 'text' }) as const),
+      ...(counted === undefined ? [] : [{ field: counted, as: 'number' } as const]),
+    ];
   }
 
   get count(): number {
@@ -51,14 +57,17 @@ export class PointCounter {
 
   add({ length, y, columns }: PointColumns): void {
     const ofProcess = columns.slice(0, this.#processes.want.length);
-    const others = columns.slice(this.#processes.want.length);
+    const others = columns.slice(this.#processes.want.length, this.#processes.want.length + this.#by.length);
+    const counts = columns[this.#processes.want.length + this.#by.length];
     for (let i = 0; i < length; i++) {
       const value = y[i]!;
-      this.#all.add(value);
-      if (ofProcess.length > 0) this.#processes.of(ofProcess, i).totals.add(value);
+      const times = timesOf(counts?.values[i]);
+      if (times === 0) continue;
+      this.#all.add(value, times);
+      if (ofProcess.length > 0) this.#processes.of(ofProcess, i).totals.add(value, times);
       for (let place = 0; place < others.length; place++) {
         const { dictionary, values } = others[place]!;
-        this.#by[place]!.groups.of(dictionary[values[i]!]!).add(value);
+        this.#by[place]!.groups.of(dictionary[values[i]!]!).add(value, times);
       }
     }
   }

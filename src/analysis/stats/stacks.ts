@@ -2,6 +2,7 @@ import type { StackData } from '../../common/datatypes.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import { largest } from '../largest.ts';
 import { isIdleStack } from '../select.ts';
+import { OTHER } from '../summary/other.ts';
 import { Groups, OTHERS } from './groups.ts';
 
 export interface Share {
@@ -54,6 +55,9 @@ interface FunctionTotals {
   stack: number;
 }
 
+/** Interfaces whose events a summary counts as stacks of a process and what it did. */
+const COUNTS: ReadonlySet<string> = new Set(['cpusched', 'diskblockrq', 'ipc']);
+
 /** Gathers StackStats. */
 export class StackCounter {
   readonly #functions = new Groups<string, FunctionTotals>(newFunction, () => newFunction(OTHERS), MOST_FUNCTIONS);
@@ -61,6 +65,8 @@ export class StackCounter {
   readonly #reasons = new Totals();
   /** Where the functions begin: behind the process, and in offcpu behind the reason. */
   readonly #start: number;
+  /** Whether the frames are functions. */
+  readonly #isOfCode: boolean;
   #total = 0;
   #idle = 0;
   #unique = 0;
@@ -68,6 +74,7 @@ export class StackCounter {
 
   constructor(readonly header: SectionHeader) {
     this.#start = header.interface === 'offcpu' ? 2 : 1;
+    this.#isOfCode = !COUNTS.has(header.interface);
   }
 
   get count(): number {
@@ -84,7 +91,7 @@ export class StackCounter {
     this.#total += weight;
     this.#processes.add(stack[0] ?? '', weight);
     if (this.#start === 2) this.#reasons.add(stack[1] ?? '', weight);
-    if (looksBroken(stack, this.#start)) {
+    if (this.#isOfCode && looksBroken(stack, this.#start)) {
       this.#broken.unique++;
       this.#broken.weight += weight;
     }
@@ -134,6 +141,8 @@ const KERNEL_ENTRY =
 function looksBroken(stack: readonly string[], start: number): boolean {
   const outermost = stack[start];
   if (outermost === undefined) return true;
+  // Of a summary: not a function, but what was too little to be told.
+  if (outermost === OTHER) return false;
   if (KERNEL_ENTRY.test(outermost)) return false;
   if (NAMELESS.test(outermost)) return true;
   const next = stack[start + 1];

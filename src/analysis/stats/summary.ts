@@ -42,10 +42,10 @@ export class Summariser {
     return this.#sum;
   }
 
-  add(value: number): void {
-    this.#quantiles.add(value);
-    this.#sum += value;
-    this.#sample?.add(value);
+  add(value: number, times = 1): void {
+    this.#quantiles.add(value, times);
+    this.#sum += value * times;
+    this.#sample?.add(value, times);
   }
 
   summary(): Summary {
@@ -89,7 +89,11 @@ class Reservoir {
 
   constructor(readonly size: number) {}
 
-  add(value: number): void {
+  add(value: number, times: number): void {
+    for (let i = 0; i < times; i++) this.#addOne(value);
+  }
+
+  #addOne(value: number): void {
     const place = this.#seen < this.size ? this.#seen : this.#random.integer(this.#seen + 1);
     if (place < this.size) this.values[place] = value;
     this.#seen++;

@@ -1,3 +1,4 @@
+import { timesOf } from '../../analysis/counted.ts';
 import { Quantiles } from '../../analysis/quantiles.ts';
 
 /** What a first pass over the points finds. */
@@ -12,15 +13,17 @@ export class PointSummary {
     return this.y.count;
   }
 
-  addAll(x: Float64Array, y: Float64Array): void {
-    for (let i = 0; i < x.length; i++) this.add(x[i]!, y[i]!);
+  /** @param counts for how many points each stands; without, each is one. */
+  addAll(x: Float64Array, y: Float64Array, counts?: ArrayLike<number>): void {
+    for (let i = 0; i < x.length; i++) this.add(x[i]!, y[i]!, timesOf(counts?.[i]));
   }
 
-  add(x: number, y: number): void {
+  add(x: number, y: number, times = 1): void {
+    if (times === 0) return;
     if (x < this.xMin) this.xMin = x;
     if (x > this.xMax) this.xMax = x;
     if (y > 0 && y < this.yMinPositive) this.yMinPositive = y;
-    this.y.add(y);
+    this.y.add(y, times);
   }
 }
 
@@ -139,20 +142,21 @@ export class BinGrid {
     this.#yScale = rows / (this.#position(viewport.top) - this.#yFrom);
   }
 
-  addAll(x: Float64Array, y: Float64Array): void {
-    for (let i = 0; i < x.length; i++) this.add(x[i]!, y[i]!);
+  /** @param counts for how many points each stands; without, each is one. */
+  addAll(x: Float64Array, y: Float64Array, counts?: ArrayLike<number>): void {
+    for (let i = 0; i < x.length; i++) this.add(x[i]!, y[i]!, timesOf(counts?.[i]));
   }
 
   /** Counts a point. One on the right or top edge belongs to the last column or row. */
-  add(x: number, y: number): void {
+  add(x: number, y: number, times = 1): void {
     const column = clamp(Math.floor((x - this.xRange[0]) * this.#xScale), this.columns - 1);
     if (y > this.viewport.top) {
-      this.over[column]!++;
+      this.over[column]! += times;
     } else if (y < this.viewport.bottom) {
-      this.under[column]!++;
+      this.under[column]! += times;
     } else {
       const row = clamp(Math.floor((this.#position(y) - this.#yFrom) * this.#yScale), this.rows - 1);
-      this.counts[row * this.columns + column]!++;
+      this.counts[row * this.columns + column]! += times;
     }
   }
 

@@ -45,7 +45,7 @@ export function timeOf(second: number, offset: number): number {
 /** So many seconds get a column each, where nothing else is asked for; of longer runs several share one. */
 const MOST_SECONDS = 1000;
 
-/** An empty grid of bins for all points of `summary`. Of samples each column is a second. */
+/** An empty grid of bins for all points of `summary`. Of samples each column is a second, and of what was summed by slices of time a slice. */
 export function homeGrid(
   header: SectionHeader,
   filter: TimeFilter,
@@ -54,7 +54,13 @@ export function homeGrid(
 ): BinGrid {
   const range = shownRange(header, filter, summary);
   if (!hasSamples(header)) {
-    return new BinGrid(options.columns, options.rows, range, chooseViewport(summary, options.rows, options.scale));
+    const viewport = chooseViewport(summary, options.rows, options.scale);
+    const slice = header.summary?.interval;
+    if (slice === undefined) return new BinGrid(options.columns, options.rows, range, viewport);
+    const first = Math.floor(range[0] / slice);
+    const slices = Math.max(1, Math.ceil(range[1] / slice) - first);
+    const columns = Math.min(slices, options.columns);
+    return new BinGrid(columns, options.rows, [first * slice, (first + slices) * slice], viewport);
   }
   const end = Math.max(range[1], summary.count === 0 ? 0 : summary.xMax + 1);
   return secondGrid([range[0], end], options.rows, [0, 1000], options.mostSeconds);

@@ -35,6 +35,17 @@ describe('BinGrid', () => {
     expect([...grid.counts]).toEqual([2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
   });
 
+  it('counts a point as often as it is said', () => {
+    const [counted, alone] = [new BinGrid(2, 2, [0, 2], view(0, 10)), new BinGrid(2, 2, [0, 2], view(0, 10))];
+    const [x, y] = [Float64Array.of(0, 1, 1, 0), Float64Array.of(1, 9, 11, -1)];
+    counted.addAll(x, y, [3, 0, 2, 4]);
+    for (const [i, times] of [3, 0, 2, 4].entries()) for (let n = 0; n < times; n++) alone.add(x[i]!, y[i]!);
+    expect([counted.counts, counted.over, counted.under]).toEqual([alone.counts, alone.over, alone.under]);
+    const summary = new PointSummary();
+    summary.addAll(x, y, [3, 0, 2, 4]);
+    expect([summary.count, summary.y.max, summary.xMax]).toEqual([9, 11, 1]);
+  });
+
   it('counts a point on the right or top edge in the last column or row', () => {
     const grid = new BinGrid(2, 2, [0, 1], view(0, 1));
     grid.add(1, 1);

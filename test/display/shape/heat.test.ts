@@ -20,6 +20,20 @@ const SAMPLES = headerOf('event', {
 });
 const BINS = { columns: 10, rows: 10, scale: 'auto' } as const;
 
+it('what was summed by slices of time has a column for each', () => {
+  const header = headerOf('datapoint', {
+    end: '2026-03-01T09:30:09.000Z',
+    x: { label: 'time', unit: 's' },
+    summary: { of: 1, hosts: 1, interval: 2 },
+  });
+  const summary = new PointSummary();
+  summary.add(0, 1, 5);
+  summary.add(8, 2, 5);
+  const grid = homeGrid(header, {}, summary, { columns: 100, rows: 10, scale: 'auto' });
+  expect([grid.columns, grid.xRange]).toEqual([5, [0, 10]]);
+  expect(homeGrid(header, {}, summary, { ...BINS, columns: 3 }).columns).toBe(3);
+});
+
 describe('samples', () => {
   it('are those events that have a stack', () => {
     expect(hasHeat(SAMPLES)).toBe(true);
