@@ -72,6 +72,15 @@ const CHECKS: Readonly<Record<string, Check>> = {
       return records.length;
     },
   },
+  summary: {
+    section: SECTION.stacks,
+    amountOf: async ({ bytes }) => {
+      const file = await openDataFile(textFile(bytes));
+      const records = await readRecords(file.sections[0]!);
+      await file.close();
+      return sum(records.map((record) => ('weight' in record ? record.weight : 0)));
+    },
+  },
 };
 
 test('no exporter is left out', () => {
