@@ -1,6 +1,7 @@
 import type { Measurement } from './measurement.ts';
 import { dataFile } from './measurements/data-file.ts';
 import { decode } from './measurements/decode.ts';
+import { fleet } from './measurements/fleet.ts';
 import { heatMap } from './measurements/heat-map.ts';
 import { profiles } from './measurements/profiles.ts';
 import { reportPage } from './measurements/report-page.ts';
@@ -18,4 +19,5 @@ export const MEASUREMENTS: readonly Measurement[] = [
   target,
   scale,
   reportPage,
+  fleet,
 ];
