@@ -67,9 +67,12 @@ export class SchedDecoder {
   /** Of the whole machine every switch is kept, those between two tasks of MARPLE too: else a CPU would change hands unseen. */
   readonly #keepsSwitches: boolean;
   readonly #running: RunningTasks<EventData>;
-  readonly #wakers = new Map<number, Waker>();
-  /** Tasks that left their CPU to sleep and were not woken yet. */
-  readonly #asleep = new Set<number>();
+  /*
+   * Who is being woken, and who left its CPU to sleep and was not woken yet. Tasks stay in both: in V8, a key that comes and
+   * goes in a large Map or Set is looked for among all its former places, until the table is made anew.
+   */
+  readonly #wakers = new Map<number, Waker | undefined>();
+  readonly #sleeps = new Map<number, boolean>();
   /** Counts of what is not as it should be, of tasks in scope. */
   #inferred = 0;
   /** All switches, in scope or not: those of the trace, and those that had to be inferred. */
@@ -187,8 +190,8 @@ export class SchedDecoder {
       this.#learnName(to, toComm);
       this.#running.switched(e.cpu, e.time, from, to);
       const why = state(e);
-      if (this.#asleep.delete(to) && this.#keeps(to, toComm)) this.#unwoken++;
-      if (from !== 0 && !why.startsWith('R')) this.#asleep.add(from);
+      if (this.#wakes(to) && this.#keeps(to, toComm)) this.#unwoken++;
+      if (from !== 0 && !why.startsWith('R')) this.#sleeps.set(from, true);
       this.#put(e.time, 'switch', e.cpu, from, fromComm, to, toComm, why);
     };
   }
@@ -207,8 +210,8 @@ export class SchedDecoder {
     return this.#seesRunning(format, (e) => {
       const woken = tid(e);
       const waker = this.#wakers.get(woken) ?? ownWaker(e);
-      this.#wakers.delete(woken);
-      this.#asleep.delete(woken);
+      this.#wakers.set(woken, undefined);
+      this.#wakes(woken);
       const [cpu, name] = [target(e), comm(e)];
       this.#running.queued(cpu, e.time, woken);
       this.#put(e.time, type, waker.cpu, waker.tid, waker.comm, woken, name, `${waker.interrupt}>${cpu}`);
@@ -226,7 +229,7 @@ export class SchedDecoder {
       const [source, target] = [from(e), to(e)];
       this.#running.taken(source, moved);
       // A task that sleeps is given its new CPU right before it is woken there.
-      if (!this.#wakers.has(moved)) this.#running.queued(target, e.time, moved);
+      if (this.#wakers.get(moved) === undefined) this.#running.queued(target, e.time, moved);
       this.#put(e.time, 'migrate', e.cpu, mover, this.#commOf(mover, e.cpu), moved, comm(e), `${source}>${target}`);
     });
   }
@@ -277,7 +280,7 @@ export class SchedDecoder {
       // clone_flags may have 64 bits; CLONE_THREAD is in the lower half.
       this.#tasks.fork(tid, creator(e), ((flags(e) % 2 ** 32) & CLONE_THREAD) !== 0, comm(e));
       this.#kept.delete(tid);
-      this.#asleep.delete(tid);
+      this.#wakes(tid);
     });
   }
 
@@ -322,7 +325,7 @@ export class SchedDecoder {
   #hole(type: 'lost' | 'resume', cpu: number, time: number): void {
     this.#running.forget(cpu);
     this.#wakers.clear();
-    this.#asleep.clear();
+    this.#sleeps.clear();
     this.#running.add({ time, type, datum: [`${cpu}`, '', '', '', '', ''] });
   }
 
@@ -357,6 +360,13 @@ export class SchedDecoder {
       (otherTid !== undefined && this.#keeps(otherTid, otherComm));
     if (!isKept) return undefined;
     return { time, type, datum: [`${cpu}`, `${tid}`, comm, `${otherTid ?? ''}`, otherComm, state] };
+  }
+
+  /** A task does not sleep from here on. @returns whether it did. */
+  #wakes(tid: number): boolean {
+    if (this.#sleeps.get(tid) !== true) return false;
+    this.#sleeps.set(tid, false);
+    return true;
   }
 
   #commOf(tid: number, cpu: number): string {

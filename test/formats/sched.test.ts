@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { EventData } from '../../src/common/datatypes.ts';
 import { HeaderReport } from '../../src/common/report.ts';
 import type { Scope, Task } from '../../src/common/scope.ts';
@@ -280,6 +280,38 @@ describe('holes', () => {
     ).toEqual([]);
     expect(events.every(({ time }, i) => i === 0 || time >= events[i - 1]!.time)).toBe(true);
   });
+});
+
+test('a task that slept and runs again without a wakeup is counted', () => {
+  const woken = Number(ofEvent('sched_wakeup').map(({ text }) => / pid=(\d+)/.exec(text)?.[1])[0]);
+  const isSleep = (line: Line): boolean => new RegExp(`prev_pid=${woken} .*prev_state=[^R]`).test(line.text);
+  const isReturn = (line: Line): boolean => line.text.includes(`next_pid=${woken} `);
+  const switches = ofEvent('sched_switch').filter((line) => isSleep(line) || isReturn(line));
+  const returns = switches.filter((line, i) => i > 0 && isReturn(line) && isSleep(switches[i - 1]!)).length;
+  expect(returns).toBeGreaterThan(0);
+  const report = new HeaderReport();
+  const wakeups = ['sched:sched_wakeup', 'sched:sched_waking'];
+  const others = Object.fromEntries(Object.entries(formats).filter(([name]) => !wakeups.includes(name)));
+  const decoder = new SchedDecoder(others, runInfo({ pids: [woken] }), report);
+  const reader = new FtraceReader(DIR, recording.details.ftrace, 0n);
+  for (let event = reader.next(); event !== undefined; event = reader.next()) decoder.push(event);
+  reader.close();
+  decoder.finish();
+  decoder.reportCounts(undefined, 0);
+  expect(report.warnings).toContain(`${returns} times a task that slept ran again, and its wakeup is not in the trace`);
+});
+
+test('no task is taken out of a table for each of its switches and wakeups: in a large one that takes ever longer', async () => {
+  const removals = [vi.spyOn(Map.prototype, 'delete'), vi.spyOn(Set.prototype, 'delete')];
+  try {
+    await decoded();
+    const count = removals.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+    const tasks = ofEvent('task_newtask').length + ofEvent('sched_process_exit').length;
+    expect(ofEvent('sched_switch').length).toBeGreaterThan(20 * tasks);
+    expect(count).toBeLessThan(10 * tasks);
+  } finally {
+    for (const spy of removals) spy.mockRestore();
+  }
 });
 
 test('switches that the scheduler counted and the trace does not have are told', () => {
