@@ -23,7 +23,7 @@ COLLECT_PACKAGES=(
   perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem binutils
 )
 DISPLAY_PACKAGES=(perl libdevel-nytprof-perl)
-TEST_PACKAGES=(gcc g++ libc6-dev fio stress-ng chromium less man-db mandoc)
+TEST_PACKAGES=(gcc g++ libc6-dev fio stress-ng chromium less man-db mandoc libcap2-bin)
 # What canvas is built from where its prebuilt binary cannot be fetched.
 CANVAS_PACKAGES=(
   libcairo2-dev libpango1.0-dev libjpeg-dev libgif-dev librsvg2-dev pkg-config g++ make python3

@@ -57,9 +57,12 @@ export class StackQuality {
 
 function whyNameless(): string {
   const setting = readSetting('kptr_restrict') ?? '?';
-  return setting === '0'
-    ? '/proc/kallsyms does not know them'
-    : `kernel.kptr_restrict is ${setting} (sudo sysctl kernel.kptr_restrict=0)`;
+  if (setting !== '0') return `kernel.kptr_restrict is ${setting} (sudo sysctl kernel.kptr_restrict=0)`;
+  // Without CAP_SYSLOG addresses are shown only to who may sample the kernel (kernel/ksyms_common.c, kallsyms_show_value).
+  const paranoid = Number(readSetting('perf_event_paranoid') ?? Number.NaN);
+  return process.geteuid?.() !== 0 && paranoid > 1
+    ? `kernel.perf_event_paranoid is ${paranoid}, so that /proc/kallsyms shows no addresses to who lacks CAP_SYSLOG (sudo sysctl kernel.perf_event_paranoid=1)`
+    : '/proc/kallsyms does not know them';
 }
 
 function percent(part: number, whole: number): string {

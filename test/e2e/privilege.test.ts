@@ -1,11 +1,13 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -153,13 +155,16 @@ describe.skipIf(process.geteuid?.() !== 0)('an ordinary user', () => {
   ];
 
   /** Call stacks are taken of processes of others, too. */
-  async function expectWholeMachine(through: readonly string[]): Promise<void> {
+  async function expectWholeMachine(
+    through: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     mkdirSync(place.path('out'));
     chmodSync(place.path('out'), 0o777);
     const other = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
     onTestFinished(() => void other.kill('SIGKILL'));
     const args = ['collect', '--stack', '-t', '1', '-o', 'out/x.marple'];
-    const ended = await place.marple(args, { through, env: { XDG_STATE_HOME: place.path('out') } });
+    const ended = await place.marple(args, { through, env: { XDG_STATE_HOME: place.path('out'), ...env } });
     expect(ended).toMatchObject({ code: 0 });
     const text = readFileSync(place.path('out/x.marple'), 'utf8');
     expect(JSON.parse(text.slice(0, text.indexOf('\n')))).toMatchObject({ scope: { system_wide: true } });
@@ -168,6 +173,32 @@ describe.skipIf(process.geteuid?.() !== 0)('an ordinary user', () => {
 
   test('with CAP_PERFMON takes call stacks of the whole machine', async () => {
     await expectWholeMachine(asUser('--inh-caps=+perfmon', '--ambient-caps=+perfmon'));
+  });
+
+  test('with CAP_SYSLOG too names the functions of the kernel', async () => {
+    await expectWholeMachine(asUser('--inh-caps=+perfmon,+syslog', '--ambient-caps=+perfmon,+syslog'));
+    expect(readFileSync(place.path('out/x.marple'), 'utf8')).not.toContain('kernel functions without a name');
+  });
+
+  test('with a perf of its own capabilities takes them too', async () => {
+    const folder = place.path('programs');
+    mkdirSync(folder, { mode: 0o755 });
+    const perf = join(folder, 'perf');
+    copyFileSync(realpathSync('/usr/bin/perf'), perf);
+    execFileSync('setcap', ['cap_perfmon,cap_sys_ptrace=ep', perf]);
+    await expectWholeMachine(asUser(), { MARPLE_TOOL_PATH: folder });
+    const text = readFileSync(place.path('out/x.marple'), 'utf8');
+    expect(text).toContain(perf);
+    expect(text).toContain('kernel.perf_event_paranoid is 2, so that /proc/kallsyms shows no addresses');
+  });
+
+  test('without tracefs is told what of it needs root', async () => {
+    mkdirSync(place.path('out'));
+    chmodSync(place.path('out'), 0o777);
+    const args = ['collect', 'offcpu', '-t', '0.1', '-o', 'out/x.marple'];
+    const ended = await place.marple(args, { through: asUser(), env: { XDG_STATE_HOME: place.path('out') } });
+    expect(ended.code).toBe(69);
+    expect(ended.stderr).toMatch(/in tracefs, which only root may read.*\nhint: run it as root/s);
   });
 
   test('with kernel.perf_event_paranoid lowered takes them too', async () => {

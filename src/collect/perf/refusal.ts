@@ -27,6 +27,13 @@ export function explainRefusal(
   settings: PerfSettings,
 ): { readonly why: string; readonly hint?: string } {
   if (classifyRefusal(stderr) === 'permission') return explainPermission(settings);
+  // \___ can't access trace events
+  if (/can't access trace events/.test(stderr)) {
+    return {
+      why: 'the events of the kernel are in tracefs, which only root may read here',
+      hint: 'run it as root: sudo marple collect ...',
+    };
+  }
   // cpu-clock:ppp: PMU Hardware or event type doesn't support branch stack sampling.
   if (/branch stack sampling/.test(stderr)) {
     return {

@@ -41,6 +41,13 @@ describe('in words', () => {
     expect(explainRefusal(FAILED, denied, { ...ROOT, seccomp: true }).why).toContain('container');
   });
 
+  test('no tracefs', () => {
+    expect(explainRefusal(FAILED, stderr('no-tracefs'), USER)).toEqual({
+      why: 'the events of the kernel are in tracefs, which only root may read here',
+      hint: 'run it as root: sudo marple collect ...',
+    });
+  });
+
   test('no branch records', () => {
     expect(explainRefusal(FAILED, stderr('no-lbr'), ROOT).hint).toContain('--call-graph dwarf');
   });
