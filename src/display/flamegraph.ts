@@ -7,7 +7,7 @@ import { renderView } from './page.ts';
 import { drawWithScript, findScript } from './perl-flamegraph.ts';
 import { readStacks } from './read-stacks.ts';
 import { THEMES, type Theme } from './shape/frame-colour.ts';
-import { layoutFlame, MOST_LEVELS, type StackTree } from './shape/tree.ts';
+import { layoutFlame, MOST_LEVELS, narrowFrames, type StackTree } from './shape/tree.ts';
 import { drawFlame } from './svg-flamegraph.ts';
 import { type FlameList, flameText } from './text/flame.ts';
 import { textPage } from './text/page.ts';
@@ -30,6 +30,9 @@ const optionsSchema = z.strictObject({
 });
 
 export type FlameGraphOptions = z.infer<typeof optionsSchema>;
+
+/** Pixels beside the frames, in both engines. */
+const SIDES = 20;
 
 /** What both engines draw from. */
 export interface FlamePicture {
@@ -76,7 +79,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
         this.notes.push(`drawn by the built-in renderer: ${error.message}`);
       }
     }
-    return Buffer.from(drawFlame(picture, layoutFlame(picture.tree, picture.width - 20, picture.minWidth)));
+    return Buffer.from(drawFlame(picture, layoutFlame(picture.tree, picture.width - SIDES, picture.minWidth)));
   }
 
   #title(): string {
@@ -110,16 +113,22 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
             `${plural(tooDeep, 'frame')} on top of ${formatCount(MOST_LEVELS)} others ${tooDeep === 1 ? 'is' : 'are'} not drawn`,
           ];
     this.notes.push(...deep);
+    const width = this.job.width ?? options.width;
+    const narrow = this.job.format === 'svg' ? narrowFrames(tree, width - SIDES, options.minwidth) : 0;
     const many = countname === '' ? unitOfMany(tree.total, unit) : { unit, size: 1 };
     return {
       tree,
       title: this.#title(),
-      subtitle: [...this.origin(), ...numbers].join(' · '),
+      subtitle: [
+        ...this.origin(),
+        ...numbers,
+        ...(narrow === 0 ? [] : [`${plural(narrow, 'frame')} too narrow to draw`]),
+      ].join(' · '),
       footer: [...deep, ...this.dataNotes()],
       countname: many.unit,
       unitSize: many.size,
       colors: options.colors,
-      width: this.job.width ?? options.width,
+      width,
       fitsWindow: this.job.width === undefined,
       minWidth: options.minwidth,
       icicle: options.icicle,

@@ -154,7 +154,9 @@ describe.each(ENGINES)('a flame graph by %s', (engine) => {
   });
 
   it('leaves out frames narrower than minwidth, and keeps their weight below them', async () => {
-    const { frames } = await draw(engine, TWO_THIRDS, { minwidth: 1 });
+    const { frames, root } = await draw(engine, TWO_THIRDS, { minwidth: 1 });
+    expect(shownTexts(root).join()).toContain('1 frame too narrow to draw');
+    expect(shownTexts((await draw(engine, TWO_THIRDS)).root).join()).not.toContain('narrow');
     expect(frames.map(({ name }) => name)).toEqual(['all', 'app', 'main', 'cold', 'hot']);
     expect(frames[1]?.total).toBe('3,001 samples, 100%');
   });

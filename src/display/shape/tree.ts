@@ -104,6 +104,13 @@ export function* foldedLines(
   }
 }
 
+/** How many frames are narrower than `minWidth`, with all that stands on them. */
+export function narrowFrames(tree: StackTree, width: number, minWidth: number): number {
+  const { total } = tree.weights();
+  const least = (minWidth / width) * tree.total;
+  return total.reduce((count, weight) => count + Number(weight > 0 && weight < least), 0);
+}
+
 interface WideNodes extends TreeArrays, NodeWeights {
   /** Nodes that were too narrow, on one that was not. */
   readonly folded: number;
