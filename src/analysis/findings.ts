@@ -32,6 +32,12 @@ export const findingOptions = z.object({
   leaked: z.coerce.number().positive().default(1),
   /** Share of all samples, bytes or time in one function itself, percent. */
   hot_function: z.coerce.number().positive().max(100).default(25),
+  /** Hosts whose numbers are compared: fewer tell too little of what is usual. */
+  outlier_hosts: z.coerce.number().int().min(3).default(5),
+  /** Median absolute deviations, scaled to standard deviations, that a host is from the median of all. */
+  outlier_score: z.coerce.number().positive().default(3.5),
+  /** How many times as much, or as little, its number has to be as well. */
+  outlier_ratio: z.coerce.number().min(1).default(1.25),
 });
 export type FindingOptions = z.infer<typeof findingOptions>;
 

@@ -1,5 +1,6 @@
 import type { ColumnRequest, EventColumns } from '../common/column-data.ts';
 import type { SectionHeader } from '../common/header.ts';
+import { hostOfCpu, hostOfPid } from '../common/host-keys.ts';
 import { parseRanges } from '../common/ranges.ts';
 import { TASKS_IN_SCOPE } from '../common/scope.ts';
 
@@ -74,6 +75,12 @@ interface CpuState {
   seen: number;
 }
 
+/** When there were events of a host. What it does between them says nothing of another one. */
+interface HostTimes {
+  readonly first: number;
+  last: number;
+}
+
 /** What is known at some moment, the beginning of a part of a section. Plain JSON. */
 export interface SchedulingState {
   /** Where the part ends, when there are events behind it: what goes on at its last event goes on until then. Nanoseconds. */
@@ -100,11 +107,14 @@ export class TaskFollower {
   readonly #scope: SwitchScope;
   readonly #tasks = new Map<number, TaskState>();
   readonly #cpus = new Map<number, CpuState>();
+  /** Of a section of several hosts. */
+  readonly #hosts: Map<number, HostTimes> | undefined;
 
   /** @param state what was known before the first event that will be given. */
   constructor(header: SectionHeader, sink: SpanSink, state?: SchedulingState) {
     this.#sink = sink;
     this.#scope = scopeOf(header);
+    this.#hosts = header.hosts === undefined ? undefined : new Map();
     this.first = state?.first;
     this.#until = state?.until ?? 0;
     for (const task of state?.tasks ?? []) this.#tasks.set(task.pid, { ...task });
@@ -143,6 +153,7 @@ export class TaskFollower {
       }
       this.first ??= now;
       this.last = now;
+      if (this.#hosts !== undefined) this.#see(hostOfCpu(cpu!.values[i]!), now);
       const where = this.#cpu(cpu!.values[i]!);
       const other = { pid: otherPid!.values[i]!, comm: otherComm!.dictionary[otherComm!.values[i]!]! };
       switch (type.dictionary[type.values[i]!]) {
@@ -164,11 +175,20 @@ export class TaskFollower {
     return true;
   }
 
-  /** Ends all spans that have no end yet, at `finish`. */
+  /** Ends all spans that have no end yet, at `finish`; those of one of several hosts where its events end. */
   end(): void {
     const now = this.finish;
-    for (const cpu of this.#cpus.values()) this.#end(cpu, now);
-    for (const task of this.#tasks.values()) this.#waited(task, now, false);
+    const endOf = (host: number): number => Math.max(this.#hosts?.get(host)?.last ?? now, this.#until);
+    for (const cpu of this.#cpus.values()) this.#end(cpu, this.#hosts === undefined ? now : endOf(hostOfCpu(cpu.cpu)));
+    for (const task of this.#tasks.values()) {
+      this.#waited(task, this.#hosts === undefined ? now : endOf(hostOfPid(task.pid)), false);
+    }
+  }
+
+  #see(host: number, now: number): void {
+    const times = this.#hosts!.get(host);
+    if (times === undefined) this.#hosts!.set(host, { first: now, last: now });
+    else times.last = now;
   }
 
   /** The CPUs that there were events of. */
@@ -179,7 +199,8 @@ export class TaskFollower {
   #switch(now: number, cpu: CpuState, leaver: Named, state: string, comer: Named): void {
     if (cpu.current === undefined) {
       // It has run since the beginning: had it come later, that switch would be here.
-      this.#sink.ran(cpu.cpu, this.#scope.isComplete(leaver.pid) ? leaver : undefined, this.first!, now);
+      const first = this.#hosts?.get(hostOfCpu(cpu.cpu))?.first ?? this.first!;
+      this.#sink.ran(cpu.cpu, this.#scope.isComplete(leaver.pid) ? leaver : undefined, first, now);
     } else if (cpu.current === leaver.pid) {
       this.#sink.ran(cpu.cpu, this.#scope.mayBeComplete(leaver.pid) ? leaver : undefined, cpu.since, now);
     } else {
@@ -214,7 +235,9 @@ export class TaskFollower {
     cpu.current = LOST;
     cpu.since = now;
     cpu.seen = now;
+    const host = hostOfCpu(cpu.cpu);
     for (const task of this.#tasks.values()) {
+      if (this.#hosts !== undefined && hostOfPid(task.pid) !== host) continue;
       this.#waited(task, now, false);
       task.doing = undefined;
     }

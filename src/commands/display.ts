@@ -4,6 +4,7 @@ import { EXIT, UsageError } from '../common/errors.ts';
 import type { Output } from '../common/output.ts';
 import { table } from '../common/table.ts';
 import { makeTempDir } from '../common/temp.ts';
+import { plural } from '../common/text.ts';
 import { type DisplayOptions, type DisplayResult, runDisplay, type SectionListing } from '../display/controller.ts';
 import { VIEWS } from '../display/registry.ts';
 import type { TrackKind } from '../display/shape/track-choice.ts';
@@ -23,6 +24,8 @@ const optionsSchema = z.object({
   idle: z.boolean().optional(),
   force: z.boolean().optional(),
   track: z.string().optional(),
+  by: z.string().optional(),
+  perHost: z.boolean().optional(),
   json: z.string().optional(),
 });
 
@@ -37,8 +40,10 @@ export const displayCommand: ProgramCommand = {
     ['marple display -i slow.marple -hm --from 1 --to 2', 'the heat map of one second'],
     ['marple display -fg --comm nginx -o nginx.svg', 'the flame graph of one program'],
     ['marple display -e 2 -o -', 'the second section as text, on the terminal'],
+    ['marple display -i fleet -fg --by host', 'files of several hosts: the stacks of each on top of its name'],
+    ['marple display -i marple_out -l', 'all files of a folder, and of which hosts they are'],
   ],
-  words: { '--input': [DATA_FILES], '--track': ['pid', 'cpu'] },
+  words: { '--input': [DATA_FILES], '--track': ['pid', 'cpu'], '--by': ['host'] },
   grammar: { aliases: new Map(VIEWS.map((view) => [view.flag, view.long])) },
   run: runDisplayCommand,
 };
@@ -59,6 +64,8 @@ function declare(command: Command): void {
   declareFilter(command)
     .option('--idle', 'show idle time too')
     .option('--track <what>', 'the tracks of events: pid (tasks) or cpu')
+    .option('--by <what>', 'of several hosts: host, each by itself within a picture')
+    .option('--per-host', 'of several hosts: a picture for each')
     .option('--title <text>', 'title of the picture')
     .option('--width <pixels>', 'width of the picture; of text, 8 are a character')
     .option('--height <pixels>', 'height of the picture; of text, 16 are a line')
@@ -100,6 +107,8 @@ function displayOptions(flags: Flags, rawFlags: Record<string, unknown>): Displa
     ...defined('height', flags.height === undefined ? undefined : parseCount('--height', flags.height, 100, 20_000)),
     ...defined('showIdle', flags.idle),
     ...defined('track', flags.track === undefined ? undefined : parseTrack(flags.track)),
+    ...defined('by', flags.by === undefined ? undefined : parseBy(flags.by)),
+    ...defined('perHost', flags.perHost),
     open: flags.open,
     force: flags.force === true,
   };
@@ -110,9 +119,18 @@ function parseTrack(text: string): TrackKind {
   throw new UsageError(`--track ${text}: tracks are tasks (pid) or CPUs (cpu)`, 'marple display -g2 --track cpu');
 }
 
+function parseBy(text: string): 'host' {
+  if (text === 'host') return text;
+  throw new UsageError(`--by takes host, not '${text}'`, 'marple display -fg --by host');
+}
+
 function say(result: DisplayResult, output: Output): void {
   if (result.listing !== undefined) output.result(sectionTable(result.listing));
   const hasFiles = new Set(result.outputs.map(({ file }) => file)).size > 1;
+  const fleets = new Map(
+    result.outputs.flatMap(({ file, hosts }) => (hosts === undefined ? [] : [[file, hosts.length]])),
+  );
+  for (const [file, hosts] of fleets) output.info(`${file}: ${plural(hosts, 'host')}, on one clock`);
   for (const drawn of result.outputs) {
     for (const note of drawn.notes) output.info(`${hasFiles ? `${drawn.file}: ` : ''}${drawn.interface}: ${note}`);
     if (drawn.path !== '-') output.result(drawn.path);
@@ -121,9 +139,11 @@ function say(result: DisplayResult, output: Output): void {
 
 function sectionTable(listing: readonly SectionListing[]): string {
   const hasFiles = new Set(listing.map(({ file }) => file)).size > 1;
+  const hasHosts = new Set(listing.map(({ host }) => host)).size > 1;
   const rows = listing.map((s) => [
     String(s.number),
     ...(hasFiles ? [s.file] : []),
+    ...(hasHosts ? [s.host ?? '-'] : []),
     s.interface,
     s.datatype,
     s.quantity ?? '-',
@@ -136,6 +156,7 @@ function sectionTable(listing: readonly SectionListing[]): string {
     [
       { title: '#', align: 'right' },
       ...(hasFiles ? [{ title: 'file' }] : []),
+      ...(hasHosts ? [{ title: 'host' }] : []),
       { title: 'interface' },
       { title: 'datatype' },
       { title: 'of' },

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
+import { splitHosts } from '../analysis/fleet/hosts.ts';
 import { UsageError } from '../common/errors.ts';
 import { lastDataFile } from '../common/last-file.ts';
 import { parseList, parsePattern, parseSeconds } from './values.ts';
@@ -12,6 +13,7 @@ export const selectionFlags = {
   to: z.string().optional(),
   pid: z.string().optional(),
   comm: z.string().optional(),
+  host: z.string().optional(),
 };
 
 type SelectionFlags = z.infer<z.ZodObject<typeof selectionFlags>>;
@@ -25,6 +27,8 @@ export interface Selection {
   readonly to?: number;
   readonly pids?: readonly number[];
   readonly comm?: string;
+  /** Names and patterns of names, as filesOfHosts() takes them. */
+  readonly hosts?: readonly string[];
 }
 
 export function declareInput(command: Command): Command {
@@ -44,7 +48,8 @@ export function declareFilter(command: Command): Command {
     .option('--from <seconds>', 'from this time since the start')
     .option('--to <seconds>', 'up to this time since the start')
     .option('--pid <pids>', 'only these processes')
-    .option('--comm <regex>', 'only processes whose name matches');
+    .option('--comm <regex>', 'only processes whose name matches')
+    .option('--host <names>', "only these hosts, such as 'web[01-04],db1' or 'web*'");
 }
 
 /**
@@ -82,7 +87,14 @@ export function parseConditions(flags: Omit<SelectionFlags, 'input'>): Omit<Sele
     ...defined('to', to),
     ...defined('pids', flags.pid === undefined ? undefined : parseList('--pid', flags.pid)),
     ...defined('comm', flags.comm === undefined ? undefined : parsePattern('--comm', flags.comm)),
+    ...defined('hosts', flags.host === undefined ? undefined : parseHosts(flags.host)),
   };
+}
+
+function parseHosts(text: string): string[] {
+  const hosts = splitHosts(text);
+  if (hosts.length > 0) return hosts;
+  throw new UsageError('--host names no host', "for example: --host 'web[01-04],db1'");
 }
 
 function optionalSeconds(flag: string, text: string | undefined): number | undefined {

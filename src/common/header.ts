@@ -39,7 +39,8 @@ export type Axis = { label: string; unit: string };
 /**
  * The header line of a section: one JSON object. Keys that are not known here survive reading and writing.
  * `end`, `records` and `bytes` are null where a run was cut off before it was finished. `host` is what the host calls itself,
- * `node` what it was reached by (`collect --on`).
+ * `node` what it was reached by (`collect --on`). A section of several hosts has `hosts`, their names, instead: each of its
+ * records has a field `host`.
  */
 export const headerSchema = z.looseObject({
   marple: z.number().int(),
@@ -57,6 +58,7 @@ export const headerSchema = z.looseObject({
   links: z.array(z.tuple([z.string(), z.string()])).optional(),
   host: z.string().optional(),
   node: z.string().min(1).optional(),
+  hosts: z.array(z.string()).optional(),
   clock_offset: clockOffsetSchema.optional(),
   kernel: z.string().optional(),
   cpus: count.optional(),

@@ -137,6 +137,11 @@ export class StackPath {
     return this.#depth === 0 ? '' : this.trie.names[this.#frames[0]!]!;
   }
 
+  /** The frame after the outermost one. */
+  get second(): string {
+    return this.#depth < 2 ? '' : this.trie.names[this.#frames[1]!]!;
+  }
+
   /** Goes on to stack `i` of a chunk. */
   move({ shared, ends, frames, names }: StackColumns, i: number): void {
     let depth = shared[i]!;

@@ -1,8 +1,9 @@
 import { extname } from 'node:path';
+import type { DataSet } from '../analysis/fleet/data-sets.ts';
 import type { SectionGroup } from '../analysis/select.ts';
 import type { Config } from '../common/config.ts';
 import { UsageError } from '../common/errors.ts';
-import type { DataFile, SectionReader } from '../common/reader.ts';
+import type { SectionReader } from '../common/reader.ts';
 import type { ViewDescription } from './generic-display.ts';
 import { displayChoices, VIEWS, type ViewName } from './registry.ts';
 
@@ -14,9 +15,9 @@ export const TEXT = 'txt';
 /** The views of one interface. */
 const SINGLE_VIEWS = VIEWS.filter((view) => view.showsAll !== true);
 
-/** What of one file is to be shown. */
+/** What of one file, or of files of several hosts, is to be shown. */
 export interface Source {
-  readonly file: DataFile;
+  readonly data: DataSet;
   readonly groups: readonly SectionGroup[];
 }
 
@@ -37,7 +38,7 @@ export interface Wanted {
 
 /**
  * Which view shows which section of each group: the one that was asked for, the one that config names, or the first that fits; of
- * a file of several interfaces the report.
+ * a file of several interfaces, or files of several hosts, the report.
  * @throws UsageError (2) where none fits.
  */
 export function chooseViews(
@@ -72,13 +73,13 @@ function wantsAnyText({ view, output }: Wanted): boolean {
   return view === undefined && output !== undefined && (output === '-' || extname(output) === `.${TEXT}`);
 }
 
-/** The view of everything, where it was asked for or there are several interfaces. */
+/** The view of everything, where it was asked for or there are several interfaces or hosts. */
 function wholeView(source: Source, wanted: Wanted): Choice | undefined {
   const [group] = source.groups;
   const section = group?.shown[0];
+  const isMuch = source.groups.length > 1 || source.data.hosts !== undefined;
   const view = VIEWS.find(
-    ({ showsAll, name }) =>
-      showsAll === true && (name === wanted.view || (wanted.view === undefined && source.groups.length > 1)),
+    ({ showsAll, name }) => showsAll === true && (name === wanted.view || (wanted.view === undefined && isMuch)),
   );
   return view === undefined || group === undefined || section === undefined
     ? undefined

@@ -1,9 +1,10 @@
+import { type DataSet, dataSets, filterOfAll, groupsOf, hostSets } from '../analysis/fleet/data-sets.ts';
+import { hostOf } from '../analysis/fleet/hosts.ts';
 import {
   answerable,
   checkAnyFilter,
   checkFilter,
   type Filter,
-  groupSections,
   makeFilter,
   pickedSections,
 } from '../analysis/select.ts';
@@ -38,6 +39,12 @@ export interface DisplayOptions {
   readonly pids?: readonly number[];
   /** Source of a regular expression on the process name. */
   readonly comm?: string;
+  /** Names and patterns of the hosts to show; all where it is undefined. */
+  readonly hosts?: readonly string[];
+  /** Of several hosts: each by itself within a picture. */
+  readonly by?: 'host';
+  /** Of several hosts: a picture for each. */
+  readonly perHost?: boolean;
   readonly title?: string;
   /** Pixels. */
   readonly width?: number;
@@ -53,6 +60,8 @@ export interface DisplayOptions {
 export interface SectionListing {
   readonly number: number;
   readonly file: string;
+  /** Undefined where the section does not say. */
+  readonly host: string | undefined;
   readonly interface: string;
   readonly datatype: string;
   /** What is measured, where the section says so. */
@@ -68,6 +77,8 @@ export interface DisplayOutput {
   readonly path: string;
   /** The data file. */
   readonly file: string;
+  /** Where it is of several. */
+  readonly hosts?: readonly string[];
   readonly view: string;
   /** Number of the section that was drawn. */
   readonly section: number;
@@ -93,7 +104,10 @@ export async function runDisplay(
   const data = await openAll(options.inputs, deps.tempDir);
   try {
     if (options.list !== true) return await drawFiles(data, options, deps.config);
-    const listing = data.files.flatMap((file) => file.sections.map((section) => listSection(file, section)));
+    const files = dataSets(data.files, options.hosts).flatMap((set) => set.files);
+    const listing = files
+      .flatMap((file) => file.sections.map((section) => listSection(file, section)))
+      .sort((a, b) => a.number - b.number);
     return { listing, outputs: [], warnings: data.warnings };
   } finally {
     await data.close();
@@ -108,7 +122,10 @@ async function drawFiles(data: DataFiles, options: DisplayOptions, config: Confi
     warnings.add(sentence);
   };
   const picked = pickedSections(files, options.pick);
-  const sources = files.map((file): Source => ({ file, groups: groupSections(file.sections, picked) }));
+  const sets = dataSets(files, options.hosts);
+  const shown = options.perHost === true ? sets.flatMap(hostSets) : sets;
+  checkHosts(sets, options);
+  const sources = shown.map((set): Source => ({ data: set, groups: groupsOf(set, picked) }));
   const chosen = chooseViews(sources, options, config, warn);
   // Only a view that would be a PNG has to know.
   const needsCanvas = options.output === undefined && chosen.some(({ view }) => view.formats[0] === 'png');
@@ -119,12 +136,13 @@ async function drawFiles(data: DataFiles, options: DisplayOptions, config: Confi
   checkTrack(options.track, drawings);
   // Everything that can be refused is refused before the first picture is drawn.
   for (const { source, view, group, section, path, format } of drawings) {
+    for (const note of source.data.notes) warn(note);
     if (view.showsAll === true) checkAnyFilter(source.groups, filter);
     else checkFilter(group, section, filter);
     if (path === '-') checkTerminal(view, format);
     else await checkTarget(path, replace);
   }
-  const settings: Settings = { options, filter, config, isOneOfMany: files.length > 1, warn };
+  const settings: Settings = { options, filter, config, isOneOfMany: sources.length > 1, warn };
   const outputs: DisplayOutput[] = [];
   for (const drawing of drawings) {
     const { source, view, group, section, path, format } = drawing;
@@ -133,7 +151,8 @@ async function drawFiles(data: DataFiles, options: DisplayOptions, config: Confi
     const opened = await display.show({ path, replace, open, follows: outputs.length > 0 });
     outputs.push({
       path,
-      file: source.file.path,
+      file: source.data.path,
+      ...(source.data.hosts === undefined ? {} : { hosts: source.data.hosts }),
       view: view.name,
       section: section.number,
       interface: group.interface,
@@ -142,7 +161,7 @@ async function drawFiles(data: DataFiles, options: DisplayOptions, config: Confi
     });
     // A text on stdout says them itself.
     if (path === '-' && format === TEXT) continue;
-    const of = files.length > 1 ? `${source.file.path}: ` : '';
+    const of = sources.length > 1 ? `${source.data.path}: ` : '';
     for (const { header } of view.showsAll === true ? source.groups.flatMap(({ all }) => all) : group.all) {
       for (const note of sectionNotes(header)) warn(`${of}${header.interface}: ${note}`);
     }
@@ -154,6 +173,7 @@ function listSection({ path }: DataFile, { number, header }: SectionReader): Sec
   return {
     number,
     file: path,
+    host: hostOf(header),
     interface: header.interface,
     datatype: header.datatype,
     quantity: header.y?.label ?? header.weight?.label,
@@ -183,6 +203,16 @@ function checkTrack(track: TrackKind | undefined, drawings: readonly Drawing[]):
   );
 }
 
+/** @throws UsageError (2) where hosts are to be told apart, and there is one alone. */
+function checkHosts(sets: readonly DataSet[], { by, perHost }: DisplayOptions): void {
+  const flag = by === 'host' ? '--by host' : perHost === true ? '--per-host' : undefined;
+  if (flag === undefined || sets.some(({ hosts }) => hosts !== undefined)) return;
+  throw new UsageError(
+    `${flag} is for files of several hosts that were collected at the same time, and there are none`,
+    'marple display -l lists the sections, and of which host they are',
+  );
+}
+
 /** What is the same for all pictures. */
 interface Settings {
   readonly options: Omit<DisplayOptions, 'title'> & { readonly title?: string | undefined };
@@ -196,13 +226,14 @@ function makeDisplay(
   { source, view, group, section, format, path }: Drawing,
   settings: Settings,
 ): GenericDisplay<unknown> {
-  const { options, filter, config, isOneOfMany, warn } = settings;
+  const { options, config, isOneOfMany, warn } = settings;
+  const filter = filterOfAll(source.data, settings.filter);
   const Display = findDisplay(view.name);
   const parts =
     view.showsAll === true && format === TEXT
       ? choosePerGroup(source, undefined, true, config, warn, []).map((choice) => {
           const own = { ...options, title: undefined };
-          const answered = answerable(choice.group, choice.section, filter);
+          const answered = answerable(choice.group, choice.section, settings.filter);
           const display = makeDisplay({ ...choice, format, path }, { ...settings, options: own, filter: answered });
           return [choice.group, display] as const;
         })
@@ -220,7 +251,9 @@ function makeDisplay(
     showIdle: options.showIdle === true,
     screen: screenOf(path === '-' ? stdoutTerminal() : undefined, options),
     ...(parts.length > 0 ? { parts: new Map(parts) } : {}),
-    ...(isOneOfMany ? { file: source.file.path } : {}),
+    ...(isOneOfMany ? { file: source.data.path } : {}),
+    ...(source.data.notes.length === 0 ? {} : { known: source.data.notes }),
+    ...(options.by === undefined ? {} : { by: options.by }),
     ...(options.track === undefined ? {} : { track: options.track }),
   });
 }

@@ -52,6 +52,10 @@ export interface DisplayJob<Options> {
   readonly showIdle: boolean;
   /** The data file, where there are several. */
   readonly file?: string;
+  /** What is to be known of all the data: a sentence each. */
+  readonly known?: readonly string[];
+  /** Of data of several hosts: what is of each by itself within the picture, and not all of it together. */
+  readonly by?: 'host';
   /** What tracks are, where it was asked for; else as the view's options say. */
   readonly track?: TrackKind;
   /** For the text of a view that shows everything: what shows a group by itself. */
@@ -103,7 +107,8 @@ export abstract class GenericDisplay<Options> {
 
   /** What one has to know of the data, a sentence each. */
   protected dataNotes(): string[] {
-    return [...new Set(this.job.group.all.flatMap(({ header }) => sectionNotes(header)))];
+    const { known = [], group } = this.job;
+    return [...new Set([...known, ...group.all.flatMap(({ header }) => sectionNotes(header))])];
   }
 
   /** Draws: bytes of the format that the job names. They hold SIGNATURE within the first 4 KiB. */

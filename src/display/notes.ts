@@ -16,13 +16,22 @@ export function sectionOrigin(header: SectionHeader, filter: Filter, file?: stri
   const seconds = sectionSeconds(header);
   return [
     ...(file === undefined ? [] : [visible(file)]),
-    ...(header.host === undefined ? [] : [visible(header.host)]),
+    ...hostText(header),
     `${header.start.slice(0, 19).replace('T', ' ')} UTC`,
     ...(seconds === null ? [] : [`${formatSeconds(seconds)} s`]),
     ...(header.tool === undefined ? [] : [visible(`${header.tool.name} ${header.tool.version}`.trim())]),
     ...filterText(filter),
   ];
 }
+
+function hostText({ host, node, hosts }: SectionHeader): string[] {
+  if (hosts !== undefined) return [hosts.length > NAMED ? plural(hosts.length, 'host') : hosts.map(visible).join(', ')];
+  if (node !== undefined && host !== undefined && node !== host) return [visible(`${node} (${host})`)];
+  return [node ?? host].flatMap((name) => (name === undefined ? [] : [visible(name)]));
+}
+
+/** Hosts that are named; of more there is a count. */
+const NAMED = 4;
 
 function formatSeconds(seconds: number): string {
   return seconds < 100 ? seconds.toFixed(1) : formatCount(seconds);

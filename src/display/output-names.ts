@@ -71,7 +71,7 @@ function unusedName(
   output: string | undefined,
   used: ReadonlySet<string>,
 ): string {
-  const name = new DisplayFileName(source.file.path, output === undefined ? {} : { givenName: output });
+  const name = new DisplayFileName(source.data.path, output === undefined ? {} : { givenName: output });
   name.setOptions(view.showsAll === true ? view.name : `${group.interface}.${view.name}`, format);
   let candidate = name.toString();
   for (let number = 2; used.has(candidate); number++) candidate = name.numbered(number);

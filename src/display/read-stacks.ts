@@ -1,3 +1,4 @@
+import { isJoined, withHostFrames } from '../analysis/fleet/joined.ts';
 import { isIdleStack, selectStackColumns } from '../analysis/select.ts';
 import { StackPath } from '../common/stack-trie.ts';
 import { formatShare, formatWeight, visible } from '../common/text.ts';
@@ -16,7 +17,7 @@ export interface ReadStacks {
 
 /** The stacks of a job that pass its filter, as a tree. Idle ones are left out and counted, unless they are to be shown. */
 export async function readStacks(
-  { section, group, filter, showIdle }: DisplayJob<unknown>,
+  { section, group, filter, showIdle, by }: DisplayJob<unknown>,
   {
     countname = '',
     reversed = false,
@@ -31,11 +32,17 @@ export async function readStacks(
   const path = new StackPath(tree.trie);
   let idle = 0;
   let isIdle = false;
-  for await (const columns of selectStackColumns(group, section, filter)) {
+  const selected = selectStackColumns(group, section, filter);
+  const { hosts = [] } = section.header;
+  const isByHost = by === 'host' && isJoined(section);
+  for await (const columns of isByHost ? withHostFrames(selected, await section.lineEnds(), hosts) : selected) {
     for (let i = 0; i < columns.length; i++) {
       path.move(columns, i);
       const weight = columns.weight[i]!;
-      if (!showIdle && columns.shared[i] === 0) isIdle = isIdleStack([path.root]);
+      // The process stands at the root, or on its host.
+      if (!showIdle && columns.shared[i]! <= (isByHost ? 1 : 0)) {
+        isIdle = isIdleStack([isByHost ? path.second : path.root]);
+      }
       if (isIdle) idle += weight;
       else if (weight > 0) tree.trie.addWeightAt(reversed ? path.reversedEnd() : path.end(), weight);
     }

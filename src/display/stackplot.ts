@@ -70,7 +70,7 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
   /** Adds the points up, in two passes over them. */
   async layout(): Promise<StackLayout> {
     const { options, section, filter } = this.job;
-    const labels = new Labels(section.header, options.by);
+    const labels = new Labels(section.header, this.job.by ?? options.by);
     const summary = new SeriesSummary();
     await this.#eachPoint(labels, (x, y, label) => summary.add(x, y, label));
     const chosen = summary.largest(options.top);
@@ -100,7 +100,7 @@ export class StackPlot extends GenericDisplay<StackPlotOptions> {
 
   async #eachPoint(labels: Labels, visit: (x: number, y: number, label: number) => void): Promise<void> {
     const { header } = this.job.section;
-    const want: ColumnRequest[] = [{ field: labelField(header), as: 'text' }];
+    const want: ColumnRequest[] = [{ field: labelField(header, this.job.by), as: 'text' }];
     if (hasPid(header)) want.push({ field: 'pid', as: 'number' });
     for await (const { length, x, y, columns } of selectPoints(this.job.section, want, this.job.filter)) {
       const [name, pid] = columns;

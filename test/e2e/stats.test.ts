@@ -150,13 +150,13 @@ describe('stats', () => {
   test('--json: the documented shape', async () => {
     const report = await json();
     expect(Object.keys(report)).toEqual([
-      ...['version', 'file', 'files', 'partial', 'filter', 'findings', 'sections', 'warnings'],
+      ...['version', 'file', 'files', 'partial', 'filter', 'findings', 'sections', 'together', 'warnings'],
     ]);
     expect(report).toMatchObject({
       version: 1,
       file: 'x.marple',
       partial: false,
-      filter: { from: null, to: null, pids: null, comm: null },
+      filter: { from: null, to: null, pids: null, comm: null, hosts: null },
     });
     expect(report.sections.map(({ section, interface: name, datatype }) => [section, name, datatype])).toEqual([
       [1, 'callstack', 'stack'],

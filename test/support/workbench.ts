@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { type Ended, makePlace } from '../e2e/marple.ts';
 import { writeFile } from './data-files.ts';
 import { sections } from './data-of-a-run.ts';
+import { writeHosts } from './fleet.ts';
 import { compileProgram } from './programs.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -57,6 +58,12 @@ const SERVICES = ['nginx', 'server'];
 /** What they are run on. */
 const DATA_FILES =
   'x slow before after before-1 before-2 after-1 after-2 b b-1 a-1 marple_out/1 marple_out/2 monday/1'.split(' ');
+/** Folders with the files of some hosts. */
+const FLEETS: readonly (readonly [folder: string, nodes: readonly string[]])[] = [
+  ['fleet', ['web01', 'web02', 'web03', 'web04', 'web05', 'db1']],
+  ['before-fleet', ['web01', 'web02', 'web03']],
+  ['after-fleet', ['web01', 'web02', 'web03']],
+];
 /** Programs that they run. */
 const PROGRAMS = ['allocations', 'reads', 'waits'];
 
@@ -85,6 +92,11 @@ export async function makeWorkbench(): Promise<Workbench> {
   for (const name of ['marple_out', 'monday']) mkdirSync(join(files, name));
   for (const name of DATA_FILES)
     await writeFile(join(files, `${name}.marple`), sections(/^a(fter)?\b/.test(name) ? 2 : 1));
+  for (const [folder, nodes] of FLEETS) {
+    const load = (i: number): number => (i === nodes.length - 1 ? 4 : 1);
+    const hosts = nodes.map((node, i) => ({ node, origin: 2 * i, seconds: 25, sections: sections(load(i)) }));
+    await writeHosts(hosts, join(files, folder));
+  }
   writeFileSync(join(files, 'Makefile'), 'all:\n\t@i=0; while [ $$i -lt 20000 ]; do i=$$((i+1)); done\n');
   writeFileSync(join(files, 'stacks.folded'), 'nginx;main;handle_request 3\nfio;main;read 1\n');
   execFileSync('perf', ['record', '-q', '-a', '-g', '-o', join(files, 'perf.data'), '--', 'sleep', '0.3'], {

@@ -1,4 +1,5 @@
 import type { SectionHeader } from '../../common/header.ts';
+import { hostValue } from '../../common/host-keys.ts';
 import type { Column, ColumnRequest, EventColumns } from '../../common/reader.ts';
 import { largest } from '../largest.ts';
 import { type ByProcess, Groups, OTHERS, ProcessGroups, type ProcessName } from './groups.ts';
@@ -43,7 +44,10 @@ export class EventCounter {
   readonly #all = new Tally();
   readonly #types = namedTallies();
 
-  constructor(header: SectionHeader, by: ByProcess) {
+  constructor(
+    readonly header: SectionHeader,
+    by: ByProcess,
+  ) {
     const fields = header.fields ?? [];
     this.#processes = fields.includes('comm') ? new ProcessGroups(fields, by, () => new Tally()) : undefined;
     this.#fields = TELLING.filter((field) => fields.includes(field));
@@ -84,6 +88,13 @@ export class EventCounter {
     }
   }
 
+  /** Of several hosts a CPU is one of a host. */
+  #nameOf(field: string, name: string): string {
+    const { value, host } = hostValue(field, name);
+    const { hosts } = this.header;
+    return hosts === undefined || host === undefined ? name : `${hosts[host] ?? ''} ${value}`;
+  }
+
   stats(top: number): EventStats {
     const totals = ({ count, amounts }: Tally): EventTotals => ({
       count,
@@ -103,7 +114,10 @@ export class EventCounter {
       })),
       by: this.#fields.map((field, place) => ({
         field,
-        groups: largest(this.#by[place]!.all(), top, size).map((tally) => ({ name: tally.name, ...totals(tally) })),
+        groups: largest(this.#by[place]!.all(), top, size).map((tally) => ({
+          name: this.#nameOf(field, tally.name),
+          ...totals(tally),
+        })),
       })),
     };
   }

@@ -1,4 +1,5 @@
 import type { Column, ColumnRequest } from '../../common/column-data.ts';
+import { ALL_PIDS, pidOf } from '../../common/host-keys.ts';
 
 /** Whom the records of a group belong to: processes of one name together, or each process by itself. */
 export interface ProcessName {
@@ -59,12 +60,13 @@ export class ProcessGroup<Totals> {
 
   get name(): ProcessName {
     const [first] = this.#pids;
-    return { comm: this.comm, pid: this.#pids.size === 1 ? (first ?? null) : null, processes: this.#pids.size };
+    return {
+      comm: this.comm,
+      pid: this.#pids.size === 1 && first !== undefined ? pidOf(first) : null,
+      processes: this.#pids.size,
+    };
   }
 }
-
-/** Above every pid (PID_MAX_LIMIT is 2^22), for keys that hold one. */
-const PIDS = 2 ** 23;
 
 /**
  * Groups the records of a section by process, from its columns comm and pid (or whichever of them it has). A process
@@ -106,7 +108,7 @@ export class ProcessGroups<Totals> {
     this.#comm = comm?.dictionary[commId] ?? '';
     const alone = this.by === 'pid' || !this.#hasComm;
     // A pid that is no number is none.
-    const group = this.#groups.of(commId * PIDS + (alone && pid >= 0 && pid < PIDS - 1 ? pid + 1 : 0));
+    const group = this.#groups.of(commId * ALL_PIDS + (alone && pid >= 0 && pid < ALL_PIDS - 1 ? pid + 1 : 0));
     if (pid >= 0) group.see(pid);
     return group;
   }

@@ -1,5 +1,6 @@
 import type { EventColumns } from '../../common/column-data.ts';
 import type { SectionHeader } from '../../common/header.ts';
+import { cpuOf, hostOfCpu } from '../../common/host-keys.ts';
 import { largest } from '../largest.ts';
 import { type Named, RUNNABLE, SCHEDULING_COLUMNS, type SpanSink, TaskFollower } from '../scheduling.ts';
 import { type Filter, remember } from '../select.ts';
@@ -24,6 +25,8 @@ export interface SchedulingStats {
 
 export interface CpuStats {
   readonly cpu: number;
+  /** Where there are several hosts. */
+  readonly host?: string;
   readonly busy: number;
   readonly idle: number;
   /** Of tasks that the filter leaves out. */
@@ -93,7 +96,7 @@ export class SchedulingCounter implements SpanSink {
   #comm = '';
 
   constructor(
-    header: SectionHeader,
+    readonly header: SectionHeader,
     readonly by: ByProcess,
     { from, to, pids, comm }: Filter,
     sampled = 0,
@@ -196,7 +199,8 @@ export class SchedulingCounter implements SpanSink {
         .map((number) => this.#cpu(number))
         .sort((a, b) => a.number - b.number)
         .map(({ number, busy, idle, other, unknown, switches }) => ({
-          cpu: number,
+          cpu: cpuOf(number),
+          ...(this.header.hosts === undefined ? {} : { host: this.header.hosts[hostOfCpu(number)] ?? '' }),
           busy: busy / 1e9,
           idle: idle / 1e9,
           other: other / 1e9,

@@ -1,3 +1,4 @@
+import { hostValue } from '../../common/host-keys.ts';
 import type { EventTable, TableColumn } from './event-table.ts';
 import { SPAN_RUNNING, SpanBuilder, Spans } from './spans.ts';
 import type { TrackKind } from './track-choice.ts';
@@ -28,7 +29,7 @@ export function parseTerms(text: string): readonly Term[] | string {
       string?,
     ];
     try {
-      terms.push({ field, not: not === '!', matches: matcher(new RegExp(source ?? '', 'iu')) });
+      terms.push({ field, not: not === '!', matches: matcher(new RegExp(source ?? '', 'iu'), field) });
     } catch {
       return `${source} is no regular expression`;
     }
@@ -36,8 +37,9 @@ export function parseTerms(text: string): readonly Term[] | string {
   return terms;
 }
 
-function matcher(pattern: RegExp): (text: string) => boolean {
-  return (text) => pattern.test(text);
+/** Whoever types a pid means that of any host. */
+function matcher(pattern: RegExp, field = ''): (text: string) => boolean {
+  return (text) => pattern.test(hostValue(field, text).value);
 }
 
 /** Columns that are no fields. */
@@ -110,7 +112,8 @@ export function keepOf(timeline: Timeline, terms: readonly Term[]): Kept {
   if (mask === undefined) return { tracks: tracks.map((_, place) => place), rows: new Map(), links: all };
   // Of sums there are no events to ask.
   const asksOfEvents =
-    bins === undefined && terms.some(({ field }) => field !== 'comm' && field !== 'pid' && field !== 'cpu');
+    bins === undefined &&
+    terms.some(({ field }) => field !== 'comm' && field !== 'pid' && field !== 'cpu' && field !== 'host');
   const rows = new Map<number, Int32Array>();
   const shown: number[] = [];
   for (const [place, track] of tracks.entries()) {
@@ -133,10 +136,16 @@ export function keepOf(timeline: Timeline, terms: readonly Term[]): Kept {
 }
 
 /** Whether a track passes the conditions on what it is: its name and its number. */
-function trackPasses({ comm, key, spans }: Track, kind: TrackKind, terms: readonly Term[], isSums: boolean): boolean {
+function trackPasses(
+  { comm, key, host, spans }: Track,
+  kind: TrackKind,
+  terms: readonly Term[],
+  isSums: boolean,
+): boolean {
   return terms.every(({ field, not, matches }) => {
     if ((field === 'comm' || (isSums && field === undefined)) && kind === 'pid') return matches(comm) !== not;
     if (field === kind) return matches(String(key)) !== not;
+    if (field === 'host' && host !== undefined) return matches(host) !== not;
     if (field === 'cpu' && spans.length > 0) return ranOn(spans, matches) !== not;
     return true;
   });

@@ -1,9 +1,14 @@
 import type { SectionHeader } from '../../common/header.ts';
+import { pidOf } from '../../common/host-keys.ts';
 import { visible } from '../../common/text.ts';
 
+/** What contributors are: processes of one name, single ones, or of several hosts each host. */
+export type LabelBy = 'comm' | 'pid' | 'host';
+
 /** The field that says whose a point is: the process's name, else the first field, else the free text. */
-export function labelField(header: SectionHeader): string {
+export function labelField(header: SectionHeader, by: LabelBy = 'comm'): string {
   const fields = header.fields ?? [];
+  if (by === 'host') return by;
   return fields.includes('comm') ? 'comm' : (fields[0] ?? 'info');
 }
 
@@ -21,8 +26,8 @@ export class Labels {
   readonly #byPid: boolean;
   readonly #hasPid: boolean;
 
-  constructor(header: SectionHeader, by: 'comm' | 'pid') {
-    this.#hasPid = hasPid(header);
+  constructor(header: SectionHeader, by: LabelBy) {
+    this.#hasPid = hasPid(header) && by !== 'host';
     this.#byPid = by === 'pid' && this.#hasPid;
   }
 
@@ -43,7 +48,7 @@ export class Labels {
   text(number: number): string {
     const { name, pids } = this.#labels[number]!;
     const shown = visible(name) || '(no name)';
-    if (this.#byPid) return `${shown} (${[...(pids ?? [])].join(', ')})`;
+    if (this.#byPid) return `${shown} (${[...(pids ?? [])].map(pidOf).join(', ')})`;
     return pids !== undefined && pids.size > 1 ? `${shown} ×${pids.size}` : shown;
   }
 

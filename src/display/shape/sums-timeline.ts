@@ -4,7 +4,7 @@ import type { TimeRange } from './lanes.ts';
 import { type Bins, firstOfBin, SPAN_READY, SPAN_RUNNING, SpanBuilder, Spans } from './spans.ts';
 import { TASK_DISK, TASK_READY, TASK_RUNS, type TaskSpans } from './task-spans.ts';
 import type { TrackKind } from './track-choice.ts';
-import { labelOf, NO_LINKS, type Timeline, type Track } from './tracks.ts';
+import { labelOf, NO_LINKS, type Timeline, type Track, trackHost } from './tracks.ts';
 
 /** What a span of a bin is, by what a task did in it; 3 is the disk. */
 const KINDS: Readonly<Record<number, number>> = { [TASK_RUNS]: SPAN_RUNNING, [TASK_READY]: SPAN_READY, [TASK_DISK]: 3 };
@@ -13,7 +13,12 @@ const KINDS: Readonly<Record<number, number>> = { [TASK_RUNS]: SPAN_RUNNING, [TA
  * Tracks of what tasks did, added up in bins of a range of time (seconds). The spans of a bin stand one behind the other from its
  * beginning on, each as long as all of its kind together: how long is true, when it was in the bin is not known.
  */
-export function sumsTimeline(sums: TaskSpans, { from, to }: TimeRange, kind: TrackKind): Timeline {
+export function sumsTimeline(
+  sums: TaskSpans,
+  { from, to }: TimeRange,
+  kind: TrackKind,
+  hosts?: readonly string[],
+): Timeline {
   const bins: Bins = { origin: from * 1e9, width: ((to - from) * 1e9) / (sums.bins ?? 1) };
   const builders = new Map<number, SpanBuilder>();
   const names = new Map<number, string>();
@@ -44,7 +49,15 @@ export function sumsTimeline(sums: TaskSpans, { from, to }: TimeRange, kind: Tra
     .map(([key, builder]): Track => {
       const comm = kind === 'cpu' ? '' : names.get(key)!;
       const spans = new Spans(builder);
-      return { key, comm, label: labelOf(key, comm, kind), spans, rows: new Int32Array(0), first: spans.start[0]! };
+      return {
+        key,
+        comm,
+        host: trackHost(hosts, key, kind),
+        label: labelOf(key, comm, kind, hosts),
+        spans,
+        rows: new Int32Array(0),
+        first: spans.start[0]!,
+      };
     });
   return {
     table: NO_EVENTS,

@@ -13,6 +13,7 @@ import {
   SPAN_UNKNOWN,
   SpanRow,
 } from './spans.ts';
+import { cpuName, taskName } from './task-name.ts';
 import { formatDuration, timeScale } from './time-scale.ts';
 import { SHOWN_BY_SPANS, type Timeline, type Track } from './tracks.ts';
 
@@ -354,9 +355,9 @@ function taskColour(timeline: Timeline, task: number): string {
 
 /** On a CPU the task, of a task the CPU. */
 export function nameOfSpan({ kind, tasks }: Timeline, who: number): string {
-  if (kind === 'pid') return `cpu ${who}`;
+  if (kind === 'pid') return cpuName(undefined, who);
   const task = tasks[who];
-  return task === undefined ? '' : `${visible(task.comm)}(${task.pid})`;
+  return task === undefined ? '' : taskName(task.comm, task.pid);
 }
 
 function drawName(pen: Pen, { text, colour, left, right, bottom }: BarName, font: string): void {

@@ -8,9 +8,10 @@ import {
   TaskFollower,
 } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
-import { visible } from '../../common/text.ts';
+import { hostOfCpu, hostOfPid } from '../../common/host-keys.ts';
 import { type EventTable, eventColumns, numbersOf, textAt, typeNames } from './event-table.ts';
 import { type Bins, SPAN_READY, SPAN_RUNNING, SPAN_UNKNOWN, SpanBuilder, Spans } from './spans.ts';
+import { cpuName, hostTaskName } from './task-name.ts';
 import { isAboutOther, type TrackKind } from './track-choice.ts';
 
 /** The track of events that name no task or CPU. */
@@ -22,6 +23,8 @@ export interface Track {
   readonly key: number;
   /** Name of the task, the last that it had; empty for CPUs. */
   readonly comm: string;
+  /** Where the section is of several hosts. */
+  readonly host: string | undefined;
   readonly label: string;
   /** What it did; empty where the events do not tell. */
   readonly spans: Spans;
@@ -94,7 +97,8 @@ export function buildTimeline(
       return {
         key,
         comm,
-        label: labelOf(key, comm, kind),
+        host: trackHost(header.hosts, key, kind),
+        label: labelOf(key, comm, kind, header.hosts),
         spans,
         rows: own,
         first: Math.min(
@@ -117,9 +121,16 @@ export function buildTimeline(
   };
 }
 
-export function labelOf(key: number, comm: string, kind: TrackKind): string {
+/** The host that a track is of, where there are several; undefined too for the idle tasks of all of them. */
+export function trackHost(hosts: readonly string[] | undefined, key: number, kind: TrackKind): string | undefined {
+  if (key < 0 || (kind === 'pid' && key === 0)) return undefined;
+  return hosts?.[kind === 'cpu' ? hostOfCpu(key) : hostOfPid(key)];
+}
+
+/** @param hosts where the section is of several. */
+export function labelOf(key: number, comm: string, kind: TrackKind, hosts: readonly string[] | undefined): string {
   if (key === NO_TRACK) return kind === 'cpu' ? 'no cpu' : 'no task';
-  return kind === 'cpu' ? `cpu ${key}` : `${visible(comm) || '?'}(${key})`;
+  return kind === 'cpu' ? cpuName(hosts, key) : hostTaskName(hosts, comm, key);
 }
 
 /** Gathers the spans of each track. */

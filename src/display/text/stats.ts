@@ -1,4 +1,5 @@
 import type { Finding } from '../../analysis/finding.ts';
+import { hostMetrics } from '../../analysis/fleet/outliers.ts';
 import type { ConnectionStats } from '../../analysis/stats/connections.ts';
 import type { EventStats, EventTotals } from '../../analysis/stats/events.ts';
 import type { ProcessName } from '../../analysis/stats/groups.ts';
@@ -18,19 +19,85 @@ const MIB = 2 ** 20;
 export interface FileSectionStats extends SectionStats {
   /** The data file that it is of. */
   readonly file: string;
+  /** Null where the file does not say. */
+  readonly host: string | null;
 }
 
-/** Data files in numbers, for a person: the most important first, lines of at most `width` characters where numbers leave the room. */
-export function statsText(sections: readonly FileSectionStats[], findings: readonly Finding[], width = WIDTH): string {
-  const files = [...new Set(sections.map(({ file }) => file))];
-  const blocks = files.flatMap((file) => [
-    ...(files.length > 1 ? [`${terminalSafe(file)}:`] : []),
-    numbersText(
-      sections.filter((stats) => stats.file === file),
-      width,
-    ),
+/** The numbers of a file, or of files of several hosts that belong together. */
+export interface SetStats {
+  readonly path: string;
+  /** Of single files. */
+  readonly sections: readonly FileSectionStats[];
+  /** Where there are several hosts: these, and the numbers of all of them together. */
+  readonly hosts?: readonly string[];
+  readonly all?: readonly FileSectionStats[];
+}
+
+/**
+ * Data files in numbers, for a person: the most important first, lines of at most `width` characters where numbers leave the room.
+ * @param perHost whether the numbers of each host are given too.
+ */
+export function statsText(
+  sets: readonly SetStats[],
+  findings: readonly Finding[],
+  perHost = false,
+  width = WIDTH,
+): string {
+  const isOne = sets.length === 1 && sets[0]!.hosts === undefined;
+  const blocks = sets.flatMap((set) => [
+    ...(isOne
+      ? []
+      : [
+          `${terminalSafe(set.path)}:${set.hosts === undefined ? '' : ` ${plural(set.hosts.length, 'host')} together`}`,
+        ]),
+    ...setBlocks(set, perHost, width),
   ]);
   return [...(findings.length === 0 ? [] : [findingsText(findings, width).join('\n')]), ...blocks].join('\n\n');
+}
+
+function setBlocks({ sections, hosts, all }: SetStats, perHost: boolean, width: number): string[] {
+  if (hosts === undefined || all === undefined) return sections.length === 0 ? [] : [numbersText(sections, width)];
+  const table = hostTable(sections);
+  return [
+    numbersText(all, width),
+    ...(table.length === 0 ? [] : [table.flatMap((own) => blockLines(own, width)).join('\n')]),
+    ...(perHost
+      ? hosts.flatMap((host) => [
+          `${terminalSafe(host)}:`,
+          numbersText(
+            sections.filter((stats) => stats.host === host),
+            width,
+          ),
+        ])
+      : []),
+  ];
+}
+
+/** A table for each number in which hosts can be compared, a row for each host. */
+function hostTable(sections: readonly FileSectionStats[]): Block[] {
+  const columns = new Map<string, { title: string; values: Map<string, string> }>();
+  const hosts = new Set<string>();
+  for (const stats of sections) {
+    for (const { key, what, unit, value } of hostMetrics(stats)) {
+      const host = stats.host ?? stats.file;
+      hosts.add(host);
+      let column = columns.get(key);
+      if (column === undefined) {
+        column = { title: `${what}${unit === '' ? '' : ` (${unit})`}`, values: new Map() };
+        columns.set(key, column);
+      }
+      if (!column.values.has(host)) column.values.set(host, formatValue(value));
+    }
+  }
+  if (columns.size === 0) return [];
+  const names = [...columns.values()];
+  return [
+    {
+      columns: [{ title: 'by host' }, ...names.map((_, i): TableColumn => ({ title: `(${i + 1})`, align: 'right' }))],
+      rows: [...hosts].map((host) => [host, ...names.map(({ values }) => values.get(host) ?? '-')]),
+    },
+    { sentences: names.map(({ title }, i) => `(${i + 1}) ${title}`) },
+  ];
 }
 
 /** The sections of a file in numbers. What is to be known of an interface is said once. */
@@ -260,8 +327,8 @@ function schedulingBlocks(stats: SchedulingStats): Block[] {
         ...(hasUnknown ? ['unknown s'] : []),
         'switches',
       ),
-      cpus.map(({ cpu, busy, idle, other, unknown, switches }) => [
-        `CPU ${cpu}`,
+      cpus.map(({ cpu, host, busy, idle, other, unknown, switches }) => [
+        host === undefined ? `CPU ${cpu}` : `${host} CPU ${cpu}`,
         formatShare(busy, window),
         seconds(busy),
         seconds(idle),

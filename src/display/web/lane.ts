@@ -64,7 +64,7 @@ export function laneOf(
   };
   if (isScheduling(header)) {
     const spans = taskSpansOf(section);
-    const mask = spanMask(spans, filters);
+    const mask = spanMask(spans, filters, section.header.hosts);
     const runs = (span: number): boolean => spans.doing[span] === TASK_RUNS && mask?.[span] !== 0;
     const busy = busyLane(spans.start, spans.end, runs, range, binsOf(spans, pixels, coarse), spans.cpus);
     return make(

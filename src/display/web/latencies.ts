@@ -38,7 +38,9 @@ function* summaryOf(section: Section, filters: readonly Filter[]): Sliced<Summar
   const summary = new Summariser('all');
   if (isScheduling(section.header)) {
     const spans = taskSpansOf(section);
-    yield* waitsForCpu(spans, spanMask(spans, filters), filters, (_, milliseconds) => summary.add(milliseconds));
+    yield* waitsForCpu(spans, spanMask(spans, filters, section.header.hosts), filters, (_, milliseconds) =>
+      summary.add(milliseconds),
+    );
     yield;
     return summary.summary();
   }

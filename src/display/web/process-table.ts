@@ -127,7 +127,7 @@ const DOING: readonly ColumnKey[] = ['cpu', 'ready', 'disk'];
 
 function* gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf): Sliced<void> {
   const spans = taskSpansOf(section);
-  const mask = spanMask(spans, filters);
+  const mask = spanMask(spans, filters, section.header.hosts);
   const { from, to } = timeOf(filters);
   // By task, and what it did.
   const seconds = new Float64Array(spans.tasks.length * DOING.length);

@@ -1,4 +1,5 @@
 import type { Named } from '../../analysis/scheduling.ts';
+import { hostOfPid } from '../../common/host-keys.ts';
 import { type TaskSpans, taskSpans } from '../shape/task-spans.ts';
 import { type Filter, timeOf } from './filters.ts';
 import { eventTableOf, type Section } from './model.ts';
@@ -11,16 +12,22 @@ export function taskSpansOf(section: Section): TaskSpans {
 }
 
 /** The fields that spans can be filtered by. */
-export const SPAN_FIELDS: readonly string[] = ['comm', 'pid', 'tid', 'cpu'];
+export const SPAN_FIELDS: readonly string[] = ['comm', 'pid', 'tid', 'cpu', 'host'];
 
 /** Which spans pass the filters on tasks and CPUs: 1 or 0; undefined where all do. Time is the caller's part. A span off the CPU is of no CPU. */
-export function spanMask({ task, tasks, cpu }: TaskSpans, filters: readonly Filter[]): Uint8Array | undefined {
+export function spanMask(
+  { task, tasks, cpu }: TaskSpans,
+  filters: readonly Filter[],
+  hosts?: readonly string[],
+): Uint8Array | undefined {
   let mask: Uint8Array | undefined;
   for (const filter of filters) {
     if (filter.kind !== 'field' || !SPAN_FIELDS.includes(filter.field)) continue;
     const { field, not } = filter;
     const values = new Set(filter.values);
-    const textOf = ({ pid, comm }: Named): string => (field === 'comm' ? comm : String(pid));
+    const textOf = ({ pid, comm }: Named): string =>
+      field === 'comm' ? comm : field === 'host' ? (hosts?.[hostOfPid(pid)] ?? '') : String(pid);
+    if (field === 'host' && hosts === undefined) continue;
     const wanted = new Set(
       field === 'cpu' ? filter.values.map(Number) : tasks.flatMap((own, i) => (values.has(textOf(own)) ? [i] : [])),
     );

@@ -1,9 +1,11 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { RUNNABLE } from '../../analysis/scheduling.ts';
 import { ConnectionCounter, isConnections } from '../../analysis/stats/connections.ts';
+import { cpuOf, pidOf } from '../../common/host-keys.ts';
 import { formatCount, formatShare, plural, visible } from '../../common/text.ts';
 import { eventColumns, sliceTable } from '../shape/event-table.ts';
 import { SPAN_RUNNING } from '../shape/spans.ts';
+import { taskName } from '../shape/task-name.ts';
 import { formatDuration } from '../shape/time-scale.ts';
 import { type ColourBy, READY_COLOUR, RUNNING_COLOUR, SHAPES, shapeOf, typeColour } from '../shape/timeline-draw.ts';
 import {
@@ -211,7 +213,7 @@ function TaskTimes({ timeline, track, from, to, before, choose }: ComparedProps 
           <ul class="weights">
             {cpus.slice(0, LISTED).map(({ cpu, time }) => (
               <li key={cpu}>
-                <span>{formatShare(time, running)}</span>cpu {cpu}
+                <span>{formatShare(time, running)}</span>cpu {cpuOf(cpu)}
               </li>
             ))}
           </ul>
@@ -271,7 +273,7 @@ function CpuTimes({ timeline, track, from, to, before }: ComparedProps) {
         {tasks.slice(0, 2 * LISTED).map(({ pid, comm, time }) => (
           <li key={`${pid} ${comm}`}>
             <span>{formatShare(time, to - from)}</span>
-            {visible(comm)}({pid})
+            {taskName(comm, pid)}
           </li>
         ))}
       </ul>
@@ -338,7 +340,7 @@ function Others({
             <span>{formatCount(count)}</span>
             <span>{formatShare(count, total)}</span>
             <TrackLink timeline={timeline} track={key} choose={choose}>
-              {key < 0 ? `a ${comm}` : `${visible(comm)}(${key})`}
+              {key < 0 ? `a ${comm}` : taskName(comm, key)}
             </TrackLink>
           </li>
         ))}
@@ -408,7 +410,7 @@ function Peers({ timeline, track, from, to, choose }: TimesProps & Pick<PanelPro
                   {isClient ? '→ ' : '← '}
                   <TrackLink timeline={timeline} track={peer.pid} choose={choose}>
                     {visible(peer.comm)}
-                    {peer.pid === null ? '' : `(${peer.pid})`}
+                    {peer.pid === null ? '' : `(${pidOf(peer.pid)})`}
                   </TrackLink>
                   {pair.server.port === null ? '' : ` port ${pair.server.port}`}
                 </td>

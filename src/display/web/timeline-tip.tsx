@@ -1,7 +1,9 @@
+import { cpuOf, hostValue } from '../../common/host-keys.ts';
 import { formatShare, visible } from '../../common/text.ts';
 import { type EventTable, textAt, typeNames } from '../shape/event-table.ts';
 import { type Bins, SPAN_READY, SPAN_RUNNING } from '../shape/spans.ts';
 import { sumAt } from '../shape/sums-timeline.ts';
+import { taskName } from '../shape/task-name.ts';
 import { formatDuration, formatTime } from '../shape/time-scale.ts';
 import { nameOfSpan } from '../shape/timeline-draw.ts';
 import type { Timeline } from '../shape/tracks.ts';
@@ -10,7 +12,7 @@ import type { Timeline } from '../shape/tracks.ts';
 export function fieldsOf(table: EventTable, row: number): [field: string, text: string][] {
   return [...table.columns.keys()]
     .filter((field) => field !== 'time' && field !== 'type')
-    .map((field): [string, string] => [field, visible(textAt(table, field, row))])
+    .map((field): [string, string] => [field, visible(hostValue(field, textAt(table, field, row)).value)])
     .filter(([, text]) => text !== '');
 }
 
@@ -63,15 +65,15 @@ export function spanEnd({ table, tracks }: Timeline, place: number, span: number
   const type = typeAt(table, row);
   if (type === 'switch' && spans.kind[span] === SPAN_RUNNING) {
     const state = visible(textAt(table, 'state', row));
-    const next = `${visible(textAt(table, 'other_comm', row))}(${textAt(table, 'other_pid', row)})`;
+    const next = taskName(textAt(table, 'other_comm', row), Number(textAt(table, 'other_pid', row)));
     return `left with state ${state === '' ? '?' : state}, then ${next} ran`;
   }
   if (type === 'switch') {
-    return `ran then on cpu ${textAt(table, 'cpu', row)}, after ${visible(textAt(table, 'comm', row))}(${textAt(table, 'pid', row)})`;
+    return `ran then on cpu ${cpuOf(Number(textAt(table, 'cpu', row)))}, after ${taskName(textAt(table, 'comm', row), Number(textAt(table, 'pid', row)))}`;
   }
   if (type.startsWith('wakeup')) {
     const interrupt = /^(?:hardirq|softirq)/.exec(textAt(table, 'state', row))?.[0];
-    const waker = `${visible(textAt(table, 'comm', row))}(${textAt(table, 'pid', row)})`;
+    const waker = taskName(textAt(table, 'comm', row), Number(textAt(table, 'pid', row)));
     return interrupt === undefined ? `woken by ${waker}` : `woken by a ${interrupt}, while ${waker} ran`;
   }
   return `until ${type}`;

@@ -720,7 +720,7 @@ function reducedText(section: Section, { section: shown, isReading, problem }: D
 function timelineOf(data: PageData, section: Section, kind: TrackKind): Timeline {
   const { spans, header, given, before } = section;
   if (spans?.bins === undefined) return buildTimeline(eventTableOf(section), header, kind, before);
-  return sumsTimeline(spans, { ...timeRangeOf(data), ...given }, kind);
+  return sumsTimeline(spans, { ...timeRangeOf(data), ...given }, kind, header.hosts);
 }
 
 function limitsOf(section: Section, { manifest }: PageData, filters: readonly Filter[]): Range {
