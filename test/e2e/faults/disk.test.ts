@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { describe, expect } from 'vitest';
+import { describe, expect, onTestFinished } from 'vitest';
 import { sleep } from '../marple.ts';
 import { test as base, expectFailure, type FaultPlace, sectionsOf } from './faults.ts';
 
@@ -180,6 +180,9 @@ describe.concurrent('what cannot be written', () => {
 
   test('a file larger than the user may have (ulimit -f): what came before can be read', async ({ place }) => {
     const through = ['prlimit', '--fsize=200000'];
+    // An idle machine has too little to record.
+    const switches = spawn('stress-ng', ['--quiet', '--switch', '1'], { stdio: 'ignore' });
+    onTestFinished(() => void switches.kill('SIGTERM'));
     const args = ['collect', '--cpu', 'system', '-t', '1', '-o', 'x.marple'];
     const ended = await place.marple(args, { through });
     // Where only the recording was too large, the file has the rest.

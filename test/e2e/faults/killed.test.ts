@@ -67,22 +67,7 @@ describe('MARPLE is killed (SIGKILL)', () => {
     expect(readdirSync(place.dir).filter((name) => name.endsWith('.partial')).length).toBeGreaterThan(0);
   });
 
-  // Not beside other tests: the next run of any of them clears what this one looks at.
-  test('its trace records nothing more', async ({ place }) => {
-    const running = place.start(['collect', 'cpusched', '--tool', 'cpusched=ftrace', '-t', '60', '-o', 't.marple']);
-    await running.says('recording');
-    await settled(() => recordedBy(running.pid) > 0);
-    await kill(running);
-    const then = recordedBy(running.pid);
-    expect(then).toBeGreaterThan(0);
-    // The scheduler is never idle for so long.
-    await sleep(300);
-    expect(recordedBy(running.pid)).toBe(then);
-    await nextRun(place);
-  });
-});
-
-describe.concurrent('MARPLE is killed (SIGKILL), tool by tool', () => {
+  // What the next run says, and what a trace has, is not looked at beside other tests: theirs clear the same.
   test('while it tries its tools, at random moments', async ({ place }) => {
     place.configure(MORE_TIME);
     for (let i = 0; i < 3; i++) {
@@ -94,27 +79,6 @@ describe.concurrent('MARPLE is killed (SIGKILL), tool by tool', () => {
       await kill(running);
     }
     expect(await nextRun(place)).toMatch(/removed \d temporary folders? of an earlier run that was killed/);
-  });
-
-  const OTHER_TOOLS = [
-    ['cpusched', 'perf'],
-    ['offcpu', 'bpftrace'],
-    ['disklat', 'bpftrace'],
-    ['disklat', 'perf'],
-    ['diskblockrq', 'perf'],
-    ['memtime', 'smem'],
-    ['mallocstacks', 'perf'],
-    ['ipc', 'perf'],
-  ] as const;
-
-  test.for(OTHER_TOOLS)('while %s is collected by %s', async ([name, tool], { place }) => {
-    place.configure(MORE_TIME);
-    const running = place.start(['collect', name, '--tool', `${name}=${tool}`, '-t', '60', '-o', 'o.marple']);
-    await running.says(`recording ${name}`);
-    await sleep(Math.random() * 1000);
-    await kill(running);
-    await expectReadable(place, 'o.marple');
-    await nextRun(place);
   });
 
   test('with a tool that was stopped: the next run ends it', async ({ place }) => {
@@ -140,6 +104,42 @@ describe.concurrent('MARPLE is killed (SIGKILL), tool by tool', () => {
     await sleep(300);
     expect(noToolOf(running.pid)).toBe(false);
     expect(await nextRun(place)).toContain('ended 1 tool of an earlier run that was killed');
+  });
+
+  test('its trace records nothing more', async ({ place }) => {
+    const running = place.start(['collect', 'cpusched', '--tool', 'cpusched=ftrace', '-t', '60', '-o', 't.marple']);
+    await running.says('recording');
+    await settled(() => recordedBy(running.pid) > 0);
+    await kill(running);
+    const then = recordedBy(running.pid);
+    expect(then).toBeGreaterThan(0);
+    // The scheduler is never idle for so long.
+    await sleep(300);
+    expect(recordedBy(running.pid)).toBe(then);
+    await nextRun(place);
+  });
+});
+
+describe.concurrent('MARPLE is killed (SIGKILL), tool by tool', () => {
+  const OTHER_TOOLS = [
+    ['cpusched', 'perf'],
+    ['offcpu', 'bpftrace'],
+    ['disklat', 'bpftrace'],
+    ['disklat', 'perf'],
+    ['diskblockrq', 'perf'],
+    ['memtime', 'smem'],
+    ['mallocstacks', 'perf'],
+    ['ipc', 'perf'],
+  ] as const;
+
+  test.for(OTHER_TOOLS)('while %s is collected by %s', async ([name, tool], { place }) => {
+    place.configure(MORE_TIME);
+    const running = place.start(['collect', name, '--tool', `${name}=${tool}`, '-t', '60', '-o', 'o.marple']);
+    await running.says(`recording ${name}`);
+    await sleep(Math.random() * 1000);
+    await kill(running);
+    await expectReadable(place, 'o.marple');
+    await nextRun(place);
   });
 
   test('the next run leaves the tools of a MARPLE that lives alone', async ({ place }) => {
