@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { hostMetrics } from '../../src/analysis/fleet/outliers.ts';
 import { repeatedPoints } from '../../src/analysis/repeated.ts';
 import { groupSections } from '../../src/analysis/select.ts';
 import { type SectionStats, sectionStats } from '../../src/analysis/stats.ts';
@@ -257,6 +258,17 @@ describe('scheduler events', () => {
       { numRuns: 50 },
     );
   });
+});
+
+it('hosts are compared by what is meant', async () => {
+  const { path } = await summaryOf([SOME[SECTION.cpusched - 1]!]);
+  const metrics = (await statsOf(path)).flatMap(hostMetrics).map(({ what, unit }) => `${what} (${unit})`);
+  expect(metrics).toEqual([
+    'CPU time (s)',
+    'wait for a CPU, median (ms)',
+    'wait for a CPU, 99th percentile (ms)',
+    'wait for a CPU, how often (a second)',
+  ]);
 });
 
 describe('levels, connections, events', () => {

@@ -47,7 +47,7 @@ export function hostMetrics(stats: SectionStats): HostMetric[] {
   } else if (points !== undefined && points.unit === 'ms') {
     add('p50', `${points.label}, median`, 'ms', 0.05, points.all.p50);
     add('p99', `${points.label}, 99th percentile`, 'ms', 0.1, points.all.p99);
-    add('rate', 'I/Os', 'a second', 1, rate);
+    add('rate', name === 'disklat' ? 'I/Os' : `${points.label}, how often`, 'a second', 1, rate);
   } else if (points !== undefined) {
     for (const { field, groups } of points.by) {
       if (field !== 'mode' && field !== 'use') continue;
@@ -66,7 +66,11 @@ export function hostMetrics(stats: SectionStats): HostMetric[] {
   }
   if (trends !== undefined) add('max', `${trends.label}, at most`, trends.unit, 16, trends.all.max);
   // Those of disklat are its I/Os once more.
-  if (stacks !== undefined && seconds !== null && name !== 'disklat') {
+  if (stacks !== undefined && seconds !== null && name === 'cpusched') {
+    // A summary, of what tasks did: all of it together grows with their number alone.
+    const ran = stacks.by_total.find((did) => did.name === 'running')?.total ?? 0;
+    add('ran', 'CPU time', 's', 0.1, ran / 1e9);
+  } else if (stacks !== undefined && seconds !== null && name !== 'disklat') {
     const [what, unit, size, least] = STACK_UNITS[stacks.unit] ?? [stacks.unit, stacks.unit, 1, 10];
     add('total', what, unit, least, stacks.total / size);
   }
