@@ -21,9 +21,10 @@ END
 COLLECT_PACKAGES=(
   "linux-perf|linux-tools-$(uname -r)|linux-tools-generic"
   perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem binutils
+  clustershell openssh-client
 )
 DISPLAY_PACKAGES=(perl libdevel-nytprof-perl)
-TEST_PACKAGES=(gcc g++ libc6-dev fio stress-ng chromium less man-db mandoc libcap2-bin)
+TEST_PACKAGES=(gcc g++ libc6-dev fio stress-ng chromium less man-db mandoc libcap2-bin openssh-server iproute2)
 # What canvas is built from where its prebuilt binary cannot be fetched.
 CANVAS_PACKAGES=(
   libcairo2-dev libpango1.0-dev libjpeg-dev libgif-dev librsvg2-dev pkg-config g++ make python3

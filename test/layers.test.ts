@@ -11,9 +11,10 @@ const USES: Readonly<Record<string, readonly string[]>> = {
   launcher: [],
   cli: ['program', 'common'],
   program: ['commands', 'common'],
-  commands: ['collect', 'display', 'serve', 'analysis', 'formats', 'common'],
+  commands: ['collect', 'fleet', 'display', 'serve', 'analysis', 'formats', 'common'],
   serve: ['display', 'analysis', 'formats', 'common'],
   collect: ['analysis', 'formats', 'common'],
+  fleet: ['formats', 'common'],
   display: ['analysis', 'formats', 'common'],
   analysis: ['common'],
   formats: ['analysis', 'common'],
@@ -132,9 +133,11 @@ describe('rules for the code', () => {
   test('nothing is evaluated, and no shell is given a text', () => {
     // The launcher starts the program that was built beside it.
     expect(filesWith(/\beval\s*\(|\bnew\s+Function\b|\bvm\b.*from|['"]node:vm['"]/, 'launcher.ts')).toEqual([]);
-    // That file names the shell that a script is for.
-    const named = 'commands/completion.ts';
-    expect(filesWith(/\bshell\s*:|\bexeca(Command|CommandSync|Node)\b|['"](ba|da)?sh['"]|\/sh\b/, named)).toEqual([]);
+    // These name the shell that a script is for; the second one's is a host's.
+    const named = ['commands/completion.ts', 'fleet/remote-command.ts'];
+    expect(filesWith(/\bshell\s*:|\bexeca(Command|CommandSync|Node)\b|['"](ba|da)?sh['"]|\/sh\b/, ...named)).toEqual(
+      [],
+    );
     expect(filesWith(/import\s*\{[^}]*\bexec(Sync)?\b[^}]*\}\s*from\s*['"](node:)?child_process['"]/)).toEqual([]);
     expect(filesWith(/\bchild_process['"]\s*\)|\*\s*as\s+\w+\s+from\s*['"](node:)?child_process/)).toEqual([]);
   });

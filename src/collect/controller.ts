@@ -52,6 +52,8 @@ export interface CollectOptions {
   readonly isLast?: boolean;
   /** Called once it is sure that there will be a data file: makes its folder, for one. */
   readonly beforeWriting?: () => void;
+  /** Called when all is ready to begin, which waits for it. What it gives is said in all headers. */
+  readonly awaitStart?: () => Promise<string | undefined>;
   readonly command: readonly string[] | undefined;
   /** With a command: record the whole machine all the same. */
   readonly systemWide: boolean;
@@ -176,9 +178,11 @@ export async function collect(options: CollectOptions, dependencies: CollectDepe
   const unavailable = choices.filter((choice) => choice.tool === undefined).map(choiceFailure);
   if (unavailable.length === choices.length) throw nothingUsable(unavailable);
 
+  const late = await options.awaitStart?.();
   options.beforeWriting?.();
   const writer = await DataFileWriter.create(options.output, { force: options.force, tempDir });
   const run = await begin(options, dependencies, writer, scope, choices);
+  if (late !== undefined) run.warn(late);
   try {
     return await Promise.race([run.complete(unavailable, memory, request), run.quit]);
   } finally {
@@ -248,6 +252,11 @@ class Run {
   /** Rejects when the user asks a second time to stop: the file is not completed then. */
   get quit(): Promise<never> {
     return this.#quit.promise;
+  }
+
+  /** Says something of the whole run in all headers. */
+  warn(sentence: string): void {
+    for (const job of this.#jobs) job.report.warn(sentence);
   }
 
   release(): void {

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import * as z from 'zod';
 import { findCgroup } from '../collect/cgroup.ts';
 import { type Choice, ProbeMemory } from '../collect/choose.ts';
@@ -23,6 +23,7 @@ import { stateDir } from '../common/paths.ts';
 import { saveFile, writeToStdout } from '../common/save.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { giveToUser } from '../common/user.ts';
+import type { StartGate } from '../fleet/start-gate.ts';
 import { RAW_EXTENSION } from '../formats/raw-archive.ts';
 import { summaryOf } from '../formats/summary.ts';
 import { type Context, GROUPS, type ProgramCommand } from './context.ts';
@@ -50,6 +51,10 @@ const optionsSchema = z.object({
   force: z.boolean().optional(),
   display: z.boolean().optional(),
   dryRun: z.boolean().optional(),
+  on: z.array(z.string()).optional(),
+  push: z.boolean().optional(),
+  hostSide: z.boolean().optional(),
+  startBy: z.string().optional(),
   quiet: z.boolean().optional(),
   json: z.string().optional(),
 });
@@ -70,6 +75,10 @@ export const collectCommand: ProgramCommand = {
     ['sudo marple collect overview --display', 'a group of config.txt, shown when it has been collected'],
     ['sudo marple collect --stack --raw -t 5 -o box.raw.tgz', 'on a box too weak to decode: marple import finishes it'],
     ['marple collect --stack --disk --dry-run', 'which tools would be taken here?'],
+    [
+      "marple collect --on 'web[01-40],@db' --disk -t 10 -o busy",
+      'on many hosts at the same moment: busy/web01.marple ...',
+    ],
   ],
   words: {
     interface: [...COLLECTERS.map(({ description }) => description.interface), GROUPS],
@@ -120,7 +129,16 @@ function declare(command: Command): void {
     .option('--summary', 'keep only what can be summed, in a small data file: for many hosts (docs/fleet.md)')
     .option('--force', 'overwrite an existing data file')
     .option('--display', 'show the data when it has been collected')
-    .option('--dry-run', 'say which tools would be used, and stop');
+    .option('--dry-run', 'say which tools would be used, and stop')
+    .option(
+      '--on <hosts>',
+      'collect on these hosts, into a folder with a file of each: a node set of ClusterShell, such as web[01-40],@db',
+      accumulate,
+    )
+    .option('--push', 'with --on: take MARPLE to the hosts as one file, and remove it afterwards')
+    // What `--on` runs on a host, and what that runs (fleet/host-side.ts).
+    .addOption(new Option('--host-side').hideHelp())
+    .addOption(new Option('--start-by <descriptor>').hideHelp());
 }
 
 function accumulate(value: string, previous: string[] | undefined): string[] {
@@ -134,6 +152,7 @@ async function runCollect(
 ): Promise<number> {
   const { output, command } = context;
   const flags = parseFlags(rawFlags);
+  if (flags.hostSide === true) return beHost(output);
   const config = loadSettings();
   const collecters = selectCollecters(names, rawFlags, flags, config);
   const repeat = flags.times === undefined ? 1 : parseCount('-n', flags.times, 1, 100_000);
@@ -141,12 +160,15 @@ async function runCollect(
   const options = collectOptions(flags, collecters, command, config);
   checkJson(flags, command);
   checkRaw(flags);
+  if (flags.on !== undefined) return collectOnFleet(flags.on.join(','), options, rawFlags, flags, config, context);
+  if (flags.push === true) throw new UsageError('--push is for --on', "marple collect --on 'web[01-40]' --push ...");
 
   if (flags.dryRun) return dryRun(options, config, tempDir, output, flags.json);
 
   const { name, beforeWriting } = dataFile(flags, config);
   const paths = repeat === 1 ? [name] : Array.from({ length: repeat }, (_, i) => numbered(name, i + 1));
   const force = flags.force === true || (await mayOverwrite(paths, output));
+  const gate = flags.startBy === undefined ? undefined : await startGate(flags.startBy);
   const results: CollectResult[] = [];
   for (const path of paths) {
     // Who is not root cannot take back that it gives way, neither for the next run nor for the viewer.
@@ -157,6 +179,7 @@ async function runCollect(
       config,
       tempDir,
       output,
+      gate,
     );
     if (flags.summary === true && result.file !== undefined) await replaceBySummary(summed, path, tempDir, output);
     results.push(result);
@@ -173,6 +196,48 @@ async function runCollect(
     return worst === EXIT.ok ? shown : worst;
   }
   return worst;
+}
+
+/** The side of a host of `--on`. */
+async function beHost(output: Output): Promise<number> {
+  const { serveHost } = await import('../fleet/host-side.ts');
+  return serveHost({
+    input: process.stdin,
+    write: async (line) => {
+      output.result(line);
+      await output.flush();
+    },
+    tempDir: makeTempDir(),
+  });
+}
+
+async function startGate(descriptor: string): Promise<StartGate> {
+  const { StartGate } = await import('../fleet/start-gate.ts');
+  return new StartGate(parseCount('--start-by', descriptor, 3, 1_000_000));
+}
+
+/** The same on many hosts. */
+async function collectOnFleet(
+  set: string,
+  options: Omit<CollectOptions, 'output' | 'force'>,
+  rawFlags: Record<string, unknown>,
+  flags: Flags,
+  config: Config,
+  context: Context,
+): Promise<number> {
+  const { collectOnHosts } = await import('./collect-fleet.ts');
+  const { collecters, seconds, command } = options;
+  const { output, force, json, display, dryRun, push, times, raw } = flags;
+  return collectOnHosts({
+    set,
+    interfaces: collecters.map(({ description }) => description.interface),
+    rawFlags,
+    seconds,
+    command,
+    home: { output, force, json, display, dryRun, push, times, raw },
+    config,
+    context,
+  });
 }
 
 function parseFlags(raw: Record<string, unknown>): Flags {
@@ -223,7 +288,12 @@ function collectOptions(
   const overrides = new Map(
     collecters.map((collecter) => [collecter.description.interface, overridesFor(collecter, flags, config)]),
   );
-  if (flags.netns !== undefined) checkNetns(flags.netns, overrides.values());
+  // What is on the hosts is theirs to look for.
+  const isElsewhere = flags.on !== undefined;
+  if (flags.netns !== undefined) {
+    checkHasNetns(flags.netns, overrides.values());
+    if (!isElsewhere) findNetns(flags.netns);
+  }
   const general = config.section('General');
   const configured = command === undefined ? Number(general['time']) : undefined;
   return {
@@ -234,7 +304,7 @@ function collectOptions(
     systemWide: flags.all === true,
     pids: flags.pid === undefined ? undefined : [...new Set(flags.pid.flatMap((list) => parseList('-p', list)))],
     comm: flags.comm === undefined ? undefined : parsePattern('--comm', flags.comm),
-    cgroup: flags.cgroup === undefined ? undefined : findCgroup(flags.cgroup),
+    cgroup: flags.cgroup === undefined || isElsewhere ? flags.cgroup : findCgroup(flags.cgroup),
     tools: parseTools(flags.tool ?? [], collecters),
     overrides,
   };
@@ -255,12 +325,11 @@ function overridesFor(collecter: CollecterClass, flags: Flags, config: Config): 
   return overrides;
 }
 
-/** @throws UsageError where there is no such namespace, or nothing that is collected knows namespaces. */
-function checkNetns(netns: string, overrides: Iterable<Readonly<Record<string, unknown>>>): void {
+/** @throws UsageError where nothing that is collected knows namespaces. */
+function checkHasNetns(netns: string, overrides: Iterable<Readonly<Record<string, unknown>>>): void {
   if (![...overrides].some((values) => 'netns' in values)) {
     throw new UsageError('--netns is for ipc, which is not collected', `marple collect --ipc --netns ${netns}`);
   }
-  findNetns(netns);
 }
 
 function parseTools(pairs: readonly string[], collecters: readonly CollecterClass[]): Map<string, string> {
@@ -323,24 +392,33 @@ async function collectOnce(
   config: Config,
   tempDir: string,
   output: Output,
+  gate: StartGate | undefined,
 ): Promise<CollectResult> {
   // A command writes to the same terminal.
   const progress = output.progress({ bar: options.command === undefined });
-  const result = await collect(options, {
+  const waiting = gate === undefined ? options : { ...options, awaitStart: () => gate.open() };
+  const result = await collect(waiting, {
     config,
     tempDir,
     probeMemoryPath: join(stateDir(), 'probes.json'),
     events: {
       notice: (sentence) => output.info(sentence),
       warn: (sentence) => output.warn(sentence),
-      recording: (choices, seconds) => progress.start({ seconds, what: describeChoices(choices) }),
-      progress: (elapsed, records) => progress.update({ elapsed, records }),
+      recording: (choices, seconds) => {
+        progress.start({ seconds, what: describeChoices(choices) });
+        gate?.recording();
+      },
+      progress: (elapsed, records) => {
+        progress.update({ elapsed, records });
+        gate?.progress(records);
+      },
       finishing: () => progress.stop(),
     },
   }).finally(() => progress.stop());
   if (result.file !== undefined && result.file !== '-') {
     giveToUser(result.file);
-    const problem = options.raw ? undefined : rememberDataFile(resolve(result.file));
+    // What is taken home is not here for long.
+    const problem = options.raw || gate !== undefined ? undefined : rememberDataFile(resolve(result.file));
     if (problem !== undefined) output.warn(problem);
   }
   say(result, options.raw, output);

@@ -35,3 +35,35 @@ export function sinceOrigin(clock: RunClock, monotonic: bigint): number {
 export function secondsSinceOrigin(clock: RunClock, monotonic: bigint): number {
   return sinceOrigin(clock, monotonic) / 1e9;
 }
+
+/** What the wall clock showed at an instant of CLOCK_MONOTONIC; both in nanoseconds. */
+export interface WallClock {
+  readonly monotonic: bigint;
+  readonly realtime: bigint;
+  /** How far off the pair can be: what passed between the readings around the tick. Nanoseconds. */
+  readonly error: number;
+}
+
+/**
+ * Reads the wall clock to some microseconds, from a tick of its milliseconds (1 ms of waiting at most). Where the process was
+ * put off at that moment, `error` says by how much.
+ */
+export function readWallClock(): WallClock {
+  const first = Date.now();
+  const deadline = monotonicNow() + LONGEST_TICK;
+  for (let before = monotonicNow(); ; ) {
+    const now = Date.now();
+    const after = monotonicNow();
+    if (now !== first || after > deadline) {
+      const error = Number(after - before);
+      return { monotonic: before + BigInt(Math.trunc(error / 2)), realtime: BigInt(now) * 1_000_000n, error };
+    }
+    // The tick comes behind this reading.
+    before = after;
+  }
+}
+
+/** What a wall clock that was read shows at another instant of CLOCK_MONOTONIC, nanoseconds. */
+export function wallTimeAt({ monotonic, realtime }: WallClock, instant: bigint): bigint {
+  return realtime + (instant - monotonic);
+}

@@ -84,6 +84,13 @@ export class DataFileName extends FileName {
   }
 }
 
+/** The name of a folder of data files, one of each host: `<out_dir>/<date>_<time>`. */
+export class DataFolderName extends DataFileName {
+  override toString(): string {
+    return this.givenName ?? join(this.path, this.stem);
+  }
+}
+
 /** The name of a picture: beside its data file, with the view's name added, so `x.marple` gives `x.heatmap.png`. */
 export class DisplayFileName extends FileName {
   /** @param dataFile path of the data file or its partial directory; `-` is stdin. */

@@ -6,6 +6,7 @@ import { EXIT, errorCode, MarpleError, UsageError } from './errors.ts';
 import { log, onLogFailure } from './log.ts';
 import { logFile } from './paths.ts';
 import { systemReason } from './system-reason.ts';
+import { shorten } from './text.ts';
 import { giveToUser } from './user.ts';
 
 /** Bidirectional controls (Unicode TR 9) and line separators: they change how the text around them reads. */
@@ -37,6 +38,13 @@ export interface Progress {
   stop(): void;
 }
 
+/** Some lines at the foot of the terminal that change in place. */
+export interface Board {
+  show(lines: readonly string[]): void;
+  /** Removes them; may be called more than once. */
+  stop(): void;
+}
+
 /**
  * Makes text from outside safe to show on one line: control characters (newlines too), bidirectional controls and bytes
  * that are no UTF-8 (U+DC80 .. U+DCFF, as data files have them) are written out, as `\n`, `\x1b`, `\u202e`.
@@ -61,7 +69,7 @@ export class Output {
   readonly #stdout: Sink;
   readonly #stderr: Sink;
   readonly #coloured: boolean;
-  #bar: Bar | undefined;
+  #live: Live | undefined;
 
   constructor(settings: OutputSettings = {}) {
     const env = settings.env ?? process.env;
@@ -97,6 +105,12 @@ export class Output {
     if (error.hint !== undefined) this.#say(`${this.#paint('36', 'hint:')} ${terminalSafe(error.hint)}`);
   }
 
+  /** A line that belongs to an error, such as one of a table. */
+  errorLine(line: string): void {
+    log('error', line);
+    this.#say(terminalSafe(line));
+  }
+
   /** An error of MARPLE's own, with its stack trace. */
   bug(stack: string): void {
     this.#say(`${this.#paint('31', 'marple:')} this is a bug of MARPLE:\n${safeLines(stack)}`);
@@ -129,8 +143,17 @@ export class Output {
   progress(options: { readonly bar?: boolean } = {}): Progress {
     if (this.#settings.quiet) return new Silence();
     if (!this.#stderr.isTerminal || options.bar === false) return new Lines((sentence) => this.info(sentence));
-    this.#bar = new Bar(this.#stderr.stream);
-    return this.#bar;
+    const bar = new Bar(this.#stderr.stream);
+    this.#live = bar;
+    return bar;
+  }
+
+  /** Lines that change in place; undefined where there is no terminal, or with -q. */
+  board(): Board | undefined {
+    if (this.#settings.quiet || !this.#stderr.isTerminal) return undefined;
+    const board = new LineBoard(this.#stderr.stream);
+    this.#live = board;
+    return board;
   }
 
   /** Asks on the terminal; where there is none, or with -q, the answer is no. */
@@ -160,8 +183,8 @@ export class Output {
 
   /** Keeps the bar out of the way of a line. */
   #between(write: () => void): void {
-    if (this.#bar === undefined) write();
-    else this.#bar.aside(write);
+    if (this.#live === undefined) write();
+    else this.#live.aside(write);
   }
 
   #paint(colour: string, word: string): string {
@@ -216,6 +239,47 @@ class Sink {
   }
 }
 
+/** What is redrawn in place. */
+interface Live {
+  /** Takes it away while something else is written. */
+  aside(write: () => void): void;
+}
+
+class LineBoard implements Board, Live {
+  readonly #stream: OutputStream;
+  #lines: readonly string[] = [];
+  #shown = 0;
+
+  constructor(stream: OutputStream) {
+    this.#stream = stream;
+  }
+
+  show(lines: readonly string[]): void {
+    this.#lines = lines;
+    this.#erase();
+    const width = (this.#stream.columns ?? 80) - 1;
+    for (const line of lines) this.#stream.write(`${shorten(terminalSafe(line), width)}\n`);
+    this.#shown = lines.length;
+  }
+
+  stop(): void {
+    this.#erase();
+    this.#lines = [];
+  }
+
+  aside(write: () => void): void {
+    this.#erase();
+    write();
+    this.show(this.#lines);
+  }
+
+  #erase(): void {
+    // Up to the first of them, and all below it away.
+    if (this.#shown > 0) this.#stream.write(`\x1b[${this.#shown}A\x1b[J`);
+    this.#shown = 0;
+  }
+}
+
 class Silence implements Progress {
   start(): void {}
   update(): void {}
@@ -246,7 +310,7 @@ class Lines implements Progress {
 }
 
 // ████████████░░░░░░░░░░░░  3 s left | 1520 records | callstack (perf), disklat (ftrace)
-class Bar implements Progress {
+class Bar implements Progress, Live {
   readonly #stream: OutputStream;
   #bar: SingleBar | undefined;
   #seconds: number | undefined;
@@ -278,7 +342,6 @@ class Bar implements Progress {
     this.#bar = undefined;
   }
 
-  /** Takes the bar away while something else is written. */
   aside(write: () => void): void {
     const shown = this.#bar !== undefined;
     this.stop();

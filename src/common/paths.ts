@@ -25,6 +25,11 @@ export function installRoot(): string {
   }
 }
 
+/** What runs this MARPLE once more: program and arguments. */
+export function ownProgram(): string[] {
+  return isSea() ? [process.execPath] : [process.execPath, process.argv[1] as string];
+}
+
 /** The defaults that MARPLE ships. Where MARPLE is one file, they are in it, and this is only their name. */
 export function shippedConfigFile(): string {
   return isSea() ? 'config.txt' : join(installRoot(), 'config.txt');

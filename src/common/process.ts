@@ -53,6 +53,8 @@ export interface ToolOptions {
   /** Text for the tool's stdin; it is empty by default. */
   readonly input?: string | Readable;
   readonly cwd?: string;
+  /** Is given what it writes to stderr, as it comes. */
+  readonly onStderr?: (chunk: Buffer) => void;
 }
 
 export interface CommandOutput extends ProcessExit {
@@ -127,6 +129,7 @@ export function startTool(argv: readonly string[], options: ToolOptions = {}): T
   if (pid !== undefined) running.add(pid);
   if (options.input !== undefined) feed(child.stdin as Writable, options.input);
   const stderr = words === undefined ? tail(child.stderr as Readable) : () => words.tail();
+  if (options.onStderr !== undefined) child.stderr?.on('data', options.onStderr);
   let ended: string | undefined;
   const exit = child.then((result): ProcessExit => {
     if (pid !== undefined) running.delete(pid);

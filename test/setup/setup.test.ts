@@ -106,8 +106,8 @@ function giveCloneTo(uid: number): void {
 /** What the distribution has; the names are those of Debian 12. */
 function distribution(options: { readonly node?: string; readonly without?: readonly string[] } = {}): void {
   const names =
-    'linux-perf perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem binutils perl libdevel-nytprof-perl gcc libc6-dev fio ' +
-    'stress-ng chromium less man-db mandoc libcap2-bin curl ca-certificates xz-utils npm linux-headers-amd64 libcairo2-dev libpango1.0-dev libjpeg-dev ' +
+    'linux-perf perf-tools-unstable bpfcc-tools libbpf-tools bpftrace smem binutils clustershell openssh-client perl libdevel-nytprof-perl gcc libc6-dev fio ' +
+    'stress-ng chromium less man-db mandoc libcap2-bin openssh-server iproute2 curl ca-certificates xz-utils npm linux-headers-amd64 libcairo2-dev libpango1.0-dev libjpeg-dev ' +
     'libgif-dev librsvg2-dev pkg-config g++ make python3';
   const packages = names.split(' ').filter((name) => !options.without?.includes(name));
   state(

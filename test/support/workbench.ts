@@ -25,6 +25,7 @@ export const SHORTENED: readonly (readonly [pattern: RegExp, replacement: string
   [/(\bdd\b.* count=)\d+/g, '$150', '`count=N` of dd is `count=50`'],
   [/--runtime=\d+/g, '--runtime=2', '`--runtime=N` of fio is `--runtime=2`'],
   [/ -p 1234\b/g, ' -p $(pidof -s nginx)', '`-p 1234` is a process that there is'],
+  [/web\[01-40\]/g, 'web[01-02]', '`web[01-40]` is two hosts'],
   [/^(marple diff\b[^#\n]*--fail-if[^#\n]*)/gm, '$1 || test $? = 1 ', '`marple diff --fail-if` may end with 1'],
 ];
 
@@ -33,7 +34,7 @@ export const STAND_INS: Readonly<Record<string, string>> = {
   git: '[[ $1 == clone ]] && mkdir marple && cp setup.sh marple',
   npm: `[[ $1 != run ]] || grep -q "^    \\"$2\\": " ${join(ROOT, 'package.json')}`,
   scp: '[[ -n $2 ]]',
-  ssh: '[[ $1 == -L ]] || { shift; exec "$@"; }',
+  ssh: '[[ $1 != -L ]] || exit 0; while [[ $1 == -* ]]; do shift; done; shift; exec bash -c "$*"',
   'setup.sh': 'true',
   duckdb: `exec node ${join(import.meta.dirname, 'duckdb.mjs')} "$@"`,
 };
@@ -98,6 +99,8 @@ export async function makeWorkbench(): Promise<Workbench> {
     await writeHosts(hosts, join(files, folder));
   }
   writeFileSync(join(files, 'Makefile'), 'all:\n\t@i=0; while [ $$i -lt 20000 ]; do i=$$((i+1)); done\n');
+  mkdirSync(join(files, '.config/clustershell'), { recursive: true });
+  writeFileSync(join(files, '.config/clustershell/groups.conf'), '[Main]\ndefault: own\n[own]\nmap: echo db1\n');
   writeFileSync(join(files, 'stacks.folded'), 'nginx;main;handle_request 3\nfio;main;read 1\n');
   execFileSync('perf', ['record', '-q', '-a', '-g', '-o', join(files, 'perf.data'), '--', 'sleep', '0.3'], {
     stdio: 'ignore',
@@ -139,6 +142,8 @@ function runLine(line: string, folder: string, bin: string, state: string): Prom
         TZ: 'UTC',
         HOME: folder,
         XDG_STATE_HOME: state,
+        // clush finds the ssh that stands in.
+        MARPLE_TOOL_PATH: bin,
       },
     });
     let [stdout, stderr] = ['', ''];

@@ -105,7 +105,7 @@ function valueCases(declared: DeclaredCommand): string[] {
   const name = declared.command.name();
   const free: string[] = [];
   const cases: string[] = [];
-  for (const option of declared.command.options) {
+  for (const option of visibleOptions(declared)) {
     const [, value] = VALUE.exec(option.flags) ?? [];
     if (value === undefined) continue;
     const patterns = [option.short, option.long].flatMap((flag) => (flag ? [`'${name} ${flag}'`] : []));
@@ -146,7 +146,13 @@ function completing(words: readonly string[]): string {
   return `if [[ $equals ]]; then _marple_words "$kinds"; else _marple_words "$kinds ${fixed} $(_marple_groups)"; fi`;
 }
 
+function visibleOptions({ command }: DeclaredCommand): Option[] {
+  return command.options.filter(({ hidden }) => !hidden);
+}
+
 function flags({ command, part }: DeclaredCommand): string[] {
-  const own = command.options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);
+  const own = visibleOptions({ command, part })
+    .flatMap(({ short, long }) => [short, long])
+    .filter((flag) => flag !== undefined);
   return [...own, ...(part.grammar?.aliases?.keys() ?? []), '--help'].filter((flag) => flag !== null);
 }
