@@ -128,6 +128,68 @@ export function integerAt(bytes: Uint8Array, start: number, end: number): number
   return first > start ? 0 - value : value;
 }
 
+/** Reads the usual numbers in one go: decimals from 0 on with nine digits at most on either side of the dot. */
+class Decimals {
+  /** Where the last one ended: at its comma. */
+  end = 0;
+
+  /** The number at `start`; DAMAGED where it is none, or another kind of number. */
+  read(bytes: Uint8Array, start: number): number {
+    const whole = this.#digits(bytes, start);
+    if (whole < 0 || (bytes[start] === ZERO && this.end > start + 1)) return DAMAGED;
+    const dot = this.end;
+    if (bytes[dot] === COMMA) return whole;
+    if (bytes[dot] !== DOT) return DAMAGED;
+    const part = this.#digits(bytes, dot + 1);
+    if (part < 0 || bytes[this.end] !== COMMA) return DAMAGED;
+    const scale = POWERS_OF_TEN[this.end - dot - 1]!;
+    const digits = whole * scale + part;
+    // Beyond, the digits are no double.
+    return digits > Number.MAX_SAFE_INTEGER ? DAMAGED : digits / scale;
+  }
+
+  /** The integer at `start`, of 15 digits at most; DAMAGED where it is none, or another kind of number. */
+  readWhole(bytes: Uint8Array, start: number): number {
+    let value = 0;
+    let i = start;
+    for (let digit = bytes[i]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++i]! - ZERO) value = value * 10 + digit;
+    const length = i - start;
+    if (length === 0 || length > 15 || bytes[i] !== COMMA || (length > 1 && bytes[start] === ZERO)) return DAMAGED;
+    this.end = i;
+    return value;
+  }
+
+  /** One digit to nine; that many are an integer of 32 bits. */
+  #digits(bytes: Uint8Array, start: number): number {
+    let value = 0;
+    let i = start;
+    for (let digit = bytes[i]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++i]! - ZERO) {
+      value = (Math.imul(value, 10) + digit) | 0;
+    }
+    this.end = i;
+    return i === start || i > start + 9 ? DAMAGED : value;
+  }
+}
+
+/** By byte: 0 where text goes on, 1 for a comma, 2 for a newline, 3 for what has to be looked at. */
+const KIND_IN_LINE = Uint8Array.from(PLAIN_IN_FIELD, (plain, byte) =>
+  plain === 1 ? 0 : byte === COMMA ? 1 : byte === NEWLINE ? 2 : 3,
+);
+
+/**
+ * Where the line goes on behind the newline after `count` fields, of which the first is behind the comma at `comma`; DAMAGED where
+ * that is not simply so.
+ */
+function skippedFields(bytes: Uint8Array, comma: number, count: number): number {
+  let commas = 0;
+  for (let i = comma; ; i++) {
+    const kind = KIND_IN_LINE[bytes[i]!];
+    if (kind === 0) continue;
+    if (kind === 1) commas++;
+    else return kind === 2 && commas === count ? i + 1 : DAMAGED;
+  }
+}
+
 /** Where the frame that begins at `start` ends: at a semicolon or newline. */
 function frameEnd(bytes: Uint8Array, start: number): number {
   let i = start;
@@ -185,6 +247,9 @@ export class ColumnParser {
   readonly #isEvent: boolean;
   readonly #requests: readonly { readonly place: number; readonly as: 'number' | 'text' }[];
   readonly #fields: FieldTarget[];
+  /** Place of the last field that is wanted. */
+  readonly #lastWanted: number;
+  readonly #decimals = new Decimals();
   readonly #rows: number;
   #leading: Float64Array[] = [];
   #length = 0;
@@ -209,6 +274,7 @@ export class ColumnParser {
       ids: undefined,
       dictionary: this.#wants(place, 'text') ? new TextDictionary(',') : undefined,
     }));
+    this.#lastWanted = Math.max(-1, ...this.#requests.map(({ place }) => place));
     this.#rows = Math.min(CHUNK_ROWS, Math.floor(bytes / SHORTEST_LINE) + 1);
   }
 
@@ -270,6 +336,17 @@ export class ColumnParser {
   }
 
   #point(bytes: Buffer, start: number): number {
+    const decimals = this.#decimals;
+    const x = decimals.read(bytes, start);
+    const y = x >= 0 ? decimals.read(bytes, decimals.end + 1) : DAMAGED;
+    if (!(y >= 0)) return this.#anyPoint(bytes, start);
+    this.#leading[0]![this.#length] = x;
+    this.#leading[1]![this.#length] = y;
+    return this.#texts(bytes, decimals.end);
+  }
+
+  /** The same, of whatever numbers. */
+  #anyPoint(bytes: Buffer, start: number): number {
     const xEnd = fieldEnd(bytes, start);
     if (xEnd === DAMAGED || bytes[xEnd] !== COMMA) return DAMAGED;
     const yEnd = fieldEnd(bytes, xEnd + 1);
@@ -283,6 +360,14 @@ export class ColumnParser {
   }
 
   #event(bytes: Buffer, start: number): number {
+    const whole = this.#decimals.readWhole(bytes, start);
+    if (whole < 0) return this.#anyEvent(bytes, start);
+    this.#leading[0]![this.#length] = whole;
+    return this.#texts(bytes, this.#decimals.end);
+  }
+
+  /** The same, of whatever time. */
+  #anyEvent(bytes: Buffer, start: number): number {
     const end = fieldEnd(bytes, start);
     if (end === DAMAGED || bytes[end] !== COMMA) return DAMAGED;
     const time = integerAt(bytes, start, end);
@@ -297,6 +382,10 @@ export class ColumnParser {
     const row = this.#length;
     let end = comma;
     for (let place = 0; place < fields.length; place++) {
+      if (place > this.#lastWanted) {
+        const next = skippedFields(bytes, end, fields.length - place);
+        if (next !== DAMAGED) return next;
+      }
       if (bytes[end] !== COMMA) return DAMAGED;
       const start = end + 1;
       end = fieldEnd(bytes, start);
