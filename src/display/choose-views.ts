@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import type { DataSet } from '../analysis/fleet/data-sets.ts';
+import type { HostGroups } from '../analysis/fleet/joined.ts';
 import type { SectionGroup } from '../analysis/select.ts';
 import type { Config } from '../common/config.ts';
 import { UsageError } from '../common/errors.ts';
@@ -19,6 +20,8 @@ const SINGLE_VIEWS = VIEWS.filter((view) => view.showsAll !== true);
 export interface Source {
   readonly data: DataSet;
   readonly groups: readonly SectionGroup[];
+  /** The groups of each host, where there are several. */
+  readonly each?: readonly HostGroups[];
 }
 
 /** What one picture shows: a section of a group, or for a view of everything all groups of the file. */

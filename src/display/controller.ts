@@ -125,7 +125,11 @@ async function drawFiles(data: DataFiles, options: DisplayOptions, config: Confi
   const sets = dataSets(files, options.hosts);
   const shown = options.perHost === true ? sets.flatMap(hostSets) : sets;
   checkHosts(sets, options);
-  const sources = shown.map((set): Source => ({ data: set, groups: groupsOf(set, picked) }));
+  const sources = shown.map((set): Source => {
+    const { hosts } = set;
+    const each = hosts && hostSets(set).map((own, i) => ({ host: hosts[i]!, groups: groupsOf(own, picked) }));
+    return { data: set, groups: groupsOf(set, picked), ...(each === undefined ? {} : { each }) };
+  });
   const chosen = chooseViews(sources, options, config, warn);
   // Only a view that would be a PNG has to know.
   const needsCanvas = options.output === undefined && chosen.some(({ view }) => view.formats[0] === 'png');
@@ -254,6 +258,7 @@ function makeDisplay(
     ...(isOneOfMany ? { file: source.data.path } : {}),
     ...(source.data.notes.length === 0 ? {} : { known: source.data.notes }),
     ...(options.by === undefined ? {} : { by: options.by }),
+    ...(source.each === undefined || view.showsAll !== true ? {} : { each: source.each }),
     ...(options.track === undefined ? {} : { track: options.track }),
   });
 }

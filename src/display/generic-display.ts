@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type * as z from 'zod';
+import type { HostGroups } from '../analysis/fleet/joined.ts';
 import type { Filter, SectionGroup } from '../analysis/select.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
@@ -54,6 +55,8 @@ export interface DisplayJob<Options> {
   readonly file?: string;
   /** What is to be known of all the data: a sentence each. */
   readonly known?: readonly string[];
+  /** Of data of several hosts: the groups of each, for what compares hosts. */
+  readonly each?: readonly HostGroups[];
   /** Of data of several hosts: what is of each by itself within the picture, and not all of it together. */
   readonly by?: 'host';
   /** What tracks are, where it was asked for; else as the view's options say. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { countField } from '../analysis/counted.ts';
+import { isJoined, type JoinedSection } from '../analysis/fleet/joined.ts';
 import { repeatedPoints } from '../analysis/repeated.ts';
 import { isScheduling, type SchedulingState, stateBefore } from '../analysis/scheduling.ts';
 import {
@@ -91,10 +92,23 @@ export async function renderView(
     findings: [],
     options: options as Readonly<Record<string, unknown>>,
     showIdle,
+    ...aboutHosts(section, job),
     ...(width === undefined ? {} : { width }),
     ...(height === undefined ? {} : { height }),
   };
   return renderPage([group], filter, about, tell);
+}
+
+/** What a page says of several hosts; nothing where there is one. */
+export function aboutHosts(
+  { header: { hosts } }: SectionReader,
+  { by, known = [] }: Pick<DisplayJob<unknown>, 'by' | 'known'>,
+): Pick<PageManifest, 'hosts' | 'byHost' | 'known'> {
+  return {
+    ...(hosts === undefined ? {} : { hosts }),
+    ...(by === 'host' ? { byHost: true } : {}),
+    ...(known.length === 0 ? {} : { known }),
+  };
 }
 
 /**
@@ -202,9 +216,15 @@ async function packStacks(
       frames: packer.pack(folded.frames),
       ends: packer.pack(folded.ends),
       weights: packer.pack(weights.values),
+      ...(isJoined(section) ? { hostLines: await hostLines(section) } : {}),
     },
     note: foldedNote(folded, section.header),
   };
+}
+
+async function hostLines(section: JoinedSection): Promise<NonNullable<PageStacks['hostLines']>> {
+  const ends = await section.lineEnds();
+  return ends.map(({ host, end }, i) => [host, end - (ends[i - 1]?.end ?? 0)] as const);
 }
 
 /** Says what of a tree is not there; undefined where all of it is. */

@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import { FINDING_TOP, findingOptions, findings } from '../analysis/findings.ts';
+import { type HostStats, outliers } from '../analysis/fleet/outliers.ts';
 import { answerable, type Filter, type SectionGroup } from '../analysis/select.ts';
 import { type SectionStats, sectionStats, withTop } from '../analysis/stats.ts';
+import type { SectionReader } from '../common/reader.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { sectionOrigin } from './notes.ts';
-import { renderPage } from './page.ts';
+import { aboutHosts, renderPage } from './page.ts';
 import type { PageManifest } from './shape/page.ts';
 import { textPage } from './text/page.ts';
 import { findingsText, numbersText } from './text/stats.ts';
@@ -41,8 +43,11 @@ export class Report extends GenericDisplay<ReportOptions> {
       }
       stats.set(group, own);
     }
+    const alone = await this.#ofEachHost();
     const title = this.titleOr(options.title, [...new Set(groups.map((group) => group.interface))].join(', '));
-    const about = { title, ...describeReport(groups, [...stats.values()].flat(), { filter, options, file }) };
+    const described = describeReport(groups, [...stats.values()].flat(), { filter, options, file });
+    const { title: _, ...thresholds } = options;
+    const about = { title, ...described, findings: [...outliers(alone, thresholds), ...described.findings] };
     if (format === 'txt') return this.#text(about, stats);
     const page = {
       ...about,
@@ -50,10 +55,29 @@ export class Report extends GenericDisplay<ReportOptions> {
       section: section.number,
       options: { ...options },
       showIdle,
+      ...aboutHosts(section, this.job),
       ...(width === undefined ? {} : { width }),
       ...(height === undefined ? {} : { height }),
     };
     return renderPage(groups, filter, page, this.tell);
+  }
+
+  /** The numbers of each host, by which those are found that stand out; they stand in for those of all hosts where one clicks. */
+  async #ofEachHost(): Promise<HostStats[]> {
+    const { each = [], groups, filter } = this.job;
+    const all: HostStats[] = [];
+    for (const { host, groups: own } of each) {
+      const stats: SectionStats[] = [];
+      for (const group of own) {
+        for (const section of group.all) {
+          const answered = answerable(group, section, filter);
+          const numbers = await sectionStats(group, section, { filter: answered, by: 'comm', top: FINDING_TOP });
+          stats.push({ ...numbers, section: joinedNumber(groups, section) });
+        }
+      }
+      all.push({ host, stats });
+    }
+    return all;
   }
 
   /** What stands out, then of each interface its own view and its numbers. */
@@ -72,6 +96,19 @@ export class Report extends GenericDisplay<ReportOptions> {
     }
     return Buffer.concat(texts.flatMap((text, i) => (i === 0 ? [text] : [Buffer.from('\n'), text])));
   }
+}
+
+/** The number of the section of all hosts that one host's is part of. */
+function joinedNumber(groups: readonly SectionGroup[], { number, header }: SectionReader): number {
+  const alike = groups
+    .flatMap(({ all }) => all)
+    .find(
+      ({ header: other }) =>
+        other.interface === header.interface &&
+        other.datatype === header.datatype &&
+        other.y?.label === header.y?.label,
+    );
+  return alike?.number ?? number;
 }
 
 type ReportHead = Pick<PageManifest, 'title' | 'origin' | 'findings'>;

@@ -3,8 +3,12 @@ import { pidKey } from '../../common/host-keys.ts';
 import type { SectionReader } from '../../common/reader.ts';
 import { TASKS_IN_SCOPE } from '../../common/scope.ts';
 import { plural, visible } from '../../common/text.ts';
+import { isSampled } from './aligned.ts';
 import { hostNames } from './fleet.ts';
 import { HOST_FIELD } from './merge.ts';
+
+/** Of levels that each host sampled at its own times. */
+const ALIGNED = 'samples are moved to times that all hosts have, so that they add up; at the ends some are left out';
 
 /** The header of one host's section. */
 interface HostHeader {
@@ -57,6 +61,7 @@ export function joinedHeader(all: readonly HostHeader[], hosts: readonly string[
   const missing = hosts.filter((_, place) => !all.some(({ host }) => host === place));
   const notes = [
     ...sentences('notes'),
+    ...(isKeyed && isSampled(first) ? [ALIGNED] : []),
     ...(missing.length > 0 && missing.length < hosts.length
       ? [`of ${all.length} of ${plural(hosts.length, 'host')}: ${hostNames(all.map(({ host }) => hosts[host]!))}`]
       : []),

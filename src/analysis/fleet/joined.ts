@@ -2,7 +2,7 @@ import type { Datapoint, Datatype, EventData, RecordOf, StackData } from '../../
 import { isHostKey, keyText } from '../../common/host-keys.ts';
 import type { ColumnRequest, PointColumns, SectionReader, StackColumns } from '../../common/reader.ts';
 import type { SectionGroup } from '../select.ts';
-import { alignedBatches, alignedPoints, commonInterval, isSampled } from './aligned.ts';
+import { alignedBatches, alignedPoints, type CommonTimes, commonTimes, isSampled } from './aligned.ts';
 import { joinedHeader, layoutOf } from './joined-header.ts';
 import { HOST_FIELD, type MergeChunk, type MergeSource, mergeChunks } from './merge.ts';
 
@@ -95,15 +95,15 @@ function joinSections(parts: readonly Part[], hosts: readonly string[], { isForV
     ends ??= countLines(parts);
     return ends;
   };
-  const isAligned = isForViews && isSampled(first.section);
-  let interval: Promise<number | undefined> | undefined;
+  const isAligned = isForViews && isSampled(first.section.header);
+  let times: Promise<CommonTimes | undefined> | undefined;
   const points = async function* (
     section: SectionReader,
     want: readonly ColumnRequest[],
   ): AsyncGenerator<PointColumns> {
-    interval ??= isAligned ? commonInterval(parts.map((part) => part.section)) : Promise.resolve(undefined);
-    const step = await interval;
-    yield* step === undefined ? section.points(want) : alignedPoints(section.points(want), step);
+    times ??= isAligned ? commonTimes(parts.map((part) => part.section)) : Promise.resolve(undefined);
+    const common = await times;
+    yield* common === undefined ? section.points(want) : alignedPoints(section.points(want), common);
   };
   const merged = async function* (
     want: readonly ColumnRequest[],
@@ -247,7 +247,7 @@ async function* joinedBatches<D extends Datatype>(
     return;
   }
   const starts = await firstLines(parts);
-  const interval = isAligned ? await commonInterval(parts.map(({ section }) => section)) : undefined;
+  const times = isAligned ? await commonTimes(parts.map(({ section }) => section)) : undefined;
   const sources = parts.map(({ host, section }, i) => {
     const fields = section.header.fields ?? (datatype === 'datapoint' ? ['info'] : []);
     const change = (values: readonly string[]): string[] => [
@@ -261,9 +261,7 @@ async function* joinedBatches<D extends Datatype>(
     return datatype === 'event'
       ? changedBatches<EventData>(section.batches('event'), (event) => ({ ...event, datum: change(event.datum) }))
       : changedBatches<Datapoint>(
-          interval === undefined
-            ? section.batches('datapoint')
-            : alignedBatches(section.batches('datapoint'), interval),
+          times === undefined ? section.batches('datapoint') : alignedBatches(section.batches('datapoint'), times),
           (point) => ({ ...point, info: change(point.info) }),
         );
   });

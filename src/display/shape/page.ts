@@ -25,6 +25,8 @@ export interface PageStacks {
   readonly frames: PackedColumn;
   readonly ends: PackedColumn;
   readonly weights: PackedColumn;
+  /** Of several hosts: how many lines of stacks those of each have, one behind the other; by their places in the header's `hosts`. */
+  readonly hostLines?: readonly (readonly [host: number, lines: number])[];
   /** On a page that compares: what each stack weighed before. */
   readonly baseline?: PackedColumn;
 }
@@ -97,6 +99,12 @@ export interface PageManifest {
   readonly sections: readonly PageSection[];
   /** How long the packed bytes of all columns are. */
   readonly bytes: number;
+  /** The hosts, where there are several. */
+  readonly hosts?: readonly string[];
+  /** Whether each host is shown by itself from the start. */
+  readonly byHost?: boolean;
+  /** What is to be known of all the data: a sentence each. */
+  readonly known?: readonly string[];
   /** What stands out, for a report. */
   readonly findings: readonly Finding[];
   /** Options of the views, as the config has them. */

@@ -10,8 +10,10 @@ export function Collected({ data, onMore }: { readonly data: PageData; readonly 
   const records = data.sections.reduce((sum, own) => sum + own.records, 0);
   const sum = (key: 'lost' | 'skipped'): number => headers.reduce((total, header) => total + (header[key] ?? 0), 0);
   const substituted = new Set(headers.filter(({ substitute }) => substitute !== undefined).map((own) => own.interface));
-  const notes = new Set(data.sections.flatMap((section) => section.notes));
+  const notes = new Set([...(data.manifest.known ?? []), ...data.sections.flatMap((section) => section.notes)]);
+  const { hosts } = data.manifest;
   const parts = [
+    ...(hosts === undefined ? [] : [plural(hosts.length, 'host')]),
     `${plural(interfaces.size, 'interface')} by ${joinWords([...tools].map(visible)) || 'no tool that is known'}`,
     plural(records, 'record'),
     `${formatCount(sum('lost'))} lost, ${formatCount(sum('skipped'))} skipped`,
@@ -36,7 +38,7 @@ export function About({ data }: { readonly data: PageData }) {
   return (
     <div class="view">
       <div class="scroll about">
-        {data.notes.map((note) => (
+        {[...data.notes, ...(data.manifest.known ?? [])].map((note) => (
           <p key={note}>{note}</p>
         ))}
         {[...byInterface].map(([name, sections]) => (

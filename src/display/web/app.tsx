@@ -3,9 +3,10 @@ import { Address, SavedViewContext } from './address.ts';
 import { DiffPage } from './diff.tsx';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
 import { type FilterHistory, NO_FILTERS, withFilter } from './filters.ts';
+import { Hosts } from './hosts.tsx';
 import { isTyped } from './keys.tsx';
 import type { PageData } from './model.ts';
-import { type PageProps, Report } from './report.tsx';
+import { type PageProps, Report, withHosts } from './report.tsx';
 import { VIEWS } from './views.ts';
 
 /** The report of everything, a comparison, or one view of one section. */
@@ -57,13 +58,16 @@ function SingleView({ data, address }: PageProps) {
   const View = VIEWS.find(({ name }) => name === manifest.view)?.View;
   if (section === undefined || View === undefined) return <p>This page holds nothing that can be shown.</p>;
   const ofInterface = data.sections.filter((other) => other.interface === section.interface);
-  const notes = [...new Set([...data.notes, ...ofInterface.flatMap((other) => other.notes)])];
+  const notes = [
+    ...new Set([...data.notes, ...(manifest.known ?? []), ...ofInterface.flatMap((other) => other.notes)]),
+  ];
   return (
     <div class="page">
       <header>
         <h1>{manifest.title}</h1>
         <div class="origin">{manifest.origin}</div>
       </header>
+      <Hosts data={data} filters={history.filters} onChange={(filter) => setHistory((old) => withHosts(old, filter))} />
       <FilterBar history={history} onChange={setHistory} />
       <SavedViewContext.Provider value={saved}>
         <View

@@ -1,4 +1,5 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
+import { hostValue } from '../../common/host-keys.ts';
 import { visible } from '../../common/text.ts';
 import { type Column, type PageData, processOf, type Section, type Stacks, stackLines } from './model.ts';
 import { SPAN_FIELDS } from './task-spans.ts';
@@ -59,7 +60,25 @@ export function withFilter(history: FilterHistory, ...added: readonly Filter[]):
 
 function replaces(filter: Filter, old: Filter): boolean {
   if (filter.kind === 'values') return old.kind === 'values' && old.interface === filter.interface;
+  // Of hosts there is one choice.
+  if (isHostFilter(filter)) return isHostFilter(old);
   return filter.kind === 'time' && old.kind === 'time';
+}
+
+/** The filter by host, which says which hosts are in. */
+export function isHostFilter(filter: Filter): filter is Extract<Filter, { kind: 'field' }> {
+  return filter.kind === 'field' && filter.field === 'host';
+}
+
+/** The hosts that are in; undefined where all are. */
+export function hostsIn(filters: readonly Filter[], hosts: readonly string[]): readonly string[] | undefined {
+  const own = filters.filter(isHostFilter);
+  if (own.length === 0) return undefined;
+  return hosts.filter((host) => own.every(({ values, not }) => values.includes(host) !== not));
+}
+
+export function hostFilter(hosts: readonly string[]): Filter {
+  return { kind: 'field', field: 'host', values: hosts, not: false };
 }
 
 export function withoutFilter(history: FilterHistory, filter: Filter): FilterHistory {
@@ -113,12 +132,18 @@ function filterText(filter: Filter): string {
     case 'time':
       return `${round(filter.from)} to ${round(filter.to)} s`;
     case 'field':
-      return `${fieldTitle(filter.field)} ${filter.not ? 'not ' : ''}${filter.values.join(', ')}`;
+      return `${fieldTitle(filter.field)} ${filter.not ? 'not ' : ''}${valuesText(filter)}`;
     case 'frame':
       return `${filter.not ? 'not ' : ''}in ${filter.name}`;
     case 'values':
       return `${filter.interface} from ${round(filter.from)} to ${round(filter.to)}`;
   }
+}
+
+/** Hosts may be many. Whatever number a process has among those of all hosts, it is told as its host has it. */
+function valuesText({ field, values }: Extract<Filter, { kind: 'field' }>): string {
+  if (field === 'host' && values.length > 4) return `${values.slice(0, 3).join(', ')} and ${values.length - 3} more`;
+  return values.map((value) => hostValue(field, value).value).join(', ');
 }
 
 function round(value: number): string {
@@ -129,6 +154,7 @@ function round(value: number): string {
 export function frameFilter({ stacks, header }: Section, name: string, not: boolean): Filter {
   const { names, parents, frames, processes } = stacks!;
   const frame = names.indexOf(name);
+  if (frame < 0 && header.hosts?.includes(name) === true) return { kind: 'field', field: 'host', values: [name], not };
   const isProcess =
     header.interface !== 'memmap' && frames.every((own, node) => node === 0 || own !== frame || parents[node] === 0);
   return isProcess ? { kind: 'field', field: 'comm', values: [processes[frame]!], not } : { kind: 'frame', name, not };
@@ -160,7 +186,8 @@ export function knows(section: Section, filter: Filter): boolean {
     case 'field':
       return (
         (records !== undefined && columnOf(records, filter.field) !== undefined) ||
-        (filter.field === 'comm' && stacks !== undefined)
+        (filter.field === 'comm' && stacks !== undefined) ||
+        (filter.field === 'host' && stacks?.lineHosts !== undefined)
       );
     case 'frame':
       return stacks !== undefined || named !== undefined;
@@ -222,7 +249,7 @@ export function stackWeights(section: Section, filters: readonly Filter[]): Floa
   const weights = mask === undefined ? stacks.weights.slice() : weigh(naming!, mask, stacks.weights.length);
   // Stacks that no records name have their process and their frames.
   for (const filter of isCounted ? filters : []) {
-    const passes = lineFilter(stacks, filter);
+    const passes = lineFilter(section, filter);
     for (let line = 0; line < weights.length; line++) if (passes?.(line) === false) weights[line] = 0;
   }
   return weights;
@@ -232,20 +259,29 @@ export function stackWeights(section: Section, filters: readonly Filter[]): Floa
  * Whether stacks whose records are too many to be given weigh what was counted of all of them: by filters that stacks alone answer,
  * in the time that they were given for.
  */
-export function areCounted({ stacks, naming, given }: Section, filters: readonly Filter[]): boolean {
+export function areCounted({ stacks, header, naming, given }: Section, filters: readonly Filter[]): boolean {
   return (
     naming?.isReduced === true &&
     filters.every((filter) =>
       filter.kind === 'time'
         ? filter.from === given.from && filter.to === given.to
-        : lineFilter(stacks!, filter) !== undefined || !appliesTo(naming, filter),
+        : lineFilter({ stacks, header }, filter) !== undefined || !appliesTo(naming, filter),
     ) &&
     filters.some(({ kind }) => kind === 'time') === (given.from !== undefined)
   );
 }
 
 /** Whether a stack passes a filter; undefined where it does not say. */
-function lineFilter(stacks: Stacks, filter: Filter): ((line: number) => boolean) | undefined {
+function lineFilter(
+  { stacks: own, header }: Pick<Section, 'stacks' | 'header'>,
+  filter: Filter,
+): ((line: number) => boolean) | undefined {
+  const stacks = own!;
+  const { lineHosts } = stacks;
+  if (isHostFilter(filter) && lineHosts !== undefined) {
+    const isIn = (header.hosts ?? []).map((host) => filter.values.includes(host) !== filter.not);
+    return (line) => isIn[lineHosts[line]!] === true;
+  }
   if (filter.kind === 'frame') {
     const isIn = linesWith(stacks, filter.name);
     return (line) => (isIn[line] === 1) !== filter.not;

@@ -2,6 +2,7 @@ import { useMemo } from 'preact/hooks';
 import { ChildLists } from '../shape/flame.ts';
 import { timeTree } from '../shape/time-order.ts';
 import { type Filter, maskOf } from './filters.ts';
+import { onHosts } from './host-tree.ts';
 import { processOf, type Section, type Stacks, stackLines } from './model.ts';
 import { isIdleName, type ShownWeights, useBaseWeights, useStackWeights } from './stack-weights.ts';
 import type { Base } from './views.ts';
@@ -25,6 +26,8 @@ interface FlameOptions {
   /** From the innermost frame outwards. */
   readonly isReversed: boolean;
   readonly showIdle: boolean;
+  /** The host as the first frame. */
+  readonly isByHost: boolean;
 }
 
 /** Whether it is known when each stack was seen. */
@@ -37,9 +40,12 @@ export function useFlameTree(
   section: Section,
   filters: readonly Filter[],
   base: Base | undefined,
-  { order, isReversed, showIdle }: FlameOptions,
+  { order, isReversed, showIdle, isByHost }: FlameOptions,
 ): FlameTree {
-  const stacks = useMemo(() => (isReversed ? reversed(section.stacks!) : section.stacks!), [section, isReversed]);
+  const stacks = useMemo(() => {
+    const own = isReversed ? reversed(section.stacks!) : section.stacks!;
+    return isByHost ? onHosts(own, section.header.hosts ?? []) : own;
+  }, [section, isReversed, isByHost]);
   const isByTime = order === 'time' && hasOrder(section);
   const weights = useStackWeights(section, stacks, filters, showIdle);
   const before = useBaseWeights(section, stacks, isByTime ? undefined : base, showIdle)?.total;

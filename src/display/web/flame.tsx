@@ -5,6 +5,7 @@ import { differenceColour, frameColour, THEMES } from '../shape/frame-colour.ts'
 import { isOneOf, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
 import { hasOrder, ORDERS, type Order, useFlameTree } from './flame-tree.ts';
+import { ByHostButton } from './hosts.tsx';
 import type { PageData } from './model.ts';
 import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
@@ -28,7 +29,8 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
   const [search, setSearch] = useSaved('search', '');
   const [hover, setHover] = useState<{ readonly node: number; readonly at: Place } | undefined>();
 
-  const tree = useFlameTree(section, filters, base, { order, isReversed: callers, showIdle });
+  const [isByHost, setByHost] = useSaved('byHost', data.manifest.byHost === true);
+  const tree = useFlameTree(section, filters, base, { order, isReversed: callers, showIdle, isByHost });
   const { stacks, children, before, starts } = tree;
   const { total, self, idle } = tree.weights;
   const [zoom, setZoom] = useSavedNode('zoom', stacks, children);
@@ -137,6 +139,14 @@ export function FlameView({ data, section, filters, base, select }: ViewProps) {
             ))}
           </select>
         </label>
+        <ByHostButton
+          data={data}
+          isOn={isByHost}
+          onChange={(isOn) => {
+            setByHost(isOn);
+            reset();
+          }}
+        />
         <IdleButton idle={idle} unit={unit} isShown={showIdle} onChange={setShowIdle} />
         {focus !== 0 && (
           <span class="group">

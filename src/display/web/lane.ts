@@ -1,8 +1,9 @@
 import { isScheduling } from '../../analysis/scheduling.ts';
+import { hostOfCpu } from '../../common/host-keys.ts';
 import { visible } from '../../common/text.ts';
 import { busyLane, countLane, levelLane, maxLane, type TimeRange } from '../shape/lanes.ts';
 import { TASK_RUNS, type TaskSpans } from '../shape/task-spans.ts';
-import { appliesTo, type Filter, maskOf } from './filters.ts';
+import { appliesTo, type Filter, hostsIn, maskOf } from './filters.ts';
 import type { PageData, Section } from './model.ts';
 import { isIdleName } from './stack-weights.ts';
 import { spanMask, taskSpansOf } from './task-spans.ts';
@@ -11,6 +12,8 @@ import { spanMask, taskSpansOf } from './task-spans.ts';
 export interface Lane {
   readonly section: Section;
   readonly name: string;
+  /** The host that it is of, where each of several has its own. */
+  readonly host?: string;
   /** What the values are, and their unit. */
   readonly quantity: string;
   readonly unit: string;
@@ -66,7 +69,14 @@ export function laneOf(
     const spans = taskSpansOf(section);
     const mask = spanMask(spans, filters, section.header.hosts);
     const runs = (span: number): boolean => spans.doing[span] === TASK_RUNS && mask?.[span] !== 0;
-    const busy = busyLane(spans.start, spans.end, runs, range, binsOf(spans, pixels, coarse), spans.cpus);
+    const busy = busyLane(
+      spans.start,
+      spans.end,
+      runs,
+      range,
+      binsOf(spans, pixels, coarse),
+      cpusOf(section, spans, filters),
+    );
     return make(
       'CPUs busy',
       '%',
@@ -97,6 +107,17 @@ export function laneOf(
       ? mask
       : maskOf(section, [...filters, { kind: 'field', field: used[0], values: used[1], not: true }]);
   return make(used === undefined ? label : `${label} in use`, unit, levelLane(times, y, kept, range, fine, holds));
+}
+
+/** Of how many CPUs a share is: those of the hosts that are in. */
+function cpusOf({ header }: Section, { cpu, cpus }: TaskSpans, filters: readonly Filter[]): number {
+  const { hosts } = header;
+  const chosen = hosts && hostsIn(filters, hosts);
+  if (hosts === undefined || chosen === undefined) return cpus;
+  const isIn = hosts.map((host) => chosen.includes(host));
+  const seen = new Set<number>();
+  for (const each of cpu) if (each >= 0 && isIn[hostOfCpu(each)] === true) seen.add(each);
+  return Math.max(1, seen.size);
 }
 
 /** How many bins what tasks did is shown in: of sums so many that each has some of theirs, whole ones. */

@@ -1,8 +1,8 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
-import { formatValue } from '../../common/text.ts';
+import { formatValue, visible } from '../../common/text.ts';
 import type { TimeRange } from '../shape/lanes.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import type { Filter } from './filters.ts';
+import { type Filter, hostFilter, hostsIn, isHostFilter } from './filters.ts';
 import { hasLane, type Lane, laneAt, laneOf } from './lane.ts';
 import type { PageData, Section } from './model.ts';
 import { type Sliced, useSliced } from './sliced.ts';
@@ -14,6 +14,8 @@ const LABELS = 256;
 /** Height of a lane, pixels: as much of the window as is fair, shared among them. */
 const [LOWEST, HIGHEST] = [15, 44];
 const SHARES = { overview: 0.3, view: 0.2 } as const;
+/** So much of the window they may take; what is more is scrolled to. */
+const MOST_SHARES = { overview: 0.45, view: 0.3 } as const;
 /** From this height on a label has two lines. */
 const TWO_LINES = 36;
 /** Drags of fewer pixels are clicks. */
@@ -25,6 +27,8 @@ interface LanesProps {
   readonly range: TimeRange;
   /** What the selection is compared with, where there is something. */
   readonly base?: Base;
+  /** Of several hosts: a lane for each, and not one for all of them. */
+  readonly perHost: boolean;
   /** Above a view there is less room than above the overview. */
   readonly above: keyof typeof SHARES;
   /** Undefined: all of the time again. */
@@ -32,7 +36,7 @@ interface LanesProps {
 }
 
 /** One lane per timed section over a common axis. Drag to select a range of time; a click or Escape takes it back. */
-export function Lanes({ data, filters, range, base, above, onTime }: LanesProps) {
+export function Lanes({ data, filters, range, base, perHost, above, onTime }: LanesProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const [drag, setDrag] = useState<{ readonly start: number; readonly now: number } | undefined>();
@@ -40,16 +44,24 @@ export function Lanes({ data, filters, range, base, above, onTime }: LanesProps)
   const isDown = useRef(false);
   const sections = useMemo(() => data.sections.filter(hasLane), [data]);
   const width = Math.max(0, size.width - LABELS);
-  const row = Math.round(
-    Math.min(HIGHEST, Math.max(LOWEST, (SHARES[above] * window.innerHeight - AXIS) / Math.max(1, sections.length))),
+  const { hosts } = data.manifest;
+  const shown = useMemo(
+    () => (perHost && hosts !== undefined ? (hostsIn(filters, hosts) ?? hosts) : undefined),
+    [perHost, hosts, filters],
   );
-  const bottom = sections.length * row;
-  const height = bottom + AXIS;
+  const count = sections.reduce((sum, { header }) => sum + lanesIn(header, shown), 0);
+  const row = Math.round(
+    Math.min(HIGHEST, Math.max(LOWEST, (SHARES[above] * window.innerHeight - AXIS) / Math.max(1, count))),
+  );
+  const bottom = count * row;
+  // Of very many lanes the axis stays below those that are scrolled to.
+  const hasAxisBelow = bottom + AXIS > MOST_SHARES[above] * window.innerHeight;
+  const height = bottom + (hasAxisBelow ? 0 : AXIS);
   // What is selected is marked and not cut out: the rest shows where one is.
   const others = useMemo(() => filters.filter(({ kind }) => kind !== 'time'), [filters]);
   const { value: lanes = NO_LANES } = useSliced(
-    () => lanesOf(data, width <= 0 ? [] : sections, others, range, width),
-    [data, sections, others, range, width],
+    () => lanesOf(data, width <= 0 ? [] : sections, shown, others, range, width),
+    [data, sections, shown, others, range, width],
   );
   const time = filters.find((filter) => filter.kind === 'time');
   const compared = base?.filters.find((filter) => filter.kind === 'time');
@@ -78,7 +90,7 @@ export function Lanes({ data, filters, range, base, above, onTime }: LanesProps)
   };
 
   return (
-    <div class="lanes" ref={ref}>
+    <div class="lanes" ref={ref} style={{ maxHeight: `${MOST_SHARES[above] * 100}vh` }}>
       <Canvas
         width={size.width}
         height={height}
@@ -119,10 +131,11 @@ export function Lanes({ data, filters, range, base, above, onTime }: LanesProps)
               const left = Math.round(LABELS + bin * step);
               context.fillRect(left, top + row - 1 - bar, Math.round(LABELS + (bin + 1) * step) - left, bar);
             }
-            context.fillStyle = theme.line;
+            const isLast = lane.host !== undefined && lanes[i + 1]?.section !== lane.section;
+            context.fillStyle = isLast ? theme.faint : theme.line;
             context.fillRect(0, top + row - 1, size.width, 1);
           }
-          drawAxis(context, range, xOf, bottom, theme.faint);
+          if (!hasAxisBelow) drawAxis(context, range, xOf, bottom, theme.faint);
           if (compared !== undefined) {
             context.strokeStyle = theme.ink;
             context.lineWidth = 1;
@@ -143,6 +156,19 @@ export function Lanes({ data, filters, range, base, above, onTime }: LanesProps)
           context.strokeRect(left, 1, Math.max(1, right - left), bottom - 2);
         }}
       />
+      {hasAxisBelow && (
+        <Canvas
+          class="axis"
+          width={size.width}
+          height={AXIS}
+          aria-hidden="true"
+          depends={[range, width, theme.isDark]}
+          draw={(context) => {
+            context.textBaseline = 'middle';
+            drawAxis(context, range, xOf, 0, theme.faint);
+          }}
+        />
+      )}
       {hover !== undefined && ref.current !== null && (
         <Tip at={hover}>
           <Readings lanes={lanes} range={range} time={timeAt(hover.x - ref.current.getBoundingClientRect().left)} />
@@ -150,7 +176,9 @@ export function Lanes({ data, filters, range, base, above, onTime }: LanesProps)
       )}
       <ul class="unseen" aria-label="Lanes">
         {lanes.map((lane) => (
-          <li key={lane.section.number}>{`${lane.name}: ${lane.quantity}, ${mostOf(lane)}`}</li>
+          <li
+            key={laneKey(lane)}
+          >{`${lane.name}${lane.host === undefined ? '' : ` of ${lane.host}`}: ${lane.quantity}, ${mostOf(lane)}`}</li>
         ))}
       </ul>
     </div>
@@ -162,16 +190,38 @@ const NO_LANES: readonly Lane[] = [];
 function* lanesOf(
   data: PageData,
   sections: readonly Section[],
+  hosts: readonly string[] | undefined,
   filters: readonly Filter[],
   range: TimeRange,
   width: number,
 ): Sliced<readonly Lane[]> {
   const lanes: Lane[] = [];
   for (const section of sections) {
-    lanes.push(laneOf(data, section, filters, range, width));
-    yield;
+    if (hosts === undefined || section.header.hosts === undefined) {
+      lanes.push(laneOf(data, section, filters, range, width));
+      yield;
+      continue;
+    }
+    const rest = filters.filter((filter) => !isHostFilter(filter));
+    const own: Lane[] = [];
+    for (const host of hosts) {
+      own.push({ ...laneOf(data, section, [...rest, hostFilter([host])], range, width), host: visible(host) });
+      yield;
+    }
+    // They are compared, and have one scale.
+    const top = own.reduce((most, lane) => Math.max(most, lane.top), 0);
+    lanes.push(...own.map((lane) => ({ ...lane, top })));
   }
   return lanes;
+}
+
+/** How many lanes a section has. */
+function lanesIn(header: Section['header'], hosts: readonly string[] | undefined): number {
+  return hosts === undefined || header.hosts === undefined ? 1 : hosts.length;
+}
+
+function laneKey({ section, host }: Lane): string {
+  return `${section.number} ${host ?? ''}`;
 }
 
 /** What every lane has at one time. */
@@ -182,10 +232,11 @@ function Readings({ lanes, range, time }: { lanes: readonly Lane[]; range: TimeR
       <table class="readings">
         <tbody>
           {lanes.map((lane) => (
-            <tr key={lane.section.number}>
+            <tr key={laneKey(lane)}>
               <td>{formatValue(laneAt(lane, range, time))}</td>
               <td>{lane.unit}</td>
               <td>
+                {lane.host !== undefined && <b>{lane.host} </b>}
                 {lane.name} {lane.quantity}
               </td>
             </tr>
@@ -209,22 +260,24 @@ function drawLabel(
   faint: string,
 ): void {
   const isTwo = row >= TWO_LINES;
+  // The lanes of one quantity stand together, and are told by their hosts.
+  const quantity = lane.host === undefined ? lane.quantity : `${lane.name} ${lane.quantity}`;
   context.fillStyle = ink;
   context.font = `600 12.5px ${FONT}`;
-  const name = clipped(context, lane.name, LABELS - 30);
+  const name = clipped(context, lane.host ?? lane.name, LABELS - 30);
   context.fillText(name, 14, top + (isTwo ? row / 2 - 8 : row / 2));
   const nameWidth = context.measureText(name).width;
   context.fillStyle = faint;
   context.font = `11.5px ${FONT}`;
   if (isTwo) {
-    context.fillText(clipped(context, `${lane.quantity}, ${mostOf(lane)}`, LABELS - 22), 14, top + row / 2 + 8);
+    context.fillText(clipped(context, `${quantity}, ${mostOf(lane)}`, LABELS - 22), 14, top + row / 2 + 8);
     return;
   }
   const left = 22 + nameWidth;
   const most = `${formatValue(lane.most)} ${lane.unit}`;
   const mostWidth = context.measureText(most).width;
   context.fillText(most, LABELS - 8 - mostWidth, top + row / 2);
-  context.fillText(clipped(context, lane.quantity, LABELS - 14 - mostWidth - left), left, top + row / 2);
+  context.fillText(clipped(context, quantity, LABELS - 14 - mostWidth - left), left, top + row / 2);
 }
 
 function drawAxis(

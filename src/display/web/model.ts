@@ -2,7 +2,7 @@ import type { SchedulingState } from '../../analysis/scheduling.ts';
 import type { SectionHeader } from '../../common/header.ts';
 import type { EventTable } from '../shape/event-table.ts';
 import type { TimeRange } from '../shape/lanes.ts';
-import type { PageManifest, PageSection } from '../shape/page.ts';
+import type { PageManifest, PageSection, PageStacks } from '../shape/page.ts';
 import type { TaskSpans } from '../shape/task-spans.ts';
 import type { SectionData } from './decode.ts';
 
@@ -27,6 +27,8 @@ export interface Stacks extends StackArrays {
   readonly names: readonly string[];
   /** The names as those of processes, for the first frames. */
   processes: readonly string[];
+  /** Of several hosts: the place of its host by line. */
+  readonly lineHosts: Int32Array | undefined;
 }
 
 /** One section of the page. */
@@ -58,7 +60,12 @@ export class Section {
     this.stacks =
       data.stacks === undefined
         ? undefined
-        : { ...data.stacks, names: page.stacks!.names, processes: page.stacks!.names };
+        : {
+            ...data.stacks,
+            names: page.stacks!.names,
+            processes: page.stacks!.names,
+            lineHosts: lineHostsOf(page.stacks!, data.stacks.ends.length),
+          };
     this.spans = data.spans;
     this.records = page.records ?? (this.stacks?.ends.length || this.rows);
   }
@@ -94,6 +101,17 @@ export class Section {
     const value = column.values[row]!;
     return column.texts === undefined ? String(value) : (column.texts[value] ?? '');
   }
+}
+
+function lineHostsOf({ hostLines }: PageStacks, lines: number): Int32Array | undefined {
+  if (hostLines === undefined) return undefined;
+  const hosts = new Int32Array(lines);
+  let line = 0;
+  for (const [host, count] of hostLines) {
+    hosts.fill(host, line, line + count);
+    line += count;
+  }
+  return hosts;
 }
 
 /** Everything that the page holds. */

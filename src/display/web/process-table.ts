@@ -1,5 +1,6 @@
-import { isScheduling } from '../../analysis/scheduling.ts';
+import { isScheduling, type Named } from '../../analysis/scheduling.ts';
 import { Summariser } from '../../analysis/stats/summary.ts';
+import { hostOfPid } from '../../common/host-keys.ts';
 import { areCounted, type Filter, maskOf, stackWeights, timeOf } from './filters.ts';
 import { type PageData, processOf, type Section } from './model.ts';
 import { PER_SLICE, type Sliced } from './sliced.ts';
@@ -55,8 +56,15 @@ export type ColumnKey = (typeof COLUMNS)[number]['key'];
 
 const MIB = 2 ** 20;
 
-/** What each program did in all the sections, as far as it passes the filters; by its name. */
-export function* processTable(data: PageData, filters: readonly Filter[]): Sliced<ReadonlyMap<string, ProcessRow>> {
+/** What the rows are: programs, or of several hosts each host. */
+export type RowsBy = 'comm' | 'host';
+
+/** What each program, or host, did in all the sections, as far as it passes the filters; by its name. */
+export function* processTable(
+  data: PageData,
+  filters: readonly Filter[],
+  by: RowsBy = 'comm',
+): Sliced<ReadonlyMap<string, ProcessRow>> {
   const rows = new Map<string, Gathered>();
   const rowOf = (comm: string): Gathered => {
     let row = rows.get(comm);
@@ -73,7 +81,7 @@ export function* processTable(data: PageData, filters: readonly Filter[]): Slice
     }
     return row;
   };
-  for (const section of data.sections) yield* gather(section, filters, rowOf);
+  for (const section of data.sections) yield* gather(section, filters, rowOf, by);
   for (const { numbers, waits, ios, scale } of rows.values()) {
     yield;
     if (waits.count > 0) numbers.set('ready99', waits.summary().p99!);
@@ -84,7 +92,8 @@ export function* processTable(data: PageData, filters: readonly Filter[]): Slice
       .set('p50', p50!)
       .set('p99', p99!);
   }
-  if (!data.manifest.showIdle) for (const comm of [...rows.keys()].filter(isIdleName)) rows.delete(comm);
+  if (!data.manifest.showIdle && by === 'comm')
+    for (const comm of [...rows.keys()].filter(isIdleName)) rows.delete(comm);
   return rows;
 }
 
@@ -109,13 +118,13 @@ const OF_RECORDS: ReadonlyMap<string, readonly ColumnKey[]> = new Map<string, re
 
 type RowOf = (comm: string) => Gathered;
 
-function* gather(section: Section, filters: readonly Filter[], rowOf: RowOf): Sliced<void> {
+function* gather(section: Section, filters: readonly Filter[], rowOf: RowOf, by: RowsBy): Sliced<void> {
   const { header } = section;
-  if (isScheduling(header)) yield* gatherTasks(section, filters, rowOf);
-  else if (section.stacks !== undefined) gatherStacks(section, filters, rowOf);
-  else if (header.interface === 'disklat') yield* gatherDisk(section, filters, rowOf);
-  else if (header.interface === 'memtime') gatherMemory(section, filters, rowOf);
-  else if (header.interface === 'ipc') gatherSent(section, filters, rowOf);
+  if (isScheduling(header)) yield* gatherTasks(section, filters, rowOf, by);
+  else if (section.stacks !== undefined) gatherStacks(section, filters, rowOf, by);
+  else if (header.interface === 'disklat') yield* gatherDisk(section, filters, rowOf, by);
+  else if (header.interface === 'memtime') gatherMemory(section, filters, rowOf, by);
+  else if (header.interface === 'ipc') gatherSent(section, filters, rowOf, by);
   yield;
 }
 
@@ -125,7 +134,7 @@ function add({ numbers }: ProcessRow, key: ColumnKey, number: number): void {
 
 const DOING: readonly ColumnKey[] = ['cpu', 'ready', 'disk'];
 
-function* gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf): Sliced<void> {
+function* gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf, by: RowsBy): Sliced<void> {
   const spans = taskSpansOf(section);
   const mask = spanMask(spans, filters, section.header.hosts);
   const { from, to } = timeOf(filters);
@@ -139,14 +148,16 @@ function* gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf
       seconds[spans.task[span]! * DOING.length + doing]! += time;
     }
   }
-  for (const [task, { comm, pid }] of spans.tasks.entries()) {
+  const { hosts = [] } = section.header;
+  const nameOf = ({ comm, pid }: Named): string => (by === 'comm' ? comm : (hosts[hostOfPid(pid)] ?? ''));
+  for (const [task, named] of spans.tasks.entries()) {
     const own = seconds.subarray(task * DOING.length, (task + 1) * DOING.length);
     if (own.every((time) => time === 0)) continue;
-    const row = rowOf(comm);
-    row.pids.add(pid);
+    const row = rowOf(nameOf(named));
+    row.pids.add(named.pid);
     for (const [doing, key] of DOING.entries()) if (own[doing]! > 0) add(row, key, own[doing]!);
   }
-  const waits = spans.tasks.map(({ comm }) => comm);
+  const waits = spans.tasks.map(nameOf);
   yield* waitsForCpu(spans, mask, filters, (task, milliseconds) => rowOf(waits[task]!).waits.add(milliseconds));
 }
 
@@ -158,7 +169,7 @@ const OF_STACKS: ReadonlyMap<string, readonly [key: ColumnKey, unit: number]> = 
   ['mallocstacks', ['malloc', MIB]],
 ]);
 
-function gatherStacks(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
+function gatherStacks(section: Section, filters: readonly Filter[], rowOf: RowOf, by: RowsBy): void {
   const column = OF_STACKS.get(section.interface);
   if (column === undefined) return;
   const [key, unit] = column;
@@ -166,38 +177,40 @@ function gatherStacks(section: Section, filters: readonly Filter[], rowOf: RowOf
   const weights = stackWeights(section, filters);
   for (let line = 0; line < weights.length; line++) {
     const comm = weights[line]! > 0 ? processOf(stacks, stacks.ends[line]!) : '';
-    if (comm !== '' && !isIdleName(comm)) add(rowOf(comm), key, weights[line]! / unit);
+    if (comm === '' || isIdleName(comm)) continue;
+    const name = by === 'comm' ? comm : (section.header.hosts?.[stacks.lineHosts?.[line] ?? -1] ?? '');
+    add(rowOf(name), key, weights[line]! / unit);
   }
   const index = section.naming;
   const pid = index?.columns.get('pid')?.values;
   if (index === undefined || pid === undefined) return;
   const mask = maskOf(index, filters);
   for (let row = 0; row < index.rows; row++) {
-    if (mask?.[row] !== 0 && index.columns.has('comm')) rowOf(index.textAt('comm', row)).pids.add(pid[row]!);
+    if (mask?.[row] !== 0 && index.columns.has('comm')) rowOf(index.textAt(by, row)).pids.add(pid[row]!);
   }
 }
 
-function* gatherDisk(section: Section, filters: readonly Filter[], rowOf: RowOf): Sliced<void> {
+function* gatherDisk(section: Section, filters: readonly Filter[], rowOf: RowOf, by: RowsBy): Sliced<void> {
   const mask = maskOf(section, filters);
   const y = section.columns.get('y')!.values;
   for (let row = 0; row < section.rows; row++) {
     if (row % PER_SLICE === 0) yield;
     if (mask?.[row] === 0) continue;
-    const own = rowOf(section.textAt('comm', row));
+    const own = rowOf(section.textAt(by, row));
     own.ios.add(y[row]!);
     own.scale = section.scale;
     see(section, row, own);
   }
 }
 
-function gatherMemory(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
+function gatherMemory(section: Section, filters: readonly Filter[], rowOf: RowOf, by: RowsBy): void {
   const mask = maskOf(section, filters);
   const [times, y] = [section.times!, section.columns.get('y')!.values];
   /** The sum over the processes of a name at its latest time. */
   const latest = new Map<string, { time: number; sum: number }>();
   for (let row = 0; row < section.rows; row++) {
     if (mask?.[row] === 0) continue;
-    const comm = section.textAt('comm', row);
+    const comm = section.textAt(by, row);
     const before = latest.get(comm);
     latest.set(comm, {
       time: times[row]!,
@@ -208,11 +221,11 @@ function gatherMemory(section: Section, filters: readonly Filter[], rowOf: RowOf
   for (const [comm, { sum }] of latest) rowOf(comm).numbers.set('memory', sum);
 }
 
-function gatherSent(section: Section, filters: readonly Filter[], rowOf: RowOf): void {
+function gatherSent(section: Section, filters: readonly Filter[], rowOf: RowOf, by: RowsBy): void {
   const mask = maskOf(section, filters);
   for (let row = 0; row < section.rows; row++) {
     if (mask?.[row] === 0 || section.textAt('type', row) !== 'send') continue;
-    const process = rowOf(section.textAt('comm', row));
+    const process = rowOf(section.textAt(by, row));
     add(process, 'sent', (section.scale * Number(section.textAt('bytes', row))) / MIB);
     see(section, row, process);
   }

@@ -1,6 +1,7 @@
 import { useMemo } from 'preact/hooks';
+import { pidOf } from '../../common/host-keys.ts';
 import { formatCount, formatValue, plural, visible } from '../../common/text.ts';
-import { isText, useSaved } from './address.ts';
+import { isOneOf, isText, useSaved } from './address.ts';
 import { InBase } from './base.tsx';
 import type { Filter } from './filters.ts';
 import type { PageData } from './model.ts';
@@ -11,6 +12,7 @@ import {
   type ProcessColumn,
   type ProcessRow,
   processTable,
+  type RowsBy,
 } from './process-table.ts';
 import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
@@ -32,9 +34,16 @@ const NONE: ReadonlyMap<string, ProcessRow> = new Map();
 export function Processes({ data, filters, base, select }: ProcessesProps) {
   const [asked, setSort] = useSaved<string | undefined>('sort', undefined, isText);
   const [search, setSearch] = useSaved('search', '');
-  const { value: own = NONE, isStale } = useSliced(() => processTable(data, filters), [data, filters]);
+  const { hosts } = data.manifest;
+  const [by, setBy] = useSaved<RowsBy>(
+    'rows',
+    'comm',
+    isOneOf('comm', ...(hosts === undefined ? [] : (['host'] as const))),
+  );
+  const noun = by === 'comm' ? 'program' : 'host';
+  const { value: own = NONE, isStale } = useSliced(() => processTable(data, filters, by), [data, filters, by]);
   const estimated = useMemo(() => estimatedColumns(data, filters), [data, filters]);
-  const { value: before } = useSliced(() => tableOf(base), [base]);
+  const { value: before } = useSliced(() => tableOf(base, by), [base, by]);
   // Programs that are only in the base are compared too: they are gone.
   const rows = useMemo(() => [...new Map([...(before ?? []), ...own])], [own, before]);
   const columns = COLUMNS.filter(({ key }) =>
@@ -49,7 +58,7 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
       .filter((comm) => !(pattern instanceof RegExp) || pattern.test(comm))
       .sort((a, b) => number(b) - number(a) || (a < b ? -1 : 1));
   }, [rows, own, sort, pattern]);
-  const only = (comm: string, not: boolean): void => select({ kind: 'field', field: 'comm', values: [comm], not });
+  const only = (comm: string, not: boolean): void => select({ kind: 'field', field: by, values: [comm], not });
   const head = (key: ColumnKey | 'comm', label: string, title: string) => (
     <th key={key} aria-sort={key !== sort ? 'none' : key === 'comm' ? 'ascending' : 'descending'} title={title}>
       <button type="button" onClick={() => setSort(key)}>
@@ -62,7 +71,12 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
       columns.map(({ key }) => table.get(comm)?.numbers.get(key) ?? '');
     const heads = columns.map(({ label, unit }) => (unit === '' ? label : `${label} (${unit})`));
     return {
-      head: ['Program', 'Pids', ...heads, ...(before === undefined ? [] : heads.map((head) => `${head} in the base`))],
+      head: [
+        by === 'comm' ? 'Program' : 'Host',
+        'Pids',
+        ...heads,
+        ...(before === undefined ? [] : heads.map((head) => `${head} in the base`)),
+      ],
       rows: shown.map((comm) => [
         comm,
         sortedPids((own.get(comm) ?? before?.get(comm))!.pids).join(' '),
@@ -74,7 +88,18 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
   return (
     <>
       <div class="bar" role="toolbar" aria-label="Programs">
-        {plural(shown.length, 'program')}
+        {hosts !== undefined && (
+          <span class="group">
+            By:
+            <button type="button" aria-pressed={by === 'comm'} onClick={() => setBy('comm')}>
+              program
+            </button>
+            <button type="button" aria-pressed={by === 'host'} onClick={() => setBy('host')}>
+              host
+            </button>
+          </span>
+        )}
+        {plural(shown.length, noun)}
         {shown.length < rows.length && ` of ${formatCount(rows.length)}`}: a click on a name shows only what it did
         <span class="space" />
         <NameSearch text={search} onInput={setSearch} pattern={pattern} />
@@ -82,7 +107,9 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
       <table class="named processes" aria-busy={isStale}>
         <thead>
           <tr>
-            {head('comm', 'Program', 'Name of its processes, and their pids')}
+            {by === 'comm'
+              ? head('comm', 'Program', 'Name of its processes, and their pids')
+              : head('comm', 'Host', 'What all its processes did')}
             {columns.map(({ key, label, unit, title }) => {
               const isAbout = estimated.has(key);
               const name = unit === '' ? label : `${label} (${unit})`;
@@ -99,7 +126,7 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
                 <button type="button" class="plain" title="Only this one" onClick={() => only(comm, false)}>
                   {visible(comm) || '(no name)'}
                 </button>{' '}
-                <span class="faint">{pidsText((own.get(comm) ?? before?.get(comm))!.pids)}</span>{' '}
+                <span class="faint">{by === 'comm' && pidsText((own.get(comm) ?? before?.get(comm))!.pids)}</span>{' '}
                 <button type="button" class="only" title="All but this one" onClick={() => only(comm, true)}>
                   hide
                 </button>
@@ -118,8 +145,8 @@ export function Processes({ data, filters, base, select }: ProcessesProps) {
   );
 }
 
-function* tableOf(base: Base | undefined): Sliced<ReadonlyMap<string, ProcessRow> | undefined> {
-  return base && (yield* processTable(base.data, base.filters));
+function* tableOf(base: Base | undefined, by: RowsBy): Sliced<ReadonlyMap<string, ProcessRow> | undefined> {
+  return base && (yield* processTable(base.data, base.filters, by));
 }
 
 /** The number of the base; 0 where only the selection has one. */
@@ -139,6 +166,6 @@ function sortedPids(pids: ReadonlySet<number>): number[] {
 
 /** At most three, for there may be hundreds. */
 function pidsText(pids: ReadonlySet<number>): string {
-  const all = sortedPids(pids);
+  const all = sortedPids(pids).map(pidOf);
   return all.length <= 3 ? all.join(', ') : `${all.slice(0, 3).join(', ')} and ${all.length - 3} more`;
 }

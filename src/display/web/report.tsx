@@ -5,8 +5,10 @@ import { visible } from '../../common/text.ts';
 import { About, Collected } from './about.tsx';
 import { type Address, SavedViewContext } from './address.ts';
 import { FilterBar, useFilterKeys } from './filter-bar.tsx';
-import { type Filter, type FilterHistory, NO_FILTERS, withFilter, withoutFilter } from './filters.ts';
+import { type Filter, type FilterHistory, isHostFilter, NO_FILTERS, withFilter, withoutFilter } from './filters.ts';
+import { Hosts } from './hosts.tsx';
 import { isTyped, KeyHelp } from './keys.tsx';
+import { hasLane } from './lane.ts';
 import { Lanes, timeRangeOf } from './lanes.tsx';
 import { Latencies } from './latency-table.tsx';
 import { type PageData, sameSection } from './model.ts';
@@ -39,6 +41,9 @@ export function Report({ data, address }: PageProps) {
   const [base, setBase] = useState(saved.base);
   const [help, setHelp] = useState(false);
   const [saving, setSaving] = useState(false);
+  const [perHost, setPerHost] = useState(
+    () => (manifest.hosts?.length ?? 0) * data.sections.filter(hasLane).length <= MOST_LANES,
+  );
   const range = useMemo(() => timeRangeOf(data), [data]);
   const tab = tabs.find(({ id }) => id === open);
   const shown = useShown(data, history.filters);
@@ -75,6 +80,7 @@ export function Report({ data, address }: PageProps) {
       const filter = old.filters.find(({ kind }) => kind === 'time');
       return filter === undefined ? old : withoutFilter(old, filter);
     });
+  const onHosts = (filter: Filter | undefined): void => setHistory((old) => withHosts(old, filter));
   const View = tab?.view.View;
   const section = tab === undefined ? undefined : sameSection(shown.data, tab.section);
   return (
@@ -83,7 +89,9 @@ export function Report({ data, address }: PageProps) {
         <h1>{manifest.title}</h1>
         <div class="origin">{manifest.origin}</div>
       </header>
+      <Hosts data={data} filters={history.filters} onChange={onHosts} lanes={{ perHost, set: setPerHost }} />
       <Lanes
+        perHost={perHost}
         data={data}
         filters={history.filters}
         range={range}
@@ -142,6 +150,16 @@ export function Report({ data, address }: PageProps) {
       )}
     </div>
   );
+}
+
+/** Lanes with which each host has its own from the start. */
+const MOST_LANES = 24;
+
+/** The same conditions with another choice of hosts; undefined for all. */
+export function withHosts(history: FilterHistory, filter: Filter | undefined): FilterHistory {
+  if (filter !== undefined) return withFilter(history, filter);
+  const old = history.filters.find(isHostFilter);
+  return old === undefined ? history : withoutFilter(history, old);
 }
 
 interface TabsProps {

@@ -6,7 +6,7 @@ import { type Section, type Stacks, stackLines } from './model.ts';
 import { StackList } from './stack-list.tsx';
 
 /** Fields by which records are counted, where a section has them. */
-const COUNTED = ['comm', 'op', 'dev', 'type', 'cpu', 'use'] as const;
+const COUNTED = ['host', 'comm', 'op', 'dev', 'type', 'cpu', 'use'] as const;
 /** Entries of each list. */
 const LISTED = 10;
 

@@ -3,7 +3,7 @@ import { formatCount, formatShare, formatTick, formatValue, plural, visible } fr
 import { axisTitle, pointAxes, roundTicks } from '../shape/axes.ts';
 import { niceStep } from '../shape/bins.ts';
 import { hashText } from '../shape/frame-colour.ts';
-import { hasPid, Labels, labelField } from '../shape/labels.ts';
+import { hasPid, type LabelBy, Labels, labelField } from '../shape/labels.ts';
 import { layerColours, OTHER_COLOUR } from '../shape/palette.ts';
 import { shownRange } from '../shape/range.ts';
 import { type Corners, cornersOf, extentOf, placeOf, SeriesBuilder, SeriesSummary, valuesAt } from '../shape/series.ts';
@@ -34,7 +34,7 @@ const TOPS = [3, 6, 12, 24, 50] as const;
 /** Lines of what is under the pointer. */
 const TIP_LINES = 14;
 
-type By = 'comm' | 'pid';
+type By = LabelBy;
 
 /** A contributor, or all others together: a value per x. */
 interface Layer {
@@ -51,7 +51,11 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
   const settings = useMemo(() => settingsOf(data), [data]);
-  const [by, setBy] = useSaved<By>('by', settings.by, isOneOf('comm', 'pid'));
+  const [by, setBy] = useSaved<By>(
+    'by',
+    settings.by,
+    isOneOf('comm', 'pid', ...(section.header.hosts === undefined ? [] : (['host'] as const))),
+  );
   const [top, setTop] = useSaved('top', settings.top, isCount(1, TOPS.at(-1)!));
   const [isShare, setShare] = useSaved('percent', false);
   const [hiddenKeys, setHiddenKeys] = useSaved<readonly string[]>('hidden', [], isTexts);
@@ -109,7 +113,7 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
       const filter: Layer['filter'] =
         by === 'pid' && pids !== undefined
           ? { kind: 'field', field: 'pid', values: pids.map(String), not: false }
-          : { kind: 'field', field: labelField(header), values: [labels.name(label)], not: false };
+          : { kind: 'field', field: labelField(header, by), values: [labels.name(label)], not: false };
       return { key: keys[i]!, text: labels.text(label), colour: paint[i]!, values: series.layers[i]!, filter };
     });
     const rest = summary.totals.size - chosen.length;
@@ -260,15 +264,22 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
             +
           </button>
         </span>
-        {hasPid(header) && (
+        {(hasPid(header) || header.hosts !== undefined) && (
           <span class="group">
             Each:
             <button type="button" aria-pressed={by === 'comm'} onClick={() => setBy('comm')}>
               name
             </button>
-            <button type="button" aria-pressed={by === 'pid'} onClick={() => setBy('pid')}>
-              process
-            </button>
+            {hasPid(header) && (
+              <button type="button" aria-pressed={by === 'pid'} onClick={() => setBy('pid')}>
+                process
+              </button>
+            )}
+            {header.hosts !== undefined && (
+              <button type="button" aria-pressed={by === 'host'} onClick={() => setBy('host')}>
+                host
+              </button>
+            )}
           </span>
         )}
         <label>
@@ -448,13 +459,14 @@ export function StackView({ data, section, filters, base, select }: ViewProps) {
 /** What the config says of stack plots, where the page is of one. */
 function settingsOf({ manifest }: PageData): { by: By; top: number } {
   const options = manifest.view === 'stackplot' ? manifest.options : {};
-  return { by: options['by'] === 'pid' ? 'pid' : 'comm', top: Number(options['top'] ?? 12) };
+  const by = manifest.byHost === true ? 'host' : options['by'] === 'pid' ? 'pid' : 'comm';
+  return { by, top: Number(options['top'] ?? 12) };
 }
 
 /** The number of each record's contributor. */
 function labelRows(section: Section, by: By): { labels: Labels; ids: Int32Array } {
   const labels = new Labels(section.header, by);
-  const field = labelField(section.header);
+  const field = labelField(section.header, by);
   const pids = hasPid(section.header) ? section.columns.get('pid') : undefined;
   const ids = new Int32Array(section.rows);
   for (let row = 0; row < ids.length; row++) {

@@ -6,6 +6,8 @@ import { holdsMatch } from '../shape/matches.ts';
 import { HEAD, type TreemapBox, treemapBoxes } from '../shape/treemap.ts';
 import { isCount, useSaved } from './address.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
+import { onHosts } from './host-tree.ts';
+import { ByHostButton } from './hosts.tsx';
 import { useTable } from './save/table.ts';
 import { NameSearch } from './search-field.tsx';
 import { FrameButtons, IdleButton } from './stack-bar.tsx';
@@ -27,7 +29,11 @@ const DEEPEST = 6;
 export function TreemapView({ data, section, filters, base, select }: ViewProps) {
   const theme = useTheme();
   const [ref, size] = useSize<HTMLDivElement>();
-  const stacks = section.stacks!;
+  const [isByHost, setByHost] = useSaved('byHost', data.manifest.byHost === true);
+  const stacks = useMemo(
+    () => (isByHost ? onHosts(section.stacks!, section.header.hosts ?? []) : section.stacks!),
+    [section, isByHost],
+  );
   const [showIdle, setShowIdle] = useSaved('idle', data.manifest.showIdle);
   const [levels, setLevels] = useSaved('levels', Number(data.manifest.options['depth'] ?? 1), isCount(1, DEEPEST));
   const [search, setSearch] = useSaved('search', '');
@@ -138,6 +144,14 @@ export function TreemapView({ data, section, filters, base, select }: ViewProps)
         </nav>
         {at !== 0 && <FrameButtons section={section} name={stacks.names[stacks.frames[at]!]!} select={select} />}
         <span class="space" />
+        <ByHostButton
+          data={data}
+          isOn={isByHost}
+          onChange={(isOn) => {
+            setByHost(isOn);
+            setAt(0);
+          }}
+        />
         <IdleButton idle={idle} unit={unit} isShown={showIdle} onChange={setShowIdle} />
         <label>
           Levels{' '}
