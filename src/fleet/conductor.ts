@@ -240,9 +240,10 @@ export class Conductor {
   /** Its connection has ended. */
   #lost(host: Host): void {
     if (host.isOver || host.phase === 'arrived') return;
-    const words = host.words === '' ? this.#words : host.words;
+    const words = host.words === '' && !host.hasLeft ? this.#words : host.words;
     const why = words === '' ? '' : `: ${words}`;
     if (host.id !== undefined) this.#fail(host, { what: `the connection was lost ${WHILE[host.phase]}${why}` });
+    else if (host.hasLeft) this.#fail(host, { what: `its marple did not start${why}`, hint: NOT_STARTED });
     else this.#fail(host, { what: `could not be reached${why}`, hint: `try: ssh ${host.node} true` });
   }
 
@@ -256,20 +257,13 @@ export class Conductor {
         this.#pieces.set(host, line.pieces);
         return;
       case 'over':
-        if (host.id === undefined) this.#fail(host, this.#notStarted(host));
-        else this.#lost(host);
+        host.hasLeft = true;
+        // What was said on stderr comes another way.
+        setTimeout(() => this.#lost(host), WORDS_MS).unref();
         return;
       default:
         this.#message(host, line);
     }
-  }
-
-  #notStarted(host: Host): HostProblem {
-    const why = host.words === '' ? '' : `: ${host.words}`;
-    return {
-      what: `its marple did not start${why}`,
-      hint: 'install it there, name its path ([Fleet] marple), or --push',
-    };
   }
 
   #message(host: Host, message: HostMessage): void {
@@ -454,6 +448,8 @@ export class Conductor {
   }
 }
 
+const NOT_STARTED = 'install it there, name its path ([Fleet] marple), or --push';
+const WORDS_MS = 300;
 const CLOSING_MS = 5_000;
 const MEASURING_S = 5;
 

@@ -7,10 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { monotonicNow, readWallClock, wallTimeAt } from '../common/clock.ts';
 import { EXIT, errorMessage } from '../common/errors.ts';
+import { log } from '../common/log.ts';
 import { PARTIAL } from '../common/partial.ts';
 import { ownProgram } from '../common/paths.ts';
 import { describeExit, type ProcessExit, startTool, type ToolProcess } from '../common/process.ts';
 import { takeStopSignals } from '../common/stop-signals.ts';
+import { clearStaleTempDirs } from '../common/temp.ts';
 import { VERSION } from '../common/version.ts';
 import { packRaw } from '../formats/raw-archive.ts';
 import { LineCutter } from './line-cutter.ts';
@@ -88,6 +90,7 @@ class HostSide {
     await this.#left;
     clearInterval(alive);
     await this.#endRun();
+    clearAfterKilled();
     return EXIT.ok;
   }
 
@@ -270,6 +273,15 @@ async function* pieces(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     size -= whole;
   }
   if (size > 0) yield Buffer.concat(waiting);
+}
+
+/** What a run leaves that was killed. */
+function clearAfterKilled(): void {
+  try {
+    clearStaleTempDirs();
+  } catch (error) {
+    log('warn', 'temporary folders not cleared', { error: errorMessage(error) });
+  }
 }
 
 function exitCode({ code, signal }: ProcessExit): number {

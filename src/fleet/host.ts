@@ -81,6 +81,8 @@ export class Host {
   /** Whether the file is of a run that was cut off. */
   isCut = false;
   readonly problems: HostProblem[] = [];
+  /** Whether its shell has done what it was told. */
+  hasLeft = false;
   /** The last that ssh and its shell said. */
   words = '';
   /** The error that its MARPLE said last, and the hint behind it. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { sectionsOf } from '../faults/faults.ts';
-import { expectNothingLeft, makeWorld, type World } from './world.ts';
+import { expectNothingLeft, jsonOf, makeWorld, type World } from './world.ts';
 
 const EIGHT = Array.from({ length: 8 }, (_, i) => `web${i + 1}`);
 
@@ -16,19 +16,6 @@ afterEach(async () => {
 });
 afterAll(() => world.remove());
 
-/** What `collect --json` says of a host. */
-interface HostResult {
-  readonly node: string;
-  readonly file: string | null;
-  readonly is_cut: boolean;
-  readonly problems: readonly { readonly what: string; readonly hint: string | null }[];
-  readonly sections: readonly { readonly interface: string; readonly records: number }[];
-}
-
-function jsonOf(name: string): { readonly hosts: readonly HostResult[]; readonly exit_code: number } {
-  return JSON.parse(readFileSync(world.place.path(name), 'utf8'));
-}
-
 describe('eight hosts', () => {
   test('record all that can be recorded here, from the same moment on', async () => {
     const interfaces = ['cpusched', 'callstack', 'disklat', 'diskblockrq', 'memtime', 'ipc', 'system'];
@@ -37,7 +24,7 @@ describe('eight hosts', () => {
     expect(ended).toMatchObject({ code: 0 });
     expect(ended.stderr).toContain('collected on 8 of 8 hosts into all');
     expect(readdirSync(world.place.path('all')).sort()).toEqual(EIGHT.map((name) => `${name}.marple`));
-    expect(jsonOf('all.json').hosts.map(({ node }) => node)).toEqual(EIGHT);
+    expect(jsonOf(world, 'all.json').hosts.map(({ node }) => node)).toEqual(EIGHT);
     const starts: number[] = [];
     for (const name of EIGHT) {
       const path = world.place.path(`all/${name}.marple`);

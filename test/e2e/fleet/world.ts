@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type Ended, makePlace, type Place, type Running, type RunOptions, sleep } from '../marple.ts';
@@ -17,12 +17,18 @@ const NOWHERE = `${SUBNET}.250`;
 
 export interface TestHost {
   readonly name: string;
-  /** Its folder of temporary files. */
-  readonly temp: string;
   /** What runs there, but its sshd that waits for connections. */
   processes(): { readonly pid: number; readonly command: string }[];
+  /** What lies in its folder of temporary files. */
+  files(): string[];
+  /** Takes all the room that is left for temporary files. */
+  fill(): void;
+  /** Gives it back. */
+  empty(): void;
   /** Ends all that runs there at once, its sshd too. */
   kill(): void;
+  /** Starts its sshd again. */
+  revive(): Promise<void>;
 }
 
 export interface World {
@@ -34,6 +40,8 @@ export interface World {
   start(args: readonly string[], options?: RunOptions): Running;
   /** The settings of MARPLE there: those of [Fleet]. */
   configure(fleet: Readonly<Record<string, string>>): void;
+  /** Gives --push a program that does what MARPLE does, and has some bytes more. */
+  push(more: Buffer): void;
   /** ClusterShell's topology.conf; none by default. */
   routes(lines: readonly string[] | undefined): void;
   /** What is left on the hosts: processes, and temporary files. */
@@ -45,6 +53,8 @@ export interface HostSpec {
   readonly name: string;
   /** A small disk for temporary files, as tmpfs takes its size. */
   readonly tempSize?: string;
+  /** What runs there in the place of MARPLE. */
+  readonly program?: string;
 }
 
 const ip = (...args: readonly string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
@@ -63,7 +73,11 @@ export async function makeWorld(specs: readonly HostSpec[]): Promise<World> {
   const key = place.path('key');
   keygen(key);
   const wrapper = place.path('marple-of-hosts');
-  writeFileSync(wrapper, `#!/bin/sh\nexec '${process.execPath}' '${CLI}' "$@"\n`, { mode: 0o755 });
+  const special = specs.flatMap(({ name, program }) => (program === undefined ? [] : [`${name}) exec ${program};;`]));
+  const run = `exec '${process.execPath}' '${CLI}' "$@"`;
+  writeFileSync(wrapper, ['#!/bin/sh', 'case $(hostname) in', ...special, `*) ${run};;`, 'esac', ''].join('\n'), {
+    mode: 0o755,
+  });
 
   const hosts = specs.map((spec, i) => makeHost(spec, i, prefix, home, place));
   const names = [...hosts.map(({ name }, i) => [name, `${SUBNET}.${10 + i}`]), ['nowhere', NOWHERE]];
@@ -88,7 +102,7 @@ export async function makeWorld(specs: readonly HostSpec[]): Promise<World> {
     writeFileSync(place.path('config/marple/config.txt'), ['[Fleet]', ...lines, ''].join('\n'));
   };
   configure({});
-  for (const { log } of hosts) await listening(log);
+  for (const host of hosts) await host.revive();
 
   const through = [...inNetns(home), 'unshare', '--uts', 'sh', '-c', 'hostname home; exec "$@"', 'sh'];
   const env = {
@@ -105,15 +119,20 @@ export async function makeWorld(specs: readonly HostSpec[]): Promise<World> {
     start,
     marple: (args, options) => start(args, options).ended,
     configure,
+    push: (more) => {
+      const program = place.path('program');
+      writeFileSync(program, Buffer.concat([Buffer.from(`#!/bin/sh\n${run}\n`), more]), { mode: 0o755 });
+      configure({ binary: program });
+    },
     routes: (lines) => {
       const file = place.path('clustershell/topology.conf');
       rmSync(file, { force: true });
       if (lines !== undefined) writeFileSync(file, ['[routes]', ...lines, ''].join('\n'));
     },
     leftovers: () =>
-      hosts.flatMap(({ name, temp, processes }) => [
+      hosts.flatMap(({ name, files, processes }) => [
         ...processes().map(({ command }) => `${name}: ${command}`),
-        ...readdirSync(temp).map((file) => `${name}: ${file}`),
+        ...files().map((file) => `${name}: ${file}`),
       ]),
     remove: () => {
       for (const host of hosts) host.kill();
@@ -134,13 +153,7 @@ function keygen(path: string): void {
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path]);
 }
 
-function makeHost(
-  { name, tempSize }: HostSpec,
-  index: number,
-  prefix: string,
-  home: string,
-  place: Place,
-): TestHost & { readonly log: string } {
+function makeHost({ name, tempSize }: HostSpec, index: number, prefix: string, home: string, place: Place): TestHost {
   const netns = `${prefix}${name}`;
   const folder = place.path(name);
   const temp = join(folder, 'temp');
@@ -169,7 +182,10 @@ function makeHost(
   const mount = tempSize === undefined ? '' : `mount -t tmpfs -o size=${tempSize} marple-test '${temp}' && `;
   const daemon = `hostname ${name} && ${mount}exec /usr/sbin/sshd -D -E '${log}' -f '${join(folder, 'sshd_config')}'`;
   const [program, ...args] = [...inNetns(netns), 'unshare', '--uts', '--mount', 'sh', '-c', daemon];
-  const child = spawn(program as string, args, { stdio: 'ignore' });
+  let sshd = -1;
+  /** Runs something with its file systems. */
+  const within = (script: string): string =>
+    execFileSync('nsenter', ['--mount', `--target=${sshd}`, 'sh', '-c', script], { encoding: 'utf8', stdio: 'pipe' });
   const processes = (): { pid: number; command: string }[] =>
     ip('netns', 'pids', netns)
       .split('\n')
@@ -184,9 +200,10 @@ function makeHost(
       });
   return {
     name,
-    temp,
-    log,
-    processes: () => processes().filter(({ pid }) => pid !== child.pid),
+    processes: () => processes().filter(({ pid }) => pid !== sshd),
+    files: () => (existsSync(`/proc/${sshd}/ns/mnt`) ? within(`ls -A '${temp}'`) : '').split('\n').filter(Boolean),
+    fill: () => void within(`head -c 1G /dev/zero >'${temp}/filled' 2>/dev/null || true`),
+    empty: () => void within(`rm '${temp}/filled'`),
     kill: () => {
       for (const { pid } of processes()) {
         try {
@@ -195,6 +212,13 @@ function makeHost(
           // It has ended.
         }
       }
+    },
+    revive: async () => {
+      rmSync(log, { force: true });
+      rmSync(temp, { recursive: true });
+      mkdirSync(temp);
+      sshd = spawn(program as string, args, { stdio: 'ignore' }).pid as number;
+      await listening(log);
     },
   };
 }
@@ -211,4 +235,20 @@ async function listening(log: string): Promise<void> {
 export async function expectNothingLeft(world: World): Promise<void> {
   for (let i = 0; i < 200 && world.leftovers().length > 0; i++) await sleep(50);
   expect(world.leftovers()).toEqual([]);
+}
+
+/** What `collect --json` says of a host. */
+export interface HostResult {
+  readonly node: string;
+  readonly file: string | null;
+  readonly is_cut: boolean;
+  readonly problems: readonly { readonly what: string; readonly hint: string | null }[];
+  readonly sections: readonly { readonly interface: string; readonly records: number }[];
+}
+
+export function jsonOf(
+  world: World,
+  name: string,
+): { readonly hosts: readonly HostResult[]; readonly exit_code: number } {
+  return JSON.parse(readFileSync(world.place.path(name), 'utf8'));
 }
