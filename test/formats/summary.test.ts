@@ -4,13 +4,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hostMetrics } from '../../src/analysis/fleet/outliers.ts';
 import { repeatedPoints } from '../../src/analysis/repeated.ts';
-import { groupSections } from '../../src/analysis/select.ts';
-import { type SectionStats, sectionStats } from '../../src/analysis/stats.ts';
+import type { SectionStats } from '../../src/analysis/stats.ts';
 import type { Datapoint, MarpleRecord, StackData } from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import { type Column, openDataFile } from '../../src/common/reader.ts';
 import { exportSources, joinedSource } from '../../src/formats/export.ts';
 import { summaryExporter } from '../../src/formats/summary.ts';
+import { statsOfFile } from '../analysis/stats/sections.ts';
 import { headerOf, readRecords, type TestSection, tempFolder, writeFile } from '../support/data-files.ts';
 import { SECTION, SOME } from '../support/exports.ts';
 import { anyHistory } from '../support/scheduler.ts';
@@ -52,15 +52,8 @@ async function summaryOf(...files: readonly (readonly TestSection[])[]): Promise
   return summaryOfFiles(await Promise.all(files.map(fileOf)));
 }
 
-async function statsOf(path: string): Promise<SectionStats[]> {
-  const file = await openDataFile(path);
-  const stats = [];
-  for (const group of groupSections(file.sections)) {
-    for (const section of group.shown)
-      stats.push(await sectionStats(group, section, { filter: {}, by: 'comm', top: 1000 }));
-  }
-  await file.close();
-  return stats;
+function statsOf(path: string): Promise<SectionStats[]> {
+  return statsOfFile(path, { top: 1000 });
 }
 
 function latencies(records: readonly Datapoint[]): TestSection {

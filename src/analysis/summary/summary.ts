@@ -83,6 +83,14 @@ interface Source {
   readonly section: SectionReader;
 }
 
+/** What is summed: sections that add up, and what the header of the sum begins with. */
+interface Sum {
+  readonly sources: readonly Source[];
+  readonly about: SectionHeader;
+  readonly filter: Filter;
+  readonly options: SummaryOptions;
+}
+
 /** Undefined where nothing of it adds up; no section where others of the group tell the same. */
 async function summariseAlike(
   sources: readonly Source[],
@@ -91,6 +99,7 @@ async function summariseAlike(
 ): Promise<SummarySection[] | undefined> {
   const { header } = sources[0]!.section;
   const about = summaryHeader(sources, options);
+  const sum: Sum = { sources, about, filter, options };
   switch (header.datatype) {
     case 'stack': {
       const stacks = new StackSummary();
@@ -99,15 +108,13 @@ async function summariseAlike(
     }
     case 'datapoint':
       if (!xIsTime(header)) return undefined;
-      return LEVELS.has(header.interface)
-        ? [await levels(sources, about, filter, options)]
-        : [await latencies(sources, about, filter, options)];
+      return LEVELS.has(header.interface) ? [await levels(sum)] : [await latencies(sum)];
     case 'event':
-      if (isScheduling(header)) return scheduling(sources, about, filter, options);
-      if (isConnections(header)) return connections(sources, about, filter, options);
+      if (isScheduling(header)) return scheduling(sum);
+      if (isConnections(header)) return connections(sum);
       // The stack section of the interface has them all.
       if (header.fields?.includes('stack') === true) return [];
-      return [await eventCounts(sources, about, filter, options)];
+      return [await eventCounts(sum)];
   }
 }
 
@@ -168,12 +175,7 @@ function sliceSeconds(sources: readonly Source[], { slices }: SummaryOptions): n
   return Math.max(...own);
 }
 
-async function latencies(
-  sources: readonly Source[],
-  about: SectionHeader,
-  filter: Filter,
-  options: SummaryOptions,
-): Promise<SummarySection> {
+async function latencies({ sources, about, filter, options }: Sum): Promise<SummarySection> {
   const labels = LABELS.filter((field) => about.fields?.includes(field) === true);
   const summary = new LatencySummary(sliceSeconds(sources, options), options.accuracy);
   for (const { section } of sources) {
@@ -209,12 +211,7 @@ function latencySection(
   return { header: noted(header, note), records: summary.points(minShare) };
 }
 
-async function levels(
-  sources: readonly Source[],
-  about: SectionHeader,
-  filter: Filter,
-  options: SummaryOptions,
-): Promise<SummarySection> {
+async function levels({ sources, about, filter, options }: Sum): Promise<SummarySection> {
   // Processes of one name together, and all CPUs.
   const labels = (about.fields ?? []).filter((field) => field !== 'pid' && field !== 'cpu');
   const summary = new LevelSummary(sliceSeconds(sources, options));
@@ -243,12 +240,7 @@ function isShare({ y }: SectionHeader): boolean {
   return y?.unit === '%';
 }
 
-async function scheduling(
-  sources: readonly Source[],
-  about: SectionHeader,
-  filter: Filter,
-  options: SummaryOptions,
-): Promise<SummarySection[]> {
+async function scheduling({ sources, about, filter, options }: Sum): Promise<SummarySection[]> {
   const times = new StackSummary();
   const waits = new LatencySummary(sliceSeconds(sources, options), options.accuracy);
   for (const { section } of sources) await addScheduling(section, filter, times, waits);
@@ -259,12 +251,7 @@ async function scheduling(
   ];
 }
 
-async function connections(
-  sources: readonly Source[],
-  about: SectionHeader,
-  filter: Filter,
-  options: SummaryOptions,
-): Promise<SummarySection[]> {
+async function connections({ sources, about, filter, options }: Sum): Promise<SummarySection[]> {
   const [opened, bytes] = [new StackSummary(), new StackSummary()];
   let hasSizes = false;
   for (const { section } of sources) {
@@ -291,12 +278,7 @@ async function connections(
 const NO_PROCESS = '[no process]';
 
 /** How many events of each type there were, by process where they have one. */
-async function eventCounts(
-  sources: readonly Source[],
-  about: SectionHeader,
-  filter: Filter,
-  options: SummaryOptions,
-): Promise<SummarySection> {
+async function eventCounts({ sources, about, filter, options }: Sum): Promise<SummarySection> {
   const labels = LABELS.filter((field) => about.fields?.includes(field) === true);
   const counts = new StackSummary();
   for (const { section } of sources) {

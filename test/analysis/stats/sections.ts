@@ -13,6 +13,11 @@ export async function statsOf(
 ): Promise<SectionStats[]> {
   const path = join(tempFolder(), 'x.marple');
   await writeFile(path, sections);
+  return statsOfFile(path, options);
+}
+
+/** All sections of a file, in numbers. */
+export async function statsOfFile(path: string, options: Partial<StatsOptions> = {}): Promise<SectionStats[]> {
   const file = await openDataFile(path);
   onTestFinished(() => file.close());
   const stats: SectionStats[] = [];
