@@ -24,6 +24,8 @@ export class AddressSpace {
   #unknown = new FrameTable();
   /** Whether both are those of another process too, which has the same mappings. */
   #isShared = false;
+  /** Changes whenever an address may have another frame than before. */
+  version = 0;
 
   constructor(mappings: readonly Mapping[] = [], before: readonly Mapping[] = []) {
     this.#mappings = mappings;
@@ -49,7 +51,13 @@ export class AddressSpace {
     return new AddressSpace([], this.#mappings);
   }
 
+  /** Whether another program was put in its place, and what runs is not yet seen. */
+  get isChanging(): boolean {
+    return this.#before.length > 0;
+  }
+
   add(mapping: Mapping): void {
+    this.version++;
     const { start, end } = mapping;
     const isCovering = this.#mappings.some((old) => old.start < end && old.end > start);
     this.#mappings = insert(this.#mappings, mapping);
@@ -66,6 +74,7 @@ export class AddressSpace {
   }
 
   #forget(): void {
+    this.version++;
     this.#known = new FrameTable();
     this.#unknown = new FrameTable();
     this.#isShared = false;

@@ -128,17 +128,7 @@ interface Recording {
 function examine(path: string): Recording | undefined {
   const file = new PerfFile(path, 0n);
   try {
-    const kernel: FileMapping[] = [];
-    let first: number | undefined;
-    let last = 0;
-    let samples = 0;
-    for (const record of file.records()) {
-      if (record.kind === 'mapping' && record.pid === -1 && record.start < 0) kernel.push(record);
-      if (record.kind !== 'sample') continue;
-      samples++;
-      first ??= record.time;
-      last = record.time ?? last;
-    }
+    const { samples, times, kernel } = file.overview();
     if (samples === 0 && file.compressed === 0) return undefined;
     const told = RECORDED_FIELDS.split(',').filter((field) => field !== 'cpu' || file.tells('cpu'));
     if (file.tells('period')) told.push('period');
@@ -150,8 +140,8 @@ function examine(path: string): Recording | undefined {
         file.events.map(({ name, type, fixedPeriod }) => [name, type === PERF_TYPE_TRACEPOINT ? 0 : fixedPeriod]),
       ),
       kernel,
-      first: BigInt(Math.floor(first ?? 0)),
-      last: BigInt(Math.floor(last)),
+      first: BigInt(Math.floor(times?.first ?? 0)),
+      last: BigInt(Math.floor(times?.last ?? 0)),
     };
   } finally {
     file.close();

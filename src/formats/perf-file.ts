@@ -101,6 +101,14 @@ export interface FileSwitch {
 
 export type FileRecord = FileSample | FileMapping | FileName | FileFork | FileExit | FileLost | FileSwitch;
 
+export interface FileOverview {
+  readonly samples: number;
+  /** Missing where no sample has a time. */
+  readonly times?: { readonly first: number; readonly last: number };
+  /** Mappings of the kernel's own code. */
+  readonly kernel: readonly FileMapping[];
+}
+
 const SAMPLE = {
   ip: 1 << 0,
   tid: 1 << 1,
@@ -197,6 +205,8 @@ const MOST_FEATURE_BYTES = 1 << 26;
 const ATTR_BYTES_MIN = 64;
 const BLOCK = 1 << 20;
 const RECORD_HEADER = 8;
+/** Records that have room from the start. */
+const WAITING = 4096;
 
 interface Attribute extends PerfEvent {
   readonly readFormat: number;
@@ -206,30 +216,83 @@ interface Attribute extends PerfEvent {
   readonly fixed: number;
 }
 
-/** Records that wait for others which may be older. What is held is their bytes: there may be very many. */
+/** Records that wait for others which may be older. What is held is where their bytes are: there may be very many. */
 class Waiting {
-  #times: number[] = [];
-  #blocks: Buffer[] = [];
-  #places: number[] = [];
+  #times = new Float64Array(WAITING);
+  #places = new Int32Array(WAITING);
+  /** By record, the place of its block in #held. */
+  #blocks = new Int32Array(WAITING);
+  #held: Buffer[] = [];
+  #count = 0;
 
   add(time: number, bytes: Buffer, at: number): void {
-    this.#times.push(time);
-    this.#blocks.push(bytes);
-    this.#places.push(at);
+    if (this.#count === this.#times.length) this.#grow();
+    if (this.#held.at(-1) !== bytes) this.#held.push(bytes);
+    this.#times[this.#count] = time;
+    this.#places[this.#count] = at;
+    this.#blocks[this.#count++] = this.#held.length - 1;
   }
 
   /** Gives those that are not younger away, in the order of their times; of the same time as they came. */
   *take(upTo: number): Generator<{ bytes: Buffer; at: number }> {
-    const [times, blocks, places] = [this.#times, this.#blocks, this.#places];
-    // Each CPU's are in order already, and runs are all that there is to merge.
-    const order = Array.from(times, (_, i) => i).sort((a, b) => times[a]! - times[b]! || a - b);
-    const younger = order.findIndex((i) => times[i]! > upTo);
-    const count = younger < 0 ? order.length : younger;
-    const rest = order.slice(count);
-    this.#times = rest.map((i) => times[i]!);
-    this.#blocks = rest.map((i) => blocks[i]!);
-    this.#places = rest.map((i) => places[i]!);
-    for (let i = 0; i < count; i++) yield { bytes: blocks[order[i]!]!, at: places[order[i]!]! };
+    const [times, places, blocks, held] = [this.#times, this.#places, this.#blocks, this.#held];
+    const order = inOrder(times, this.#count);
+    this.#times = new Float64Array(times.length);
+    this.#places = new Int32Array(places.length);
+    this.#blocks = new Int32Array(blocks.length);
+    this.#held = [];
+    this.#count = 0;
+    let count = order.length;
+    while (count > 0 && times[order[count - 1]!]! > upTo) count--;
+    for (const i of order.subarray(count)) this.add(times[i]!, held[blocks[i]!]!, places[i]!);
+    for (let i = 0; i < count; i++) {
+      const record = order[i]!;
+      yield { bytes: held[blocks[record]!]!, at: places[record]! };
+    }
+  }
+
+  #grow(): void {
+    const [times, places, blocks] = [this.#times, this.#places, this.#blocks];
+    this.#times = new Float64Array(2 * times.length);
+    this.#places = new Int32Array(2 * places.length);
+    this.#blocks = new Int32Array(2 * blocks.length);
+    this.#times.set(times);
+    this.#places.set(places);
+    this.#blocks.set(blocks);
+  }
+}
+
+/**
+ * The places of the first so many times in their order; of the same time as they stand. Each CPU's are in order already, so
+ * that runs are all that there is to merge.
+ */
+function inOrder(times: Float64Array, count: number): Int32Array {
+  let order = Int32Array.from({ length: count }, (_, i) => i);
+  let runs = [0];
+  for (let i = 1; i < count; i++) if (times[i]! < times[i - 1]!) runs.push(i);
+  for (let other = new Int32Array(count); runs.length > 1; [order, other] = [other, order]) {
+    for (let run = 0; run < runs.length; run += 2) {
+      const middle = runs[run + 1] ?? count;
+      mergeRuns(times, order, other, runs[run]!, middle, runs[run + 2] ?? count);
+    }
+    runs = runs.filter((_, run) => run % 2 === 0);
+  }
+  return order;
+}
+
+/** Merges two runs of `from`, which end at `middle` and at `end`, into the same place of `to`. */
+function mergeRuns(
+  times: Float64Array,
+  from: Int32Array,
+  to: Int32Array,
+  start: number,
+  middle: number,
+  end: number,
+): void {
+  let [left, right] = [start, middle];
+  for (let at = start; at < end; at++) {
+    const isLeft = right >= end || (left < middle && times[from[left]!]! <= times[from[right]!]!);
+    to[at] = from[isLeft ? left++ : right++]!;
   }
 }
 
@@ -294,7 +357,9 @@ export class PerfFile {
   /** Its upper and lower 32 bits. */
   readonly #origin: readonly [high: number, low: number];
   readonly #attributes: readonly Attribute[];
-  readonly #byId = new Map<string, Attribute>();
+  readonly #byId = new Map<number, Attribute>();
+  /** Where in a sample the id of its event is, in bytes; undefined where there is one event, or none has ids. */
+  readonly #idAt: number | undefined;
   readonly #trailerPlaces: TrailerPlaces;
   readonly #data: { readonly start: number; readonly end: number };
   readonly #header: Buffer;
@@ -324,6 +389,7 @@ export class PerfFile {
       const [first] = this.#attributes;
       if (first === undefined) throw this.#damage(24, 'the file describes no events');
       this.#trailerPlaces = trailerPlaces(first);
+      this.#idAt = this.#attributes.length > 1 ? placeOfId(first.sampleType) : undefined;
     } catch (error) {
       closeSync(this.#fd);
       throw error;
@@ -349,6 +415,34 @@ export class PerfFile {
   /** Whether all samples tell it. */
   tells(part: 'time' | 'cpu' | 'period'): boolean {
     return this.events.every(({ sampleType }) => (sampleType & SAMPLE[part]) !== 0);
+  }
+
+  /**
+   * What a file has in all: its samples, when the first and the last of them were taken, and the kernel's own code. Nothing
+   * is put in order for that.
+   */
+  overview(): FileOverview {
+    this.compressed = 0;
+    const kernel: FileMapping[] = [];
+    let samples = 0;
+    let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    const cursor = new Cursor(this.#data.start, this.#data.end, (at, length) => this.#read(at, length));
+    while (cursor.next()) {
+      const { bytes, at, size } = cursor;
+      const type = bytes.readUInt32LE(at);
+      if (type === RECORD.compressed) this.compressed++;
+      if (type === RECORD.mmap || type === RECORD.mmap2) {
+        const mapping = this.#mapping(type, bytes, at, size);
+        if (mapping?.pid === -1 && mapping.start < 0) kernel.push(mapping);
+      }
+      if (type !== RECORD.sample) continue;
+      samples++;
+      const time = this.#sampleTime(bytes, at, size);
+      if (time === undefined) continue;
+      if (time < first) first = time;
+      if (time > last) last = time;
+    }
+    return last < first ? { samples, kernel } : { samples, kernel, times: { first, last } };
   }
 
   /** All records, in the order of their times; those without a time come as they stand. May be called again. */
@@ -585,17 +679,10 @@ export class PerfFile {
     return (bytes.readUInt32LE(at + 4) - high) * 2 ** 32 + (bytes.readUInt32LE(at) - low);
   }
 
-  /** With several events the sample's id, at a place that is the same in all of them, tells which one it is of. */
+  /** With several events the sample's id tells which one it is of. */
   #attributeOf(bytes: Buffer, at: number, end: number): Attribute | undefined {
-    const first = this.#attributes[0];
-    if (this.#attributes.length === 1 || first === undefined) return first;
-    const { sampleType } = first;
-    let pos = at + RECORD_HEADER;
-    if ((sampleType & SAMPLE.identifier) === 0) {
-      if ((sampleType & SAMPLE.id) === 0) return first;
-      for (const bit of [SAMPLE.ip, SAMPLE.tid, SAMPLE.time, SAMPLE.addr]) if ((sampleType & bit) !== 0) pos += 8;
-    }
-    return pos + 8 > end ? undefined : this.#byId.get(idText(bytes, pos));
+    if (this.#idAt === undefined) return this.#attributes[0];
+    return at + this.#idAt + 8 > end ? undefined : this.#byId.get(toNumber(bytes, at + this.#idAt));
   }
 
   #damage(at: number, problem: string): DamagedFileError {
@@ -630,7 +717,7 @@ export class PerfFile {
         fixed: bytesOf(sampleType, FIXED),
       };
       attributes.push(attribute);
-      for (let id = 0; id + 8 <= ids.length; id += 8) this.#byId.set(idText(ids, id), attribute);
+      for (let id = 0; id + 8 <= ids.length; id += 8) this.#byId.set(toNumber(ids, id), attribute);
     }
     return attributes;
   }
@@ -684,7 +771,14 @@ export class PerfFile {
 
 /** Parts of a sample of 8 bytes each: those before its time, and those between the address and the counter values. */
 const BEFORE_TIME = [SAMPLE.identifier, SAMPLE.ip, SAMPLE.tid];
+const BEFORE_ID = [SAMPLE.ip, SAMPLE.tid, SAMPLE.time, SAMPLE.addr];
 const FIXED = [SAMPLE.tid, SAMPLE.time, SAMPLE.addr, SAMPLE.id, SAMPLE.streamId, SAMPLE.cpu, SAMPLE.period];
+
+/** Where in a sample its event's id is, a place that is the same for all events of a file; undefined where it has none. */
+function placeOfId(sampleType: number): number | undefined {
+  if ((sampleType & SAMPLE.identifier) !== 0) return RECORD_HEADER;
+  return (sampleType & SAMPLE.id) === 0 ? undefined : RECORD_HEADER + bytesOf(sampleType, BEFORE_ID);
+}
 
 function bytesOf(sampleType: number, parts: readonly number[]): number {
   return 8 * parts.filter((bit) => (sampleType & bit) !== 0).length;
