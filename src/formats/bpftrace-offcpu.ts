@@ -236,7 +236,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   const code = readCodeFile(codeFile(dir));
   const first = symbolsOf(code, PerfSymbols.create(run.modules));
   for (const { pid, user } of maps.times) first.frames({ pid, chain: CallChain.of({ user }) });
-  const mangled = await first.demangle();
+  const mangled = await first.demangleAll();
   if (mangled > 0)
     report.warn(`${mangled} C++ names are as the compiler made them: c++filt (binutils) is not installed`);
   const table = foldTimes(dir, maps, symbolsOf(code, first.again()), details.format, run, report);

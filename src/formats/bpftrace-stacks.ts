@@ -163,7 +163,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
 
   const symbols = PerfSymbols.create(run.modules);
   await new Naming(maps, details, run, symbols).read(path);
-  const mangled = await symbols.demangle();
+  const mangled = await symbols.demangleAll();
   if (mangled > 0)
     report.warn(`${mangled} C++ names are as the compiler made them: c++filt (binutils) is not installed`);
   const naming = new Naming(maps, details, run, symbols.again());

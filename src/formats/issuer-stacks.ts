@@ -129,7 +129,7 @@ export class IssuerStacks {
   }
 
   /** Takes some more of perf's records. Where they cannot be read there are no more: the I/Os do not depend on them. */
-  async #pull(samples: AsyncGenerator<Iterable<TimedRecord>>): Promise<void> {
+  async #pull(samples: AsyncGenerator<TimedRecord[]>): Promise<void> {
     try {
       const { value, done } = await samples.next();
       if (done === true) this.#until = Number.POSITIVE_INFINITY;

@@ -208,7 +208,9 @@ type Periods = ReadonlyMap<string, number | undefined>;
 function weighed(sample: PerfSample, periods: Periods): PerfSample {
   const fixed = periods.get(sample.event ?? '');
   if (fixed === undefined || (fixed > 0 && sample.period !== undefined)) return sample;
-  return { ...sample, period: fixed };
+  // Written out: there are very many.
+  const { kind, comm, pid, tid, cpu, time, event, frames } = sample;
+  return { kind, comm, pid, tid, cpu, time, period: fixed, event, frames };
 }
 
 /** Files in a message. */

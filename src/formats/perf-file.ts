@@ -216,25 +216,46 @@ interface Attribute extends PerfEvent {
   readonly fixed: number;
 }
 
+/** Records as they stand in the file, and the same bytes as numbers are read of them. Never written again. */
+interface Block {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+}
+
+function blockOf(bytes: Buffer): Block {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
+}
+
+/** Of records, by their numbers: the block that each is in, and where. */
+interface Taken {
+  readonly order: Int32Array;
+  readonly places: Int32Array;
+  readonly blocks: Int32Array;
+  readonly held: readonly Block[];
+}
+
 /** Records that wait for others which may be older. What is held is where their bytes are: there may be very many. */
 class Waiting {
   #times = new Float64Array(WAITING);
   #places = new Int32Array(WAITING);
   /** By record, the place of its block in #held. */
   #blocks = new Int32Array(WAITING);
-  #held: Buffer[] = [];
+  #held: Block[] = [];
   #count = 0;
 
-  add(time: number, bytes: Buffer, at: number): void {
+  add(time: number, block: Block, at: number): void {
     if (this.#count === this.#times.length) this.#grow();
-    if (this.#held.at(-1) !== bytes) this.#held.push(bytes);
+    if (this.#held.at(-1) !== block) this.#held.push(block);
     this.#times[this.#count] = time;
     this.#places[this.#count] = at;
     this.#blocks[this.#count++] = this.#held.length - 1;
   }
 
-  /** Gives those that are not younger away, in the order of their times; of the same time as they came. */
-  *take(upTo: number): Generator<{ bytes: Buffer; at: number }> {
+  /**
+   * Gives those that are not younger away, in the order of their times; of the same time as they came: where they are, by
+   * the places in `order`.
+   */
+  take(upTo: number): Taken {
     const [times, places, blocks, held] = [this.#times, this.#places, this.#blocks, this.#held];
     const order = inOrder(times, this.#count);
     this.#times = new Float64Array(times.length);
@@ -245,10 +266,7 @@ class Waiting {
     let count = order.length;
     while (count > 0 && times[order[count - 1]!]! > upTo) count--;
     for (const i of order.subarray(count)) this.add(times[i]!, held[blocks[i]!]!, places[i]!);
-    for (let i = 0; i < count; i++) {
-      const record = order[i]!;
-      yield { bytes: held[blocks[record]!]!, at: places[record]! };
-    }
+    return { order: order.subarray(0, count), places, blocks, held };
   }
 
   #grow(): void {
@@ -267,9 +285,12 @@ class Waiting {
  * that runs are all that there is to merge.
  */
 function inOrder(times: Float64Array, count: number): Int32Array {
-  let order = Int32Array.from({ length: count }, (_, i) => i);
+  let order = new Int32Array(count);
   let runs = [0];
-  for (let i = 1; i < count; i++) if (times[i]! < times[i - 1]!) runs.push(i);
+  for (let i = 1; i < count; i++) {
+    order[i] = i;
+    if (times[i]! < times[i - 1]!) runs.push(i);
+  }
   for (let other = new Int32Array(count); runs.length > 1; [order, other] = [other, order]) {
     for (let run = 0; run < runs.length; run += 2) {
       const middle = runs[run + 1] ?? count;
@@ -298,8 +319,8 @@ function mergeRuns(
 
 /** Steps through the records of a file. */
 class Cursor {
-  /** Where the record is; the buffers are never written again. */
-  bytes: Buffer = Buffer.alloc(0);
+  /** Where the record is. */
+  block = blockOf(Buffer.alloc(0));
   at = 0;
   size = 0;
   /** Whether the records ended before the file did. */
@@ -324,7 +345,7 @@ class Cursor {
     if (this.#position + RECORD_HEADER > this.end) return false;
     const bytes = this.read(this.#position, Math.min(BLOCK, this.end - this.#position));
     if (bytes === undefined) return false;
-    this.bytes = bytes;
+    this.block = blockOf(bytes);
     if (this.#isWhole(0)) return this.#moveTo(0);
     // The last record is cut off, or no record at all.
     this.isDamaged = true;
@@ -332,15 +353,16 @@ class Cursor {
   }
 
   #isWhole(at: number): boolean {
-    if (at + RECORD_HEADER > this.bytes.length) return false;
-    const size = this.bytes.readUInt16LE(at + 6);
+    const { bytes } = this.block;
+    if (at + RECORD_HEADER > bytes.length) return false;
+    const size = bytes.readUInt16LE(at + 6);
     if (size < RECORD_HEADER) this.isDamaged = true;
-    return !this.isDamaged && at + size <= this.bytes.length;
+    return !this.isDamaged && at + size <= bytes.length;
   }
 
   #moveTo(at: number): boolean {
     this.at = at;
-    this.size = this.bytes.readUInt16LE(at + 6);
+    this.size = this.block.bytes.readUInt16LE(at + 6);
     return true;
   }
 }
@@ -363,7 +385,6 @@ export class PerfFile {
   readonly #trailerPlaces: TrailerPlaces;
   readonly #data: { readonly start: number; readonly end: number };
   readonly #header: Buffer;
-  #viewed: { readonly bytes: Buffer; readonly view: DataView } | undefined;
   #waiting = new Waiting();
 
   /**
@@ -428,7 +449,8 @@ export class PerfFile {
     let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     const cursor = new Cursor(this.#data.start, this.#data.end, (at, length) => this.#read(at, length));
     while (cursor.next()) {
-      const { bytes, at, size } = cursor;
+      const { at, size } = cursor;
+      const { bytes } = cursor.block;
       const type = bytes.readUInt32LE(at);
       if (type === RECORD.compressed) this.compressed++;
       if (type === RECORD.mmap || type === RECORD.mmap2) {
@@ -454,7 +476,8 @@ export class PerfFile {
     let latest = Number.NEGATIVE_INFINITY;
     const cursor = new Cursor(this.#data.start, this.#data.end, (at, length) => this.#read(at, length));
     while (cursor.next()) {
-      const { bytes, at, size } = cursor;
+      const { block, at, size } = cursor;
+      const { bytes } = block;
       const type = bytes.readUInt32LE(at);
       if (type === RECORD.finishedRound) {
         // What was written before the round that has ended cannot be older than what that round began with.
@@ -466,28 +489,33 @@ export class PerfFile {
       if (type >= FIRST_USER_TYPE) continue;
       const time = type === RECORD.sample ? this.#sampleTime(bytes, at, size) : this.#trailerTime(bytes, at, size);
       if (time === undefined) {
-        const record = this.#decode(type, bytes, at, size);
+        const record = this.#decode(block, at);
         if (record !== undefined) yield record;
         continue;
       }
       if (time > latest) latest = time;
-      this.#waiting.add(time, bytes, at);
+      this.#waiting.add(time, block, at);
     }
     if (cursor.isDamaged) this.damaged++;
     yield* this.#flush(Number.POSITIVE_INFINITY);
   }
 
   *#flush(upTo: number): Generator<FileRecord> {
-    for (const { bytes, at } of this.#waiting.take(upTo)) {
-      const record = this.#decode(bytes.readUInt32LE(at), bytes, at, bytes.readUInt16LE(at + 6));
+    const { order, places, blocks, held } = this.#waiting.take(upTo);
+    for (let i = 0; i < order.length; i++) {
+      const number = order[i]!;
+      const record = this.#decode(held[blocks[number]!]!, places[number]!);
       if (record !== undefined) yield record;
     }
   }
 
-  #decode(type: number, bytes: Buffer, at: number, size: number): FileRecord | undefined {
+  #decode(block: Block, at: number): FileRecord | undefined {
+    const { bytes } = block;
+    const type = bytes.readUInt32LE(at);
+    const size = bytes.readUInt16LE(at + 6);
     switch (type) {
       case RECORD.sample:
-        return this.#sample(bytes, at, size);
+        return this.#sample(block, at, size);
       case RECORD.mmap:
       case RECORD.mmap2:
         return this.#mapping(type, bytes, at, size);
@@ -524,7 +552,7 @@ export class PerfFile {
     return undefined;
   }
 
-  #sample(bytes: Buffer, at: number, size: number): FileSample | undefined {
+  #sample({ bytes, view }: Block, at: number, size: number): FileSample | undefined {
     const end = at + size;
     const attribute = this.#attributeOf(bytes, at, end);
     if (attribute === undefined) return this.#bad();
@@ -575,7 +603,6 @@ export class PerfFile {
       pos = chainEnd;
     }
     const isKernel = (bytes.readUInt16LE(at + 4) & MISC.cpumode) === MISC.kernel;
-    const view = this.#viewOf(bytes);
     const chain = new CallChain(view, chainStart, chainEnd, isKernel ? 'kernel' : 'user');
     let raw: RawRecord | undefined;
     if (has(SAMPLE.raw)) {
@@ -592,14 +619,6 @@ export class PerfFile {
     const attribute = this.#attributeOf(bytes, at, at + size);
     if (attribute === undefined || (attribute.sampleType & SAMPLE.time) === 0) return undefined;
     return attribute.toTime + 8 > size ? undefined : this.#since(bytes, at + attribute.toTime);
-  }
-
-  /** One view for all records of a block. */
-  #viewOf(bytes: Buffer): DataView {
-    if (this.#viewed?.bytes !== bytes) {
-      this.#viewed = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
-    }
-    return this.#viewed.view;
   }
 
   #mapping(type: number, bytes: Buffer, at: number, size: number): FileMapping | undefined {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
 import type { EventData, StackData } from '../common/datatypes.ts';
 import { errorMessage } from '../common/errors.ts';
@@ -8,6 +9,7 @@ import type { Batch, Report } from '../common/section.ts';
 import { countedSwitches, reportMissingSwitches } from './context-switches.ts';
 import { parseFormat, type RawRecord } from './event-format.ts';
 import { beginsBlock, type OffCpuReason, OffCpuTimes, reasonOf, withoutTracing } from './off-cpu.ts';
+import { PerfFile } from './perf-file.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
 import { type NamedSwitch, perfSamples, type TimedSample } from './perf-samples.ts';
 import type { PerfFrame } from './perf-script.ts';
@@ -42,6 +44,8 @@ export function guardFile(dir: string): string {
 /** Sections of offcpu, by index. */
 const STACKS = 0;
 const EVENTS = 1;
+/** Records that are handled between two rests, so that what else runs has its turns. */
+const SLICE = 20_000;
 const NOT_RECORDED = '[stack not recorded]';
 const NO_STACK: readonly PerfFrame[] = [{ address: '', symbol: NOT_RECORDED, module: '' }];
 
@@ -66,15 +70,12 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   const path = await openPerfData(dir, details, report);
   if (path === undefined) return;
 
-  const times = new OffCpuTimes();
+  const times = await readTimes(path, BigInt(run.origin));
   const guard = readGuard(dir);
   const decoder = new OffCpuDecoder(times, state, endsWithoutStacks(guard), run);
   for await (const records of perfSamples(path, BigInt(run.origin), report, {
     modules: run.modules,
-    first: (record) => times.add(record),
   })) {
-    // The first reading is over: all times are known.
-    times.finish();
     for (const record of records) {
       if (record.kind === 'sample') decoder.sample(record);
       else if (record.kind === 'switch') decoder.switched(record);
@@ -89,6 +90,25 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   const isWhole = details.tool.command.includes('-a') && !guard.some(({ step }) => step === 'ended');
   if (isWhole) reportMissingSwitches(decoder.switches + decoder.lost, countedSwitches(dir, details.switches), report);
   reportGuard(guard, BigInt(run.origin), details.maxMbPerS, report);
+}
+
+/** The first reading: how long each task was off its CPU. */
+async function readTimes(path: string, origin: bigint): Promise<OffCpuTimes> {
+  const times = new OffCpuTimes();
+  const file = new PerfFile(path, origin);
+  try {
+    let rest = SLICE;
+    for (const record of file.records()) {
+      times.add(record);
+      if (--rest > 0) continue;
+      rest = SLICE;
+      await yieldToOthers();
+    }
+  } finally {
+    file.close();
+  }
+  times.finish();
+  return times;
 }
 
 function readState(dir: string, formatText: string, report: Report): (event: RawRecord) => string {

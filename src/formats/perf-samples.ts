@@ -1,5 +1,6 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Report } from '../common/section.ts';
+import { Demangler } from './demangler.ts';
 import type { RawRecord } from './event-format.ts';
 import type { ModuleSource } from './modules.ts';
 import { type FileExit, type FileRecord, type FileSample, type FileSwitch, PerfFile } from './perf-file.ts';
@@ -24,12 +25,13 @@ export type TimedRecord = TimedSample | PerfFork | PerfLost | NamedSwitch | File
 
 /** Records that are handled between two rests, so that what else runs has its turns. */
 const SLICE = 20_000;
+/** Records given at once: few enough to be done with before they have become old for V8's garbage collector. */
+const GROUP = 1000;
 
 /**
  * The samples of a perf.data in the order of their times, with the names of their functions, and what else matters for
  * them: tasks that begin, end and switch, and lost records. For frame pointers only: DWARF's copies of stacks have to be
- * unwound by perf. The file is read twice, since C++ names are demangled in one go; `first` is told each record of the
- * first reading. Records come in groups, to be gone through before the next one is asked for. `amend` may change a sample before its frames get their names, which `modules` have. What could not be
+ * unwound by perf. `amend` may change a sample before its frames get their names, which `modules` have. What could not be
  * read is told to the report.
  * @throws DamagedFileError where it is no perf.data.
  */
@@ -39,83 +41,40 @@ export async function* perfSamples(
   report: Report,
   {
     modules,
-    first = () => undefined,
     amend = (sample) => sample,
   }: {
     readonly modules?: ModuleSource | undefined;
-    readonly first?: (record: FileRecord) => void;
     readonly amend?: (sample: FileSample) => FileSample;
   } = {},
-): AsyncGenerator<Iterable<TimedRecord>> {
+): AsyncGenerator<TimedRecord[]> {
   const symbols = PerfSymbols.create(modules);
-  await meetNames(path, origin, symbols, first, amend);
-  const mangled = await symbols.demangle();
-  if (mangled > 0)
-    report.warn(`${mangled} C++ names are as the compiler made them: c++filt (binutils) is not installed`);
-  yield* namedRecords(path, origin, symbols.again(), report, amend);
-}
-
-/** The first reading: meets all names. */
-async function meetNames(
-  path: string,
-  origin: bigint,
-  symbols: PerfSymbols,
-  first: (record: FileRecord) => void,
-  amend: (sample: FileSample) => FileSample,
-): Promise<void> {
+  const demangler = new Demangler();
   const file = new PerfFile(path, origin);
   try {
+    let group: TimedRecord[] = [];
     let rest = SLICE;
+    let mangled = 0;
     for (const record of file.records()) {
-      first(record);
-      if (record.kind === 'sample') symbols.frames(amend(record));
-      else followRecord(record, symbols);
-      if (--rest > 0) continue;
+      followRecord(record, symbols);
+      const named = withNames(record.kind === 'sample' ? amend(record) : record, symbols);
+      if (named !== undefined) group.push(named);
+      if (group.length < GROUP) continue;
+      if (symbols.isMangled) mangled += await symbols.demangle(demangler);
+      rest -= group.length;
+      yield group;
+      group = [];
+      if (rest > 0) continue;
       rest = SLICE;
       await yieldToOthers();
     }
-  } finally {
-    file.close();
-  }
-}
-
-async function* namedRecords(
-  path: string,
-  origin: bigint,
-  symbols: PerfSymbols,
-  report: Report,
-  amend: (sample: FileSample) => FileSample,
-): AsyncGenerator<Iterable<TimedRecord>> {
-  const file = new PerfFile(path, origin);
-  try {
-    const records = file.records();
-    const end = { isReached: false };
-    while (!end.isReached) {
-      yield someNamed(records, symbols, amend, end);
-      await yieldToOthers();
-    }
+    mangled += await symbols.demangle(demangler);
+    yield group;
+    if (mangled > 0)
+      report.warn(`${mangled} C++ names are as the compiler made them: c++filt (binutils) is not installed`);
     if (file.damaged > 0) report.warn(`${file.damaged} records of perf's file could not be read`);
   } finally {
     file.close();
-  }
-}
-
-/** The next records, each made when it is asked for: what is done with at once costs V8's garbage collector nothing. */
-function* someNamed(
-  records: Iterator<FileRecord>,
-  symbols: PerfSymbols,
-  amend: (sample: FileSample) => FileSample,
-  end: { isReached: boolean },
-): Generator<TimedRecord> {
-  for (let rest = SLICE; rest > 0; rest--) {
-    const { value: record, done } = records.next();
-    if (done === true) {
-      end.isReached = true;
-      return;
-    }
-    followRecord(record, symbols);
-    const named = withNames(record.kind === 'sample' ? amend(record) : record, symbols);
-    if (named !== undefined) yield named;
+    await demangler.close();
   }
 }
 

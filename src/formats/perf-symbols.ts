@@ -1,7 +1,6 @@
-import { findExecutable } from '../common/executables.ts';
-import { runTool } from '../common/process.ts';
 import { AddressSpace, type Mapping } from './address-space.ts';
 import { type CallChain, type ChainPart, isMark, partAfter, toAddress } from './call-chain.ts';
+import { Demangler } from './demangler.ts';
 import { FrameTable } from './frame-table.ts';
 import { isJitMemory, MachineModules, type Module, type ModuleSource } from './modules.ts';
 import type { FileExit, FileFork, FileMapping, FileName, FileSample } from './perf-file.ts';
@@ -20,6 +19,12 @@ interface KnownTask {
 }
 
 const UNKNOWN = '[unknown]';
+const MANGLED = /^_+[ZR]/;
+
+/** A frame whose name may yet become readable. */
+interface NamedFrame extends PerfFrame {
+  symbol: string;
+}
 /** Tasks that have ended are known until so many others have: what they did last comes behind the record of their end. */
 const ENDED_KEPT = 1000;
 
@@ -113,7 +118,7 @@ class LastChain {
 
 /** Follows which task is which and what code its process has where, and names the frames of samples. */
 export class PerfSymbols {
-  /** Names that need demangling, and what they are then. */
+  /** Mangled names that were met before, and what they are then. */
   readonly #demangled: Map<string, string>;
   readonly #modules: Map<string, Module>;
   readonly #source: ModuleSource;
@@ -125,8 +130,8 @@ export class PerfSymbols {
   #kernel: Module | undefined;
   readonly #kernelFrames = new FrameTable();
   readonly #chains = new Map<number, LastChain>();
-  /** Mangled names that were met, for demangle(). */
-  readonly #mangled = new Set<string>();
+  /** Frames with mangled names, for demangle(). */
+  #mangled: NamedFrame[] = [];
 
   private constructor(source: ModuleSource, shared?: PerfSymbols) {
     this.#source = source;
@@ -157,19 +162,33 @@ export class PerfSymbols {
     return new PerfSymbols(this.#source, this);
   }
 
+  /** Whether frames were met since the last demangle() whose names it would make readable. */
+  get isMangled(): boolean {
+    return this.#mangled.length > 0;
+  }
+
   /**
-   * Demangles the C++ and Rust names that were met, in one run of c++filt (binutils); again() has them.
+   * Demangles the C++ and Rust names that were met: the frames that were given out have the readable ones from here on.
    * @returns how many stay as they are since there is no c++filt.
    */
-  async demangle(): Promise<number> {
-    const names = [...this.#mangled].filter((name) => !this.#demangled.has(name));
-    if (names.length === 0) return 0;
-    if (findExecutable('c++filt', { optional: true }) === undefined) return names.length;
-    const { code, stdout } = await runTool(['c++filt', '-p'], { input: `${names.join('\n')}\n` });
-    const lines = stdout.split('\n');
-    if (code !== 0 || lines.length < names.length) return names.length;
-    for (const [i, name] of names.entries()) this.#demangled.set(name, lines[i] as string);
-    return 0;
+  async demangle(demangler: Demangler): Promise<number> {
+    const frames = this.#mangled;
+    this.#mangled = [];
+    const names = [...new Set(frames.map(({ symbol }) => symbol))].filter((name) => !this.#demangled.has(name));
+    const readable = names.length === 0 ? [] : await demangler.demangle(names);
+    for (const [i, name] of names.entries()) this.#demangled.set(name, readable?.[i] ?? name);
+    for (const frame of frames) frame.symbol = this.#demangled.get(frame.symbol) ?? frame.symbol;
+    return readable === undefined ? names.length : 0;
+  }
+
+  /** The same of all names at once: again() has them. */
+  async demangleAll(): Promise<number> {
+    const demangler = new Demangler();
+    try {
+      return await this.demangle(demangler);
+    } finally {
+      await demangler.close();
+    }
   }
 
   name({ pid, tid, comm, isExec }: FileName): void {
@@ -289,16 +308,12 @@ export class PerfSymbols {
     const text = addressText(address);
     if (mapping === undefined) return { address: text, symbol: UNKNOWN, module: UNKNOWN };
     const { module, offset, start } = mapping;
-    const symbol = module.nameAt(address - start + offset, address);
-    return { address: text, symbol: symbol === undefined ? UNKNOWN : this.#readable(symbol), module: module.name };
-  };
-
-  #readable(symbol: string): string {
-    if (!/^_+[ZR]/.test(symbol)) return symbol;
+    const symbol = module.nameAt(address - start + offset, address) ?? UNKNOWN;
     const known = this.#demangled.get(symbol);
-    if (known === undefined) this.#mangled.add(symbol);
-    return known ?? symbol;
-  }
+    const frame = { address: text, symbol: known ?? symbol, module: module.name };
+    if (known === undefined && MANGLED.test(symbol)) this.#mangled.push(frame);
+    return frame;
+  };
 
   #module(path: string, inode: number, pid: number, buildId?: string): Module {
     const key = isJitMemory(path) ? `jit:${pid}` : `${path}\0${buildId ?? inode}`;

@@ -111,6 +111,11 @@ export function isNameless(frames: readonly PerfFrame[], depth = kernelDepth(fra
  * machines of 64 bits. Behind a user frame they are none: that is what a broken frame pointer led to.
  */
 function kernelDepth(frames: readonly PerfFrame[]): number {
-  const user = frames.findIndex(({ address }) => address.length < 16 || address.charCodeAt(0) < 0x38);
-  return user < 0 ? frames.length : user;
+  let depth = 0;
+  while (depth < frames.length && isKernelAddress(frames[depth]!.address)) depth++;
+  return depth;
+}
+
+function isKernelAddress(address: string): boolean {
+  return address.length >= 16 && address.charCodeAt(0) >= 0x38;
 }

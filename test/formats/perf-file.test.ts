@@ -47,6 +47,23 @@ describe('samples', () => {
     const { records } = read(fileOf(sample(30), sample(10), ROUND, sample(40), sample(20), ROUND, sample(35), ROUND));
     expect(times(records)).toEqual([10, 20, 30, 35, 40]);
   });
+
+  test('in the order of time however many runs there are, those of the same time as they stand', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 60 }), (all) => {
+        const { records } = read(fileOf(...all.map((time, i) => sample(time, [-512n, BigInt(i + 1)]))));
+        const expected = [...all.entries()].sort(([, a], [, b]) => a - b).map(([i, time]) => [time, i + 1]);
+        expect(records.map((found) => found.kind === 'sample' && [found.time, found.chain.user[0]])).toEqual(expected);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('are counted, with the first and the last of them, without being put in order', () => {
+    const file = new PerfFile(fileOf(sample(30), sample(10), ROUND, sample(40), sample(20)), 0n);
+    expect(file.overview()).toEqual({ samples: 4, times: { first: 10, last: 40 }, kernel: [] });
+    file.close();
+  });
 });
 
 describe('other records', () => {

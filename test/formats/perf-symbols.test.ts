@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CallChain } from '../../src/formats/call-chain.ts';
 import type { Module, ModuleSource } from '../../src/formats/modules.ts';
@@ -53,4 +54,76 @@ test('a process whose first task ends before its threads keeps its code', () => 
   end(symbols, 7);
   othersEnd(symbols);
   expect([symbols.commOf(8), symbolIn(symbols, 7)]).toEqual(['a', 'in a']);
+});
+
+/** A chain of 64-bit values as a recording has it, innermost first. */
+function chainOf(values: readonly bigint[]): CallChain {
+  const view = new DataView(new ArrayBuffer(8 * values.length));
+  for (const [i, value] of values.entries()) view.setBigInt64(8 * i, value, true);
+  return new CallChain(view, 0, view.byteLength, 'kernel');
+}
+
+const MARKS = [-128n, -512n, -2048n];
+const ADDRESSES = [0x1010n, 0x1020n, 0x1030n, 0x2010n, -0x7f000000n, -0x7f000010n];
+
+test('the frames of a stack do not depend on what its task was seen in before, whatever is mapped meanwhile', () => {
+  const inner = fc.array(fc.constantFrom(...MARKS, ...ADDRESSES), { maxLength: 4 });
+  const outer = fc.array(fc.constantFrom(0x1010n, 0x2010n), { maxLength: 2 });
+  const chain = fc.oneof(
+    fc.tuple(inner, outer).map(([values, callers]) => [...values, -512n, ...callers]),
+    fc.array(fc.constantFrom(...MARKS, ...ADDRESSES), { maxLength: 6 }),
+  );
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('sample' as const), chain }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('map' as const), start: fc.constantFrom(0x1000, 0x2000) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('exec' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('fork' as const) }) },
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      // One knows the task by the same number each time, the other meets it under a new one.
+      const [known, anew] = [PerfSymbols.create(MODULES), PerfSymbols.create(MODULES)];
+      for (const [i, each] of steps.entries()) {
+        for (const symbols of [known, anew]) {
+          if (each.kind === 'map')
+            symbols.mapping({ ...each, kind: 'mapping', pid: 7, length: 0x1000, offset: 0, path: `${i}`, inode: 1 });
+          if (each.kind === 'exec') symbols.name({ kind: 'name', pid: 7, tid: 7, comm: 'a', isExec: true });
+          if (each.kind === 'fork') symbols.fork({ kind: 'fork', pid: 8, tid: 8, parentPid: 7, parentTid: 7 });
+        }
+        if (each.kind !== 'sample') continue;
+        const sample = { pid: 7, chain: chainOf(each.chain) };
+        expect(known.frames({ ...sample, tid: 7 })).toEqual(anew.frames({ ...sample, tid: 1000 + i }));
+      }
+    }),
+  );
+});
+
+test('what is mapped later is there also where the callers are those of before', () => {
+  const symbols = PerfSymbols.create(MODULES);
+  const map = (start: number, path: string): void =>
+    symbols.mapping({ kind: 'mapping', pid: 7, start, length: 0x1000, offset: 0, path, inode: 1 });
+  const frames = (...user: number[]): string[] =>
+    symbols.frames({ pid: 7, chain: CallChain.of({ user }) }).map(({ symbol }) => symbol);
+  map(0x2000, 'old');
+  symbols.name({ kind: 'name', pid: 7, tid: 7, comm: 'a', isExec: true });
+  map(0x1000, 'new');
+  expect(frames(0x2010, 0x1010)).toEqual(['in old', 'in new']);
+  expect(frames(0x1010)).toEqual(['in new']);
+  expect(frames(0x2010)).toEqual(['[unknown]']);
+  map(0x2000, 'library');
+  expect(frames(0x2010)).toEqual(['in library']);
+});
+
+test('frames that were given out have readable names once those are demangled', async () => {
+  const mangled: ModuleSource = {
+    kernel: () => named('kernel'),
+    module: () => ({ name: 'm', nameAt: (offset) => (offset < 0x20 ? '_ZN3foo3barEi' : '_ZN3not one line\nE') }),
+  };
+  const symbols = PerfSymbols.create(mangled);
+  begin(symbols, 7, 'a');
+  const frames = symbols.frames({ pid: 7, chain: CallChain.of({ user: [at + 0x10, at + 0x30] }) });
+  expect([symbols.isMangled, await symbols.demangleAll(), symbols.isMangled]).toEqual([true, 0, false]);
+  expect(frames.map(({ symbol }) => symbol)).toEqual(['foo::bar', '_ZN3not one line\nE']);
+  const again = symbols.frames({ pid: 7, chain: CallChain.of({ user: [at + 0x11] }) });
+  expect([again[0]?.symbol, symbols.isMangled]).toEqual(['foo::bar', false]);
 });

@@ -39,7 +39,7 @@ interface Folded {
 async function own(path: string): Promise<Folded[]> {
   const first = PerfSymbols.create();
   [...samples(path, first)];
-  await first.demangle();
+  await first.demangleAll();
   return [...samples(path, first.again())];
 }
 
