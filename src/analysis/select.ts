@@ -11,6 +11,7 @@ import {
   type StackColumns,
 } from '../common/reader.ts';
 import { joinWords } from '../common/text.ts';
+import { isJoined } from './fleet/joined.ts';
 import { xIsTime } from './notes.ts';
 
 export { xIsTime } from './notes.ts';
@@ -372,6 +373,7 @@ export function selectedSection(group: SectionGroup, section: SectionReader, fil
   if (Object.keys(filter).length === 0) return section;
   const { number, header } = section;
   return {
+    ...(isJoined(section) ? { lineEnds: section.lineEnds } : {}),
     number,
     header: { ...header, records: null, bytes: null },
     batches: (datatype) => selectBatches(group, section, filter, datatype),

@@ -6,10 +6,16 @@ import { formatValue, plural, wrap } from '../common/text.ts';
 
 const INDENT = '  ';
 
+/** What the runs of a side are called, and whether each is of another host. */
+export interface DiffSide {
+  readonly names: readonly string[];
+  readonly hosts: boolean;
+}
+
 /** Runs before and after, for a person: lines of at most 100 characters. */
 export function diffText(
   diff: Diff,
-  { before, after }: { readonly before: readonly string[]; readonly after: readonly string[] },
+  { before, after }: { readonly before: DiffSide; readonly after: DiffSide },
   outcomes: readonly Outcome[],
 ): string {
   const head = [
@@ -27,8 +33,8 @@ export function diffText(
   return [head, ...sections, ...(outcomes.length === 0 ? [] : [outcomes.map(outcomeText).join('\n')])].join('\n\n');
 }
 
-function sideText(files: readonly string[]): string {
-  return files.length === 1 ? files[0]! : `${plural(files.length, 'run')}, ${files.join(', ')}`;
+function sideText({ names, hosts }: DiffSide): string {
+  return names.length === 1 ? names[0]! : `${plural(names.length, hosts ? 'host' : 'run')}, ${names.join(', ')}`;
 }
 
 export function methodText({ over, confidence, resamples, seed }: Method): string {

@@ -4,6 +4,8 @@ import * as z from 'zod';
 import { type Condition, evaluate, type Outcome, parseFailIf } from '../analysis/diff/fail-if.ts';
 import { type SectionMetrics, sectionMetrics } from '../analysis/diff/metrics.ts';
 import { Comparer, type Diff, type Run } from '../analysis/diff.ts';
+import { dataSets, hostSets } from '../analysis/fleet/data-sets.ts';
+import { hostOf, hostOfFile, splitHosts } from '../analysis/fleet/hosts.ts';
 import {
   answerable,
   checkAnyFilter,
@@ -19,17 +21,21 @@ import { checkFree, saveFile, writeToStdout } from '../common/save.ts';
 import { makeTempDir } from '../common/temp.ts';
 import { joinWords } from '../common/text.ts';
 import { openData } from '../formats/open.ts';
+import { dataFilesIn } from '../formats/open-all.ts';
 import { type Context, DATA_FILES, type ProgramCommand } from './context.ts';
-import { diffText, methodText, sectionTables } from './diff-text.ts';
-import { declareFilter, parseConditions, selectionFlags } from './selection.ts';
+import { type DiffSide, diffText, methodText, sectionTables } from './diff-text.ts';
+import { declareFilter, declareInput, parseConditions, selectionFlags } from './selection.ts';
 import { parseCount } from './values.ts';
 
-const { from, to, pid, comm } = selectionFlags;
+const { input, from, to, pid, comm, host } = selectionFlags;
 const optionsSchema = z.object({
   from,
   to,
   pid,
   comm,
+  input,
+  host,
+  againstHost: z.string().optional(),
   before: z.array(z.string()).optional(),
   after: z.array(z.string()).optional(),
   output: z.string().optional(),
@@ -52,6 +58,8 @@ export const diffCommand: ProgramCommand = {
     ['marple diff before.marple after.marple', 'two runs in numbers'],
     ['marple diff before.marple after.marple -o diff.html', 'and as a page'],
     ['marple diff --before before-*.marple --after after-*.marple', 'several runs of each side: what is noise?'],
+    ['marple diff before-fleet after-fleet', 'the files of two folders: the hosts of each'],
+    ["marple diff -i fleet --host 'web[01-03]' --against-host 'web[04-05]'", 'some hosts of a folder, and others'],
     [
       "marple diff before.marple after.marple --fail-if 'callstack.total > 1000x'",
       'ends with 1 where a number grew too much',
@@ -65,8 +73,10 @@ function declare(command: Command): void {
   command
     .summary('compare runs before and after a change')
     .description('Compares two data files, or several runs of each side, and tells what is noise.')
-    .usage('BEFORE AFTER [options]\n       marple diff --before FILE... --after FILE... [options]')
-    .argument('[files...]', 'the file before the change, and the one after')
+    .usage(
+      'BEFORE AFTER [options]\n       marple diff --before FILE... --after FILE... [options]\n       marple diff -i FILE --host NAMES --against-host NAMES [options]',
+    )
+    .argument('[files...]', 'the file or folder before the change, and the one after')
     .option('--before <file...>', 'runs before the change')
     .option('--after <file...>', 'runs after it')
     .option('-o, --output <file>', 'an HTML page: differential flame graphs, heat maps side by side')
@@ -78,7 +88,10 @@ function declare(command: Command): void {
     .option('--normalize', 'functions by their share of all stacks')
     .option('--top <count>', 'entries of each list', DEFAULT_TOP)
     .option('--seed <number>', 'of the random numbers that tell noise', DEFAULT_SEED);
-  declareFilter(command);
+  declareInput(declareFilter(command)).option(
+    '--against-host <names>',
+    'with -i: the hosts that those of --host are compared with, and stand as after',
+  );
 }
 
 async function runDiff(
@@ -106,8 +119,8 @@ async function runDiff(
   const opened: DataFile[] = [];
   try {
     const [before, after] = [
-      await readRuns(sides.before, filter, tempDir, opened, warn),
-      await readRuns(sides.after, filter, tempDir, opened, warn),
+      await readRuns(sides.before, sides.hosts?.before, filter, tempDir, opened, warn),
+      await readRuns(sides.after, sides.hosts?.after, filter, tempDir, opened, warn),
     ];
     const comparer = new Comparer(before, after, settings);
     const outcomes = conditions.map((condition) => judge(condition, comparer, flags.failIf ?? ''));
@@ -125,8 +138,9 @@ async function runDiff(
       output.json(
         {
           version: 1,
-          before: sides.before,
-          after: sides.after,
+          before: before.map(({ file }) => file),
+          after: after.map(({ file }) => file),
+          hosts: { before: hostsOf(before), after: hostsOf(after) },
           method: diff.method,
           normalised: settings.normalised,
           sections: diff.sections,
@@ -138,7 +152,7 @@ async function runDiff(
         flags.json,
       );
     } else if (path !== '-') {
-      output.result(diffText(diff, sides, outcomes));
+      output.result(diffText(diff, { before: sideOf(before), after: sideOf(after) }, outcomes));
       if (path !== undefined) output.result(path);
     }
     return holds ? EXIT.failIf : EXIT.ok;
@@ -168,7 +182,7 @@ async function savePage(
 ): Promise<void> {
   // Only a page needs what draws.
   const { renderDiff } = await import('../display/diff-page.ts');
-  const names = (runs: readonly Run[]): string => runs.map(({ file }) => file).join(', ');
+  const names = (runs: readonly MeasuredRun[]): string => labelsOf(runs).join(', ');
   const several = before.length > 1 || after.length > 1;
   const page = await renderDiff({
     title: 'Before and after',
@@ -185,13 +199,54 @@ async function savePage(
 }
 
 interface Sides {
+  /** Data files, and folders of them. */
   readonly before: readonly string[];
   readonly after: readonly string[];
+  /** The hosts of each side, where they were asked for: patterns, see filesOfHosts(). */
+  readonly hosts?: { readonly before: readonly string[]; readonly after: readonly string[] };
+}
+
+/** What runs are called: their hosts, where each is of another one, else their files. */
+function labelsOf(runs: readonly MeasuredRun[]): string[] {
+  return hostsOf(runs) ?? runs.map(({ file }) => file);
+}
+
+function sideOf(runs: readonly MeasuredRun[]): DiffSide {
+  return { names: labelsOf(runs), hosts: hostsOf(runs) !== null };
+}
+
+/** The host of each run; null where there are not several, or one does not say. */
+function hostsOf(runs: readonly MeasuredRun[]): string[] | null {
+  const hosts = runs.flatMap(({ host: own }) => (own === undefined ? [] : [own]));
+  return runs.length > 1 && new Set(hosts).size === runs.length ? hosts : null;
 }
 
 /** @throws UsageError (2) */
-function sidesOf(files: readonly string[], { before = [], after = [] }: z.infer<typeof optionsSchema>): Sides {
+function sidesOf(files: readonly string[], flags: z.infer<typeof optionsSchema>): Sides {
+  const { before, after } = pathsOf(files, flags);
+  const { host: own, againstHost: other } = flags;
+  if (flags.input !== undefined && (own === undefined || other === undefined)) {
+    throw new UsageError(
+      '-i is of both sides: which hosts are before and which after is missing',
+      `marple diff -i ${flags.input[0]} --host 'web[01-03]' --against-host 'web[04-05]'`,
+    );
+  }
+  const first = own ?? other;
+  if (first === undefined) return { before, after };
+  return { before, after, hosts: { before: splitHosts(own ?? first), after: splitHosts(other ?? first) } };
+}
+
+/** @throws UsageError (2) */
+function pathsOf(
+  files: readonly string[],
+  { before = [], after = [], input: both = [] }: z.infer<typeof optionsSchema>,
+): Sides {
   const [first, second, ...others] = files;
+  if (both.length > 0) {
+    const [other] = [...files, ...before, ...after];
+    if (other !== undefined) throw new UsageError(`-i is of both sides, and ${other} of one`, 'leave one of them out');
+    return { before: both, after: both };
+  }
   const hint = 'marple diff BEFORE AFTER, or: marple diff --before FILE... --after FILE...';
   if (before.length > 0 || after.length > 0) {
     if (first !== undefined) throw new UsageError(`${first} is on neither side`, hint);
@@ -205,26 +260,44 @@ function sidesOf(files: readonly string[], { before = [], after = [] }: z.infer<
 }
 
 interface MeasuredRun extends Run {
+  /** Undefined where the file does not say. */
+  readonly host: string | undefined;
   /** The sections that were measured, as the page shows them. */
   readonly groups: readonly SectionGroup[];
 }
 
-/** The files of one side in metrics. They stay open: `opened` has them. */
+/**
+ * The files of one side in metrics, each a run; those of hosts that were collected together on one clock. They stay open: `opened` has them.
+ * @param hosts patterns of those that are asked for; undefined for all.
+ */
 async function readRuns(
   paths: readonly string[],
+  hosts: readonly string[] | undefined,
   filter: Filter,
   tempDir: string,
   opened: DataFile[],
   warn: (sentence: string) => void,
 ): Promise<MeasuredRun[]> {
-  const runs: MeasuredRun[] = [];
+  const files: DataFile[] = [];
   for (const path of paths) {
-    const file = await openData(path, tempDir);
-    opened.push(file);
-    for (const warning of file.warnings) warn(warning);
-    const groups = groupSections(file.sections);
+    for (const name of (await dataFilesIn(path)) ?? [path]) {
+      const file = await openData(name, tempDir);
+      opened.push(file);
+      for (const warning of file.warnings) warn(warning);
+      files.push(file);
+    }
+  }
+  const sets = dataSets(files, hosts);
+  for (const note of new Set(sets.flatMap(({ notes }) => notes))) warn(note);
+  const runs: MeasuredRun[] = [];
+  for (const {
+    path,
+    files: [file],
+  } of sets.flatMap(hostSets)) {
+    const groups = groupSections(file!.sections);
     checkAnyFilter(groups, filter);
-    runs.push({ file: path, ...(await measure(groups, filter, (sentence) => warn(`${path}: ${sentence}`))) });
+    const host = file!.sections.some(({ header }) => hostOf(header) !== undefined) ? hostOfFile(file!) : undefined;
+    runs.push({ file: path, host, ...(await measure(groups, filter, (sentence) => warn(`${path}: ${sentence}`))) });
   }
   return runs;
 }
@@ -234,7 +307,7 @@ async function measure(
   groups: readonly SectionGroup[],
   filter: Filter,
   warn: (sentence: string) => void,
-): Promise<Omit<MeasuredRun, 'file'>> {
+): Promise<Pick<MeasuredRun, 'sections' | 'groups'>> {
   const sections: SectionMetrics[] = [];
   const measured: SectionGroup[] = [];
   for (const group of groups) {

@@ -2,23 +2,35 @@ import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { makeFilter } from '../analysis/select.ts';
+import { dataSets } from '../analysis/fleet/data-sets.ts';
+import { filesOfHosts } from '../analysis/fleet/hosts.ts';
+import { makeFilter, pickedSections } from '../analysis/select.ts';
 import { EXIT, UsageError } from '../common/errors.ts';
 import { FileName } from '../common/file-names.ts';
 import { checkFree, saveFile, writeToStdout } from '../common/save.ts';
 import { makeTempDir } from '../common/temp.ts';
-import { exportSources, joinedSource } from '../formats/export.ts';
+import { joinWords } from '../common/text.ts';
+import { exportSources, hostsSource, joinedSource } from '../formats/export.ts';
 import type { Exporter, ExportSource } from '../formats/exporter.ts';
 import { EXPORTERS, findExporter } from '../formats/exporters.ts';
-import { openAll } from '../formats/open-all.ts';
+import { type DataFiles, openAll } from '../formats/open-all.ts';
 import { type Context, DATA_FILES, type ProgramCommand } from './context.ts';
-import { declareEntries, declareFilter, declareInput, parseSelection, selectionFlags } from './selection.ts';
+import {
+  declareEntries,
+  declareFilter,
+  declareInput,
+  parseSelection,
+  type Selection,
+  selectionFlags,
+} from './selection.ts';
 
 const optionsSchema = z.object({
   ...selectionFlags,
   format: z.string().optional(),
   output: z.string().optional(),
   force: z.boolean().optional(),
+  by: z.string().optional(),
+  join: z.boolean().optional(),
   json: z.string().optional(),
 });
 
@@ -29,6 +41,7 @@ export const exportCommand: ProgramCommand = {
     ['marple export -i slow.marple --format folded -o -', 'stacks for flamegraph.pl, on stdout'],
     ['marple export -i slow.marple --format marple --from 1 --to 2 -o second.marple', 'one second as a data file'],
     ['marple export -i slow.marple -e 1 --format csv -o slow.csv', 'the first section as a table'],
+    ['marple export -i fleet --by host --format folded -o fleet.folded', 'the stacks of several hosts'],
   ],
   words: { '--format': EXPORTERS.map(({ format }) => format), '--input': [DATA_FILES] },
   run: runExport,
@@ -41,6 +54,8 @@ function declare(command: Command): void {
     .usage('[-i FILE] --format FORMAT -o FILE [options]')
     .option('--format <format>', EXPORTERS.map(({ format, summary }) => `${format}: ${summary}`).join('\n'))
     .option('-o, --output <file>', 'where to; - is stdout')
+    .option('--join', 'files of several hosts that were collected together as one')
+    .option('--by <what>', 'the same; host: its name is the first frame of stacks')
     .option('--force', 'overwrite an existing file');
   declareFilter(declareEntries(declareInput(command)));
 }
@@ -65,12 +80,11 @@ async function runExport(
   const tempDir = makeTempDir();
   const data = await openAll(selection.inputs, tempDir);
   try {
-    const each = exportSources(data.files, selection.pick, makeFilter(selection), tempDir);
-    const sources = exporter.joins === true && each.length > 1 ? [joinedSource(each)] : each;
-    if (path === '-' && sources.length > 1) {
+    const sources = sourcesOf(data, selection, exporter, { isJoined: flags.join === true, by: flags.by }, tempDir);
+    if (path === '-' && sources.all.length > 1) {
       throw new UsageError(
-        `only one file goes to stdout, not ${sources.length}`,
-        `name one with -i, or write to files: -o FILE, which gives FILE, FILE-2 and so on`,
+        `only one file goes to stdout, not ${sources.all.length}`,
+        `name one with -i, join hosts with --join, or write to files: -o FILE, which gives FILE, FILE-2 and so on`,
       );
     }
     const warnings: string[] = [];
@@ -78,14 +92,57 @@ async function runExport(
       output.warn(sentence);
       warnings.push(sentence);
     };
-    for (const warning of data.warnings) warn(warning);
-    const files = await exportAll(sources, exporter, path, flags.force === true, warn);
+    for (const warning of [...data.warnings, ...sources.notes]) warn(warning);
+    const files = await exportAll(sources.all, exporter, path, flags.force === true, warn);
     if (flags.json !== undefined) output.json({ file: path, files, format, warnings }, flags.json);
     else if (path !== '-') for (const file of files) output.result(file);
   } finally {
     await data.close();
   }
   return EXIT.ok;
+}
+
+interface Sources {
+  readonly all: readonly ExportSource[];
+  /** What is to be known of them: a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * What becomes a file each: every data file, or all hosts that were collected together.
+ * @throws UsageError (2)
+ */
+function sourcesOf(
+  { files }: DataFiles,
+  selection: Selection,
+  exporter: Exporter,
+  { isJoined, by }: { readonly isJoined: boolean; readonly by: string | undefined },
+  tempDir: string,
+): Sources {
+  const filter = makeFilter(selection);
+  if (by !== undefined && by !== 'host')
+    throw new UsageError(`--by takes host, not '${by}'`, 'marple export --by host');
+  if (!isJoined && by === undefined) {
+    const wanted = selection.hosts === undefined ? files : filesOfHosts(files, selection.hosts);
+    const each = exportSources(wanted, selection.pick, filter, tempDir, files);
+    return { all: exporter.joins === true && each.length > 1 ? [joinedSource(each)] : each, notes: [] };
+  }
+  if (exporter.hosts === undefined) {
+    const able = EXPORTERS.filter(({ hosts }) => hosts !== undefined).map(({ format }) => format);
+    throw new UsageError(
+      `${exporter.format} does not hold several hosts`,
+      `${joinWords(able)} do; without --join and --by there is a file for each host`,
+    );
+  }
+  const picked = pickedSections(files, selection.pick);
+  const sets = dataSets(files, selection.hosts);
+  return {
+    all: sets.map((set) => ({
+      ...hostsSource(set, picked, filter, tempDir, exporter.hosts === 'sections'),
+      byHost: by === 'host',
+    })),
+    notes: [...new Set(sets.flatMap(({ notes }) => notes))],
+  };
 }
 
 /**

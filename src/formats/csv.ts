@@ -1,3 +1,4 @@
+import { stackBatches } from '../analysis/fleet/joined.ts';
 import { csvRow } from '../common/csv.ts';
 import type { Datatype, MarpleRecord } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
@@ -11,11 +12,12 @@ import { type Exporter, type ExportSource, textBytes } from './exporter.ts';
 
 export const csvExporter: Exporter = {
   format: 'csv',
+  hosts: 'records',
   summary: 'a table of one section, for spreadsheets and databases',
   run: (source) => textBytes(csvText(source)),
 };
 
-async function* csvText({ sections }: ExportSource): AsyncGenerator<string> {
+async function* csvText({ sections, byHost = false }: ExportSource): AsyncGenerator<string> {
   const [section, ...others] = sections;
   if (section === undefined || others.length > 0) {
     const numbers = sections.map(({ number, header }) => `-e ${number} (${header.interface}, ${header.datatype})`);
@@ -25,9 +27,12 @@ async function* csvText({ sections }: ExportSource): AsyncGenerator<string> {
     );
   }
   yield csvRow(columnNames(section.header));
-  for await (const records of section.batches(section.header.datatype)) {
+  const { datatype } = section.header;
+  const batches: AsyncIterable<readonly MarpleRecord[]> =
+    datatype === 'stack' ? stackBatches(section, byHost) : section.batches(datatype);
+  for await (const records of batches) {
     let text = '';
-    for (const record of shown(section, records)) text += csvRow(cellsOf(section.header.datatype, record));
+    for (const record of shown(section, records)) text += csvRow(cellsOf(datatype, record));
     yield text;
   }
 }

@@ -11,6 +11,8 @@ export interface ExportSource {
   /** The same sections as the file has them, and what was asked for: for what has to look beyond a selection. */
   readonly groups: readonly SectionGroup[];
   readonly filter: Filter;
+  /** Stacks begin with the name of their host. */
+  readonly byHost?: boolean;
   /** A private directory for what an exporter has to put somewhere. */
   readonly tempDir: string;
 }
@@ -19,6 +21,8 @@ export interface ExportSource {
 export interface Exporter {
   /** As --format names it. */
   readonly format: string;
+  /** How it holds several hosts: as sections of each, or in records that name the host; not at all where it is undefined. */
+  readonly hosts?: 'sections' | 'records';
   /** One line for --help. */
   readonly summary: string;
   /** Whether several data files become one. */

@@ -1,3 +1,4 @@
+import { stackBatches } from '../analysis/fleet/joined.ts';
 import type { StackData } from '../common/datatypes.ts';
 import { WeightedTrie } from '../common/stack-trie.ts';
 import { type Exporter, type ExportSource, firstOf, hasStacks, textBytes } from './exporter.ts';
@@ -64,6 +65,7 @@ async function importFolded(input: ImportInput, sink: ImportSink, _: ImportOptio
 
 export const foldedExporter: Exporter = {
   format: 'folded',
+  hosts: 'records',
   summary: 'folded stacks of the first stack section',
   run: (source, warn) => textBytes(foldedText(source, warn)),
 };
@@ -71,7 +73,7 @@ export const foldedExporter: Exporter = {
 async function* foldedText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<string> {
   const first = firstOf(source, hasStacks, 'stacks', 'folded text', warn);
   const trie = new WeightedTrie();
-  for await (const stacks of first.batches('stack')) {
+  for await (const stacks of stackBatches(first, source.byHost === true)) {
     // What would be read as another frame is what folding tools make of it.
     for (const { stack, weight } of stacks) trie.addWeight(stack.map(plainFrame), weight);
   }

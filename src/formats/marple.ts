@@ -23,6 +23,7 @@ import type { Exporter, ExportSource } from './exporter.ts';
 
 export const marpleExporter: Exporter = {
   format: 'marple',
+  hosts: 'sections',
   summary: 'a data file of what was selected',
   run: exportMarple,
 };

@@ -150,3 +150,121 @@ describe('display', () => {
     }
   });
 });
+
+describe('export', () => {
+  const exported = async (...args: readonly string[]): Promise<string> => {
+    const ended = await place.marple(['export', '-i', 'fleet', '-q', '-o', '-', ...args]);
+    expect(ended.code).toBe(0);
+    return ended.stdout;
+  };
+
+  test('folded: all hosts merged, or each below its name', async () => {
+    expect(await exported('--join', '--format', 'folded')).toBe('app;main;f0 18\napp;main;f1 21\n');
+    expect((await exported('--by', 'host', '--format', 'folded', '--host', 'web[1-2]')).trim().split('\n')).toEqual([
+      'web1;app;main;f0 3',
+      'web1;app;main;f1 1',
+      'web2;app;main;f0 3',
+      'web2;app;main;f1 2',
+    ]);
+  });
+
+  test('folded of a part: what is left is still that of its host', async () => {
+    const text = await exported('--by', 'host', '--format', 'folded', '--host', 'web[1-2]', '--from', '0.0035');
+    expect(text.trim().split('\n')).toEqual(['web1;app;main;f1 1', 'web2;app;main;f1 2']);
+  });
+
+  test('csv: with a column for the host, and the pids that the hosts have', async () => {
+    const numbers = NAMES.map((_, i) => 4 + 5 * i).join(',');
+    const lines = (await exported('--join', '--format', 'csv', '-e', numbers)).trim().split('\r\n');
+    expect(lines[0]).toBe('time_s,latency_ms,comm,pid,host');
+    expect(lines).toHaveLength(1 + 3 * NAMES.length);
+    expect(lines.slice(1, 7).toSorted()).toEqual(
+      NAMES.map((name) => `0.001,${name === 'db1' ? 10 : 1},app,1,${name}`).toSorted(),
+    );
+  });
+
+  test('marple: one file of all hosts, which is the same as the folder', async () => {
+    const ended = await place.marple(['export', '-i', 'fleet', '--join', '--format', 'marple', '-o', 'all.marple']);
+    expect(ended.code).toBe(0);
+    const all = JSON.parse((await place.marple(['stats', '-i', 'all.marple', '--json'])).stdout) as Report;
+    const folder = await stats();
+    expect(all.together[0]!.hosts).toEqual(folder.together[0]!.hosts);
+    const numbers = ({ together }: Report) =>
+      together[0]!.sections.map(({ records, interface: name }) => [name, records]);
+    expect(numbers(all)).toEqual(numbers(folder));
+    expect(all.warnings).toEqual(folder.warnings);
+  });
+
+  test('a file for each host as ever, and only of those that are asked for', async () => {
+    const ended = await place.marple([
+      'export',
+      '-i',
+      'fleet',
+      '--host',
+      'web*',
+      '--format',
+      'folded',
+      '-o',
+      'x.folded',
+    ]);
+    expect(ended.stdout.trim().split('\n')).toHaveLength(5);
+  });
+
+  test('what a format cannot hold is refused', async () => {
+    const ended = await place.marple(['export', '-i', 'fleet', '--join', '--format', 'pprof', '-o', 'x.pprof']);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('folded, csv and marple') });
+  });
+});
+
+describe('diff', () => {
+  interface Diff {
+    readonly hosts: { readonly before: readonly string[] | null; readonly after: readonly string[] | null };
+    readonly method: { readonly over: string };
+    readonly sections: readonly {
+      readonly key: string;
+      readonly all: readonly { readonly name: string; readonly before: number; readonly after: number }[];
+    }[];
+  }
+  const diff = async (...args: readonly string[]): Promise<Diff> => {
+    const ended = await place.marple(['diff', '--json', ...args]);
+    expect(ended.code).toBe(0);
+    return JSON.parse(ended.stdout) as Diff;
+  };
+  const metric = ({ sections }: Diff, name: string) =>
+    sections.flatMap(({ all }) => all).find((each) => each.name === name);
+
+  test('of two folders: each number is the mean of the hosts, and hosts are what varies', async () => {
+    const report = await diff('fleet', 'fleet');
+    expect(report.hosts.after).toEqual(['db1', 'web1', 'web2', 'web3', 'web4', 'web5']);
+    expect(report.method.over).toBe('runs');
+    expect(metric(report, 'callstack.total')).toMatchObject({ before: 39 / 6, after: 39 / 6 });
+    const { stdout } = await place.marple(['diff', 'fleet', 'fleet/web1.marple']);
+    expect(stdout).toMatch(/^before: 6 hosts, db1, web1, web2, web3, web4, web5$/m);
+    expect(stdout).toMatch(/^after: {2}fleet\/web1\.marple$/m);
+  });
+
+  test('of some hosts against others', async () => {
+    const report = await diff('-i', 'fleet', '--host', 'web[1-3]', '--against-host', 'db1');
+    expect(metric(report, 'disklat.p50')).toMatchObject({ before: 2, after: 20 });
+    const drawn = await place.marple([
+      'diff',
+      '-i',
+      'fleet',
+      '--host',
+      'web*',
+      '--against-host',
+      'db1',
+      '-o',
+      'd.html',
+    ]);
+    expect(drawn.code).toBe(0);
+    expect(readFileSync(place.path('d.html'), 'utf8')).toContain('web1, web2, web3, web4, web5');
+  });
+
+  test('says what is missing', async () => {
+    const ended = await place.marple(['diff', '-i', 'fleet', '--host', 'web1']);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('--against-host') });
+    const both = await place.marple(['diff', 'x', '-i', 'fleet', '--host', 'web1', '--against-host', 'web2']);
+    expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('-i is of both sides') });
+  });
+});

@@ -135,11 +135,22 @@ function onClock({ file, origin: own, offset }: Run, origin: WallTime): DataFile
   return {
     ...file,
     sections: file.sections.map((section) => {
-      const { clock_offset: _, ...header } = section.header;
+      const { header } = section;
       const { start, end } = header;
-      return shifted(section, ns, { ...header, clock, start: moved(start), end: end === null ? null : moved(end) });
+      return shifted(section, ns, {
+        ...header,
+        ...(offset === undefined ? {} : { clock_offset: noOffset(offset) }),
+        clock,
+        start: moved(start),
+        end: end === null ? null : moved(end),
+      });
     }),
   };
+}
+
+/** That of a clock that has been put right: what is uncertain stays so. */
+function noOffset({ reference, uncertainty }: Offset): NonNullable<SectionHeader['clock_offset']> {
+  return { reference, start: { ns: 0, uncertainty_ns: Math.round(uncertainty) } };
 }
 
 function clockNotes(runs: readonly Run[]): string[] {

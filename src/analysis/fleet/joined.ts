@@ -352,6 +352,25 @@ export async function* withHostFrames(
   }
 }
 
+/** The stacks of a section, or of a selection of it, in pieces; each with its host as first frame where that is wanted and known. */
+export async function* stackBatches(section: SectionReader, isByHost: boolean): AsyncGenerator<readonly StackData[]> {
+  if (!isByHost || !isJoined(section)) {
+    yield* section.batches('stack');
+    return;
+  }
+  for await (const stack of withHostFrame(
+    each(section.batches('stack')),
+    await section.lineEnds(),
+    section.header.hosts ?? [],
+  )) {
+    yield [stack];
+  }
+}
+
+async function* each<T>(batches: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
+  for await (const batch of batches) yield* batch;
+}
+
 /** The same of single stacks. */
 export async function* withHostFrame(
   stacks: AsyncIterable<StackData>,
