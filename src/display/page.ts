@@ -186,7 +186,9 @@ function checkRows({ number, header }: SectionReader, rows: number): void {
   throw new MarpleError(
     `section ${number} (${header.interface}) has more than ${MAX_ROWS.toLocaleString('en-US')} records, too many for one page`,
     EXIT.usage,
-    'marple serve FILE shows all of it; --from SECONDS --to SECONDS, --pid and --comm take a part',
+    header.hosts === undefined
+      ? 'marple serve FILE shows all of it; --from SECONDS --to SECONDS, --pid and --comm take a part'
+      : 'take a part: --host NAMES, --from SECONDS --to SECONDS, --comm; or add up: marple export --format summary',
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Datapoint, Datatype, EventData, RecordOf, StackData } from '../../common/datatypes.ts';
-import { isHostKey, keyText } from '../../common/host-keys.ts';
+import { UsageError } from '../../common/errors.ts';
+import { isHostKey, keyText, MOST_KEYED_HOSTS } from '../../common/host-keys.ts';
 import type { ColumnRequest, PointColumns, SectionReader, StackColumns } from '../../common/reader.ts';
 import type { SectionGroup } from '../select.ts';
 import { alignedBatches, alignedPoints, type CommonTimes, commonTimes, isSampled } from './aligned.ts';
@@ -46,9 +47,11 @@ export function isJoined(section: SectionReader): section is JoinedSection {
 /**
  * Sections of one kind of all hosts as one: those that hold the same fields in the same units. What a host has otherwise than others
  * stays a group of its own.
+ * @throws UsageError (2) where there are more hosts than can be told apart.
  */
 export function joinGroups(all: readonly HostGroups[], options: JoinOptions): SectionGroup[] {
   const hosts = all.map(({ host }) => host);
+  if (options.isForViews) checkCount(all);
   const byLayout = new Map<string, { host: number; group: SectionGroup }[]>();
   for (const [host, { groups }] of all.entries()) {
     const seen = new Map<string, number>();
@@ -64,6 +67,17 @@ export function joinGroups(all: readonly HostGroups[], options: JoinOptions): Se
     }
   }
   return [...byLayout.values()].map((members) => joinGroup(members, hosts, options));
+}
+
+function checkCount(all: readonly HostGroups[]): void {
+  const hasKeys = all.some(({ groups }) =>
+    groups.some((group) => group.all.some(({ header }) => header.fields?.some(isHostKey) === true)),
+  );
+  if (all.length <= MOST_KEYED_HOSTS || !hasKeys) return;
+  throw new UsageError(
+    `these are files of ${all.length} hosts, and the processes of ${MOST_KEYED_HOSTS} can be told apart`,
+    'take some of them: --host NAMES; or add them up: marple export --format summary -o all.marple -i FOLDER',
+  );
 }
 
 function joinGroup(

@@ -60,8 +60,9 @@ export async function* mergeChunks(
     if (length === 0) leading = head.chunk.leading.map(() => new Float64Array(ROWS));
     const to = head.until(soonest(heads[1], heads[2]), ROWS - length);
     const { chunk, row } = head;
-    for (const [i, values] of leading.entries()) values.set(chunk.leading[i]!.subarray(row, to), length);
-    for (const [i, output] of outputs.entries()) output.add(head, i, to, length);
+    // Of many hosts most runs are a record long: iterators and views of arrays would cost more than the copying.
+    for (let i = 0; i < leading.length; i++) copyRows(chunk.leading[i]!, row, to, leading[i]!, length);
+    for (let i = 0; i < outputs.length; i++) outputs[i]!.add(head, i, to, length);
     length += to - row;
     head.row = to;
     if (to === chunk.length && !(await head.next())) {
@@ -72,6 +73,10 @@ export async function* mergeChunks(
     if (length === ROWS) yield take();
   }
   if (length > 0) yield take();
+}
+
+function copyRows(from: Float64Array, row: number, to: number, into: Float64Array, at: number): void {
+  for (let i = row, j = at; i < to; i++, j++) into[j] = from[i]!;
 }
 
 /** Of one time the record of the first host comes first. */
@@ -151,14 +156,14 @@ class Output {
   readonly #places = new Map<string, number>();
   readonly #isText: boolean;
   readonly #field: string;
+  readonly #isHost: boolean;
+  readonly #isKey: boolean;
   #values: Float64Array | Int32Array;
 
-  constructor(
-    { field, as }: ColumnRequest,
-    hosts: readonly string[],
-    readonly isKeyed: boolean,
-  ) {
+  constructor({ field, as }: ColumnRequest, hosts: readonly string[], isKeyed: boolean) {
     this.#field = field;
+    this.#isHost = field === HOST_FIELD;
+    this.#isKey = isKeyed && isHostKey(field);
     this.#isText = as === 'text';
     this.#values = this.#room();
     // The place of a host is its number everywhere.
@@ -173,8 +178,9 @@ class Output {
   add(head: Head, column: number, to: number, at: number): void {
     const { source, row, chunk } = head;
     const values = this.#values;
-    if (this.#field === HOST_FIELD) {
-      values.fill(this.#isText ? source.host : Number.NaN, at, at + to - row);
+    if (this.#isHost) {
+      const host = this.#isText ? source.host : Number.NaN;
+      for (let j = at, end = at + to - row; j < end; j++) values[j] = host;
       return;
     }
     const own = chunk.columns[column]!;
@@ -182,7 +188,7 @@ class Output {
       const places = this.#placesOf(head, column, own.dictionary);
       for (let i = row, j = at; i < to; i++, j++) values[j] = places[own.values[i]!]!;
     } else {
-      const isKey = this.isKeyed && source.host > 0 && isHostKey(this.#field);
+      const isKey = this.#isKey && source.host > 0;
       const add = this.#field === 'stack' ? source.firstStack : 0;
       for (let i = row, j = at; i < to; i++, j++) {
         const value = own.values[i]! + add;
@@ -193,6 +199,7 @@ class Output {
 
   #placesOf(head: Head, column: number, dictionary: readonly string[]): Int32Array {
     let places = head.places[column]!;
+    if (head.known[column] === dictionary.length) return places;
     if (dictionary.length > places.length) {
       const larger = new Int32Array(2 * dictionary.length);
       larger.set(places);
@@ -208,7 +215,7 @@ class Output {
 
   #textOf({ host, firstStack }: MergeSource, text: string): string {
     if (this.#field === 'stack') return text === '' ? '' : String(Number(text) + firstStack);
-    return this.isKeyed && isHostKey(this.#field) ? keyText(this.#field, host, text) : text;
+    return this.#isKey ? keyText(this.#field, host, text) : text;
   }
 
   #placeOf(text: string): number {

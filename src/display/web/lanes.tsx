@@ -2,7 +2,8 @@ import { useMemo, useRef, useState } from 'preact/hooks';
 import { formatValue, visible } from '../../common/text.ts';
 import type { TimeRange } from '../shape/lanes.ts';
 import { Canvas, FONT, type Place, Tip, useSize, useTheme } from './canvas.tsx';
-import { type Filter, hostFilter, hostsIn, isHostFilter } from './filters.ts';
+import { type Filter, hostsIn, isHostFilter } from './filters.ts';
+import { sectionsOfHosts } from './host-section.ts';
 import { hasLane, type Lane, laneAt, laneOf } from './lane.ts';
 import type { PageData, Section } from './model.ts';
 import { type Sliced, useSliced } from './sliced.ts';
@@ -203,9 +204,12 @@ function* lanesOf(
       continue;
     }
     const rest = filters.filter((filter) => !isHostFilter(filter));
+    const parts = sectionsOfHosts(section);
+    yield;
     const own: Lane[] = [];
     for (const host of hosts) {
-      own.push({ ...laneOf(data, section, [...rest, hostFilter([host])], range, width), host: visible(host) });
+      const part = parts[section.header.hosts.indexOf(host)]!;
+      own.push({ ...laneOf(data, part, rest, range, width), section, host: visible(host) });
       yield;
     }
     // They are compared, and have one scale.

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type DataSet, dataSets, filterOfAll, groupsOf, hostSets } from '../../../src/analysis/fleet/data-sets.ts';
 import { hostOfFile, splitHosts } from '../../../src/analysis/fleet/hosts.ts';
-import { isJoined, withHostFrame, withHostFrames } from '../../../src/analysis/fleet/joined.ts';
+import { isJoined, joinGroups, withHostFrame, withHostFrames } from '../../../src/analysis/fleet/joined.ts';
 import { checkFilter, type Filter, selectEvents, selectPoints, selectStacks } from '../../../src/analysis/select.ts';
 import { sectionStats } from '../../../src/analysis/stats.ts';
 import type { DataFile, SectionReader } from '../../../src/common/reader.ts';
@@ -325,6 +325,25 @@ describe('sections of all hosts', () => {
       undefined,
     ]);
   });
+});
+
+test('more hosts than can be told apart are refused, unless nothing of theirs could be mixed up', () => {
+  const section = (fields: string[]): SectionReader => ({
+    number: 1,
+    header: headerOf('event', { fields }),
+    batches: async function* () {},
+    points: async function* () {},
+    events: async function* () {},
+    stacks: async function* () {},
+  });
+  const all = (fields: string[]) =>
+    Array.from({ length: 256 }, (_, i) => {
+      const own = [section(fields)];
+      return { host: `h${i}`, groups: [{ interface: 'test', all: own, shown: own }] };
+    });
+  expect(() => joinGroups(all(['comm', 'pid']), { isForViews: true })).toThrow(/256 hosts/);
+  expect(joinGroups(all(['comm', 'pid']).slice(1), { isForViews: true })).toHaveLength(1);
+  expect(joinGroups(all(['comm']), { isForViews: true })).toHaveLength(1);
 });
 
 describe('--host', () => {

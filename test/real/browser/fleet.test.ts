@@ -86,6 +86,9 @@ describe('the report of many hosts', () => {
     await page.getByRole('button', { name: 'each host' }).click();
     await expect.poll(async () => busy(await lanes(page)).length).toBe(6);
     expect(busy(await lanes(page))[0]).toContain('cpusched of a1: CPUs busy');
+    expect((await lanes(page)).filter((text) => text.startsWith('disklat'))).toEqual(
+      NAMES.map((name) => `disklat of ${name}: longest latency, at most ${name === 'a10' ? 30 : 3} ms`),
+    );
     await page.getByRole('button', { name: 'together' }).click();
     await expect.poll(async () => (await lanes(page)).length).toBe(4);
     await page.getByRole('button', { name: 'each host' }).click();
