@@ -80,6 +80,16 @@ describe('the report of many hosts', () => {
     expect(await status(page)).toContain('18 records');
   });
 
+  test('tells the command that writes what is selected', async () => {
+    const page = await open('-i', 'fleet', '-r');
+    await chip(page, 'a10').click();
+    await chip(page, 'a2').click();
+    await page.getByRole('button', { name: 'Save' }).click();
+    expect(await page.getByLabel('or by').inputValue()).toBe(
+      'marple export -i FOLDER --format marple -o part.marple --join --host a2,a10',
+    );
+  });
+
   test('has lanes of all hosts together, or of each host, on one scale', async () => {
     const page = await open('-i', 'fleet', '-r');
     const busy = (all: readonly string[]): readonly string[] => all.filter((text) => text.startsWith('cpusched'));

@@ -1,4 +1,5 @@
-import { askedTime, describeFilter, type Filter, knows } from '../filters.ts';
+import { hostValue } from '../../../common/host-keys.ts';
+import { askedTime, describeFilter, type Filter, hostsIn, isHostFilter, knows } from '../filters.ts';
 import type { PageData } from '../model.ts';
 
 /** A command, and the filters that no flag can say. */
@@ -9,7 +10,18 @@ export interface ExportCommand {
 
 /** The command that writes what passes the filters into a data file: of the sections that can tell what passes. */
 export function exportCommand(data: PageData, filters: readonly Filter[]): ExportCommand {
-  const words = ['marple', 'export', '-i', 'FILE', '--format', 'marple', '-o', 'part.marple'];
+  const { hosts } = data.manifest;
+  const words = [
+    'marple',
+    'export',
+    '-i',
+    hosts === undefined ? 'FILE' : 'FOLDER',
+    '--format',
+    'marple',
+    '-o',
+    'part.marple',
+  ];
+  if (hosts !== undefined) words.push('--join');
   const without: string[] = [];
   const comms: string[] = [];
   let pids: readonly string[] | undefined;
@@ -17,17 +29,24 @@ export function exportCommand(data: PageData, filters: readonly Filter[]): Expor
   if (from !== undefined) words.push('--from', String(from));
   if (to !== undefined) words.push('--to', String(to));
   for (const filter of filters) {
-    if (filter.kind === 'time') continue;
+    if (filter.kind === 'time' || (isHostFilter(filter) && hosts !== undefined)) continue;
     if (filter.kind === 'field' && filter.field === 'comm') {
       comms.push(`(?${filter.not ? '!' : '='}(${filter.values.map(escaped).join('|')})$)`);
     } else if (filter.kind === 'field' && filter.field === 'pid' && !filter.not) {
-      pids = pids === undefined ? filter.values : pids.filter((pid) => filter.values.includes(pid));
+      // The flag takes a pid of any host.
+      if (hosts !== undefined) without.push(describeFilter(filter));
+      const own = filter.values.map((pid) => hostValue('pid', pid).value);
+      pids = pids === undefined ? own : pids.filter((pid) => own.includes(pid));
     } else without.push(describeFilter(filter));
   }
   if (comms.length > 0) words.push('--comm', `^${comms.join('')}`);
   if (pids !== undefined) words.push('--pid', pids.join(','));
+  const chosen = hosts && hostsIn(filters, hosts);
+  if (chosen !== undefined) words.push('--host', chosen.join(','));
   const able = data.sections.filter((section) => filters.every((filter) => knows(section, filter)));
-  if (able.length < data.sections.length) words.push('-e', able.map(({ number }) => number).join(','));
+  // Of several hosts each has numbers of its own.
+  if (able.length < data.sections.length && hosts === undefined)
+    words.push('-e', able.map(({ number }) => number).join(','));
   return { command: words.map(quoted).join(' '), without };
 }
 
