@@ -53,9 +53,10 @@ export function rewriteArguments(args: readonly string[], grammar: ArgumentGramm
       continue;
     }
     const bare = grammar.attached.get(word);
-    const meant = grammar.aliases.get(flag) ?? flag;
-    rewritten.push(bare === undefined ? word.replace(flag, meant) : `${word}=${bare}`);
-    if (grammar.valued.has(word.replace(flag, meant)) && i + 1 < args.length) rewritten.push(args[++i] as string);
+    const name = grammar.aliases.get(flag) ?? flag;
+    const meant = attached === undefined ? name : `${name}=${attached}`;
+    rewritten.push(bare === undefined ? meant : `${word}=${bare}`);
+    if (grammar.valued.has(meant) && i + 1 < args.length) rewritten.push(args[++i] as string);
   }
   return rewritten;
 }

@@ -73,6 +73,7 @@ describe('rewriteArguments', () => {
   });
 
   test('words that are no flags of ours come through as they are', () => {
+    expect(rewrite('--comm', '$$', '$&', '--title=$$')).toEqual(['--comm', '$$', '$&', '--title=$$']);
     fc.assert(
       fc.property(fc.array(fc.string().filter((word) => !word.startsWith('-'))), (words) => {
         expect(rewriteArguments(words, grammar)).toEqual(words);

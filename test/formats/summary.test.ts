@@ -337,12 +337,17 @@ describe('levels, connections, events', () => {
   });
 });
 
+const OFFSET = { clock_offset: { reference: 'laptop', start: { ns: 5, uncertainty_ns: 1 } } };
+
 it('of several hosts says how many, and whose it is only of one', async () => {
   const host = (name: string) => [
-    { ...stacks([{ weight: 1, stack: ['app'] }]), header: { ...stacks([]).header, host: name, cpus: 4, lost: 3 } },
+    {
+      ...stacks([{ weight: 1, stack: ['app'] }]),
+      header: { ...stacks([]).header, host: name, cpus: 4, lost: 3, ...OFFSET },
+    },
   ];
   const [one, both] = [await summaryOf(host('a')), await summaryOf(host('a'), host('b'))];
-  expect(one.sections[0]!.header).toMatchObject({ host: 'a', cpus: 4, lost: 3, summary: { hosts: 1 } });
+  expect(one.sections[0]!.header).toMatchObject({ host: 'a', cpus: 4, lost: 3, ...OFFSET, summary: { hosts: 1 } });
   expect(both.sections[0]!.header).toMatchObject({ cpus: 8, lost: 6, summary: { of: 2, hosts: 2 } });
-  expect(both.sections[0]!.header).not.toHaveProperty('host');
+  for (const key of ['host', 'clock_offset']) expect(both.sections[0]!.header).not.toHaveProperty(key);
 });

@@ -121,7 +121,7 @@ async function summariseAlike(
 /** What the summary of some sections says of itself. The sums of several hosts are of no single one. */
 function summaryHeader(sources: readonly Source[], { minShare }: SummaryOptions): SectionHeader {
   const headers = sources.map(({ section }) => section.header);
-  const { records: _, bytes: __, host, node, clock_offset: ___, cpus, links: ____, ...own } = headers[0]!;
+  const { records: _, bytes: __, host, node, clock_offset, cpus, links: ___, ...own } = headers[0]!;
   const isOne = headers.length === 1;
   const sum = (of: (header: SectionHeader) => number | null | undefined): number =>
     headers.reduce((total, each) => total + (of(each) ?? 0), 0);
@@ -131,6 +131,7 @@ function summaryHeader(sources: readonly Source[], { minShare }: SummaryOptions)
     ...own,
     ...(isOne && host !== undefined ? { host } : {}),
     ...(isOne && node !== undefined ? { node } : {}),
+    ...(isOne && clock_offset !== undefined ? { clock_offset } : {}),
     ...(cpusOfAll > 0 ? { cpus: cpusOfAll } : {}),
     ...(headers.some(({ lost }) => lost !== undefined) ? { lost: sum(({ lost }) => lost) } : {}),
     ...(headers.some(({ skipped }) => skipped !== undefined) ? { skipped: sum(({ skipped }) => skipped) } : {}),
