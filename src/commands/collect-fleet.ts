@@ -270,13 +270,18 @@ class Show {
       this.output.info(`${Math.floor(elapsed)} s: ${this.#totals()}`);
     } else if (this.#isDue || elapsed !== undefined) {
       this.#isDue = false;
-      const time =
-        elapsed === undefined
-          ? ''
-          : `, ${elapsed.toFixed(0)} s${this.seconds === undefined ? '' : ` of ${this.seconds} s`}`;
-      const title = `${plural(this.count, 'host')}: ${this.#totals()}${time}`;
+      const title = `${plural(this.count, 'host')}: ${this.#totals()}${this.#time(elapsed)}`;
       this.#board.show([title, ...(this.count > MOST_LISTED ? [] : this.#hosts.map(hostLine))]);
     }
+  }
+
+  // , 3 s of 10 s
+  #time(elapsed: number | undefined): string {
+    if (elapsed === undefined) return '';
+    const { seconds } = this;
+    return seconds === undefined
+      ? `, ${Math.floor(elapsed)} s`
+      : `, ${Math.floor(Math.min(elapsed, seconds))} s of ${seconds} s`;
   }
 
   #totals(): string {

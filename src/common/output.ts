@@ -256,27 +256,26 @@ class LineBoard implements Board, Live {
 
   show(lines: readonly string[]): void {
     this.#lines = lines;
-    this.#erase();
     const width = (this.#stream.columns ?? 80) - 1;
-    for (const line of lines) this.#stream.write(`${shorten(terminalSafe(line), width)}\n`);
+    const text = lines.map((line) => `${shorten(terminalSafe(line), width)}\n`).join('');
+    this.#stream.write(this.#away() + text);
     this.#shown = lines.length;
   }
 
   stop(): void {
-    this.#erase();
-    this.#lines = [];
+    this.show([]);
   }
 
   aside(write: () => void): void {
-    this.#erase();
+    const lines = this.#lines;
+    this.show([]);
     write();
-    this.show(this.#lines);
+    this.show(lines);
   }
 
-  #erase(): void {
-    // Up to the first of them, and all below it away.
-    if (this.#shown > 0) this.#stream.write(`\x1b[${this.#shown}A\x1b[J`);
-    this.#shown = 0;
+  /** Up to the first of them, and all below it away. */
+  #away(): string {
+    return this.#shown === 0 ? '' : `\x1b[${this.#shown}A\x1b[J`;
   }
 }
 

@@ -269,8 +269,12 @@ export class Conductor {
   #message(host: Host, message: HostMessage): void {
     switch (message.is) {
       case 'hello':
+        if (host.id !== undefined) return;
         // All hosts hear the numbers of the others.
-        if (host.id !== undefined || this.hosts.some(({ id }) => id === message.id)) return;
+        if (this.hosts.some(({ id }) => id === message.id)) {
+          this.#fail(host, { what: 'it took the number of another host' });
+          return;
+        }
         host.id = message.id;
         host.version = message.version;
         if (host.phase === 'connecting') host.phase = 'connected';

@@ -402,3 +402,29 @@ function screen(text: string): string[] {
   }
   return lines;
 }
+
+describe('a board', () => {
+  test('is lines that change in place, out of the way of what is said', () => {
+    const { output, stderr } = capture({}, true);
+    const board = output.board();
+    board?.show(['one\x1b[2J', 'two']);
+    output.info('said');
+    board?.show(['three']);
+    board?.stop();
+    board?.stop();
+    expect(stderr()).toBe(
+      'one\\x1b[2J\ntwo\n' + '\x1b[2A\x1b[Jsaid\n' + 'one\\x1b[2J\ntwo\n' + '\x1b[2A\x1b[Jthree\n' + '\x1b[1A\x1b[J',
+    );
+  });
+
+  test('has lines no wider than the terminal', () => {
+    const { output, stderr } = capture({}, true);
+    output.board()?.show(['x'.repeat(200)]);
+    expect(stderr().trimEnd()).toHaveLength(79);
+  });
+
+  test('is none where there is no terminal, and with -q', () => {
+    expect(capture().output.board()).toBeUndefined();
+    expect(capture({ quiet: true }, true).output.board()).toBeUndefined();
+  });
+});

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { parseFailIf } from '../../src/analysis/diff/fail-if.ts';
 import { configSections } from '../../src/commands/settings.ts';
 import { loadConfig, parseConfig } from '../../src/common/config.ts';
@@ -9,6 +10,10 @@ import { parseHeader } from '../../src/common/header.ts';
 import { openDataFile, type SectionReader } from '../../src/common/reader.ts';
 import { HeaderReport } from '../../src/common/report.ts';
 import { runDisplay } from '../../src/display/controller.ts';
+import { Arrival } from '../../src/fleet/arrival.ts';
+import { Host } from '../../src/fleet/host.ts';
+import { LineCutter } from '../../src/fleet/line-cutter.ts';
+import { dataLine, hostLine, parseHostLine } from '../../src/fleet/protocol.ts';
 import { MemleakParser, parseMallocstacks } from '../../src/formats/bcc-stacks.ts';
 import { parseRow as parseBiosnoopRow } from '../../src/formats/biosnoop.ts';
 import { parseElf } from '../../src/formats/elf.ts';
@@ -164,6 +169,53 @@ export const TARGETS: readonly FuzzTarget[] = [
           if (!(error instanceof Error && error.name === 'UsageError')) throw error;
         });
       }
+    },
+  },
+  {
+    name: 'arrival',
+    seeds: dataFiles,
+    few: 60,
+    run: async (bytes, folder) => {
+      const options = { folder, mostBytes: 10_000_000, force: true, tempDir: folder };
+      const arrival = new Arrival('web1', 'data', options);
+      await arrival.add(gzipSync(bytes).toString('base64'));
+      await arrival.complete({ node: 'web1' }).catch((error: unknown) => {
+        // What was wrong with it, by its place.
+        throw error instanceof Error && error.cause !== undefined ? error.cause : error;
+      });
+      const file = await openDataFile(join(folder, 'web1.marple'));
+      try {
+        await readAll(file.sections);
+      } finally {
+        await file.close();
+      }
+    },
+  },
+  {
+    name: 'fleet-lines',
+    seeds: async () => [
+      Buffer.from(
+        [
+          hostLine({ is: 'hello', protocol: 1, version: '0.1.0', id: '0123456789abcdef' }),
+          hostLine({ is: 'time', round: 1, received: '1700000000000000000', sent: '1700000000000000009', error: 100 }),
+          hostLine({
+            is: 'ended',
+            code: 0,
+            result: { seconds: 1, sections: [], failures: [], tools: {}, command_status: null },
+          }),
+          dataLine(Buffer.from('data')),
+        ].join('\n'),
+      ),
+    ],
+    few: 500,
+    run: (bytes) => {
+      const host = new Host('web1');
+      const cutter = new LineCutter((line) => {
+        const message = parseHostLine(line);
+        if (message?.is === 'ended') host.take(message.result);
+      });
+      cutter.add(bytes);
+      cutter.end();
     },
   },
   {

@@ -170,3 +170,11 @@ test('a command that ends on one host is not waited for on that one alone', asyn
   const [first, second] = JSON.parse(readFileSync(world.place.path('commands.json'), 'utf8')).hosts;
   expect(second.seconds - first.seconds).toBeGreaterThan(1);
 });
+
+test('without ClusterShell it is said what to install', async () => {
+  const hide = 'mount --bind /dev/null /usr/bin/clush && exec "$@"';
+  const ended = await world.place.marple(['collect', '--on', 'web1', 'system'], {
+    through: ['unshare', '--mount', 'sh', '-c', hide, 'sh'],
+  });
+  expect(ended).toMatchObject({ code: 69, stderr: expect.stringMatching(/^marple: clush is not installed\nhint: /) });
+});
