@@ -26,7 +26,7 @@ export type TimedRecord = TimedSample | PerfFork | PerfLost | NamedSwitch | File
 /** Records that are handled between two rests, so that what else runs has its turns. */
 const SLICE = 20_000;
 /** Records given at once: few enough to be done with before they have become old for V8's garbage collector. */
-const GROUP = 1000;
+const GROUP = 100;
 
 /**
  * The samples of a perf.data in the order of their times, with the names of their functions, and what else matters for
