@@ -11,6 +11,8 @@ export interface PerfFrame {
   readonly address: string;
   readonly symbol: string;
   readonly module: string;
+  /** A number that is the frame's alone, where its reader gives such: what is known of a frame is found by it at once. */
+  readonly number?: number;
 }
 
 /** A time as whole seconds and nanoseconds: as one number it would lose digits after 104 days of uptime. */

@@ -116,6 +116,9 @@ class LastChain {
   }
 }
 
+/** All frames that were made. */
+let frameCount = 0;
+
 /** Follows which task is which and what code its process has where, and names the frames of samples. */
 export class PerfSymbols {
   /** Mangled names that were met before, and what they are then. */
@@ -299,18 +302,18 @@ export class PerfSymbols {
     const address = toAddress(low, high);
     this.#kernel ??= this.#source.kernel();
     const symbol = this.#kernel.nameAt(address, address) ?? UNKNOWN;
-    const frame = { address: addressText(address), symbol, module: this.#kernel.name };
+    const frame = { address: addressText(address), symbol, module: this.#kernel.name, number: frameCount++ };
     this.#kernelFrames.set(low, high, frame);
     return frame;
   }
 
   readonly #nameFrame = (address: number, mapping: Mapping | undefined): PerfFrame => {
     const text = addressText(address);
-    if (mapping === undefined) return { address: text, symbol: UNKNOWN, module: UNKNOWN };
+    if (mapping === undefined) return { address: text, symbol: UNKNOWN, module: UNKNOWN, number: frameCount++ };
     const { module, offset, start } = mapping;
     const symbol = module.nameAt(address - start + offset, address) ?? UNKNOWN;
     const known = this.#demangled.get(symbol);
-    const frame = { address: text, symbol: known ?? symbol, module: module.name };
+    const frame = { address: text, symbol: known ?? symbol, module: module.name, number: frameCount++ };
     if (known === undefined && MANGLED.test(symbol)) this.#mangled.push(frame);
     return frame;
   };

@@ -2,8 +2,36 @@ import { type FoldingOptions, frameNames, rootFrame } from './folding.ts';
 import type { PerfFrame, PerfSample } from './perf-script.ts';
 import { StackTable } from './stack-table.ts';
 
-/** Frames whose names are remembered. */
+/** Frames whose names are remembered: those with numbers up to the first, and so many others. */
+const MOST_NUMBERED = 1 << 22;
 const REMEMBERED = 200_000;
+
+/** The names of frames, by their numbers in a trie. */
+class FrameNames {
+  /** By the number of the frame: that of its name and one more, where it has one name. */
+  #singles = new Int32Array(1024);
+  readonly #others = new Map<PerfFrame, readonly number[]>();
+
+  /** The one name of a numbered frame; -1 where it has several, or is not known. */
+  single(frame: number): number {
+    return frame < this.#singles.length ? this.#singles[frame]! - 1 : -1;
+  }
+
+  of(frame: PerfFrame): readonly number[] | undefined {
+    return this.#others.get(frame);
+  }
+
+  put(frame: PerfFrame, names: readonly number[]): void {
+    const { number } = frame;
+    if (number !== undefined && number < MOST_NUMBERED && names.length === 1) {
+      if (number >= this.#singles.length) this.#singles = grown(this.#singles, 2 * number);
+      this.#singles[number] = names[0]! + 1;
+      return;
+    }
+    if (this.#others.size === REMEMBERED) this.#others.clear();
+    this.#others.set(frame, names);
+  }
+}
 
 /** Tasks whose last stacks are remembered. */
 const MOST_TASKS = 4096;
@@ -30,7 +58,7 @@ export class SampleStacks extends StackTable {
   readonly #options: FoldingOptions;
   readonly #amend: (frame: PerfFrame) => PerfFrame;
   /** Numbers of the names; those of Java programs are other ones. */
-  readonly #names = { java: new Map<PerfFrame, readonly number[]>(), other: new Map<PerfFrame, readonly number[]>() };
+  readonly #names = { java: new FrameNames(), other: new FrameNames() };
 
   readonly #last = new Map<number, LastStack>();
 
@@ -57,7 +85,9 @@ export class SampleStacks extends StackTable {
     let node = shared === 0 ? last.base : nodes[shared - 1]!;
     for (let i = shared; i < depth; i++) {
       const frame = frames[depth - 1 - i]!;
-      for (const name of names.get(frame) ?? this.#name(frame, root, names)) node = trie.child(node, name);
+      const name = frame.number === undefined ? -1 : names.single(frame.number);
+      if (name >= 0) node = trie.child(node, name);
+      else for (const each of names.of(frame) ?? this.#name(frame, root, names)) node = trie.child(node, each);
       nodes[i] = node;
     }
     last.frames = frames;
@@ -78,10 +108,9 @@ export class SampleStacks extends StackTable {
     return begun;
   }
 
-  #name(frame: PerfFrame, root: string, names: Map<PerfFrame, readonly number[]>): readonly number[] {
-    if (names.size === REMEMBERED) names.clear();
+  #name(frame: PerfFrame, root: string, names: FrameNames): readonly number[] {
     const ids = frameNames(this.#amend(frame), root, this.#options).map((name) => this.trie.nameId(name));
-    names.set(frame, ids);
+    names.put(frame, ids);
     return ids;
   }
 }
