@@ -233,7 +233,8 @@ export class Conductor {
     const host = this.#byNode.get(event.node) as Host;
     if ('code' in event) this.#lost(host);
     else if (event.on === 'stdout') await this.#take(host, parseHostLine(event.line));
-    else if (event.line.trim() !== '') host.words = event.line.trim();
+    // What helps there is told by a line of its own, behind what happened.
+    else if (event.line.trim() !== '' && !event.line.startsWith('hint: ')) host.words = event.line.trim();
     this.#changed();
   }
 

@@ -178,3 +178,10 @@ test('without ClusterShell it is said what to install', async () => {
   });
   expect(ended).toMatchObject({ code: 69, stderr: expect.stringMatching(/^marple: clush is not installed\nhint: /) });
 });
+
+test('a host whose MARPLE cannot begin says why, not only what would help there', async () => {
+  world.host('full').fill();
+  const ended = await world.marple(['collect', '--on', 'full', 'system', '-t', '1', '-o', 'unbegun']);
+  world.host('full').empty();
+  expect(ended).toMatchObject({ code: 4, stderr: expect.stringMatching(/^ +full +nothing +.*the disk is full/m) });
+});
