@@ -25,7 +25,6 @@ import { makeTempDir } from '../common/temp.ts';
 import { giveToUser } from '../common/user.ts';
 import type { StartGate } from '../fleet/start-gate.ts';
 import { RAW_EXTENSION } from '../formats/raw-archive.ts';
-import { summaryOf } from '../formats/summary.ts';
 import { type Context, GROUPS, type ProgramCommand } from './context.ts';
 import { AREA_KINDS, collectersNamed } from './interfaces.ts';
 import { loadSettings } from './settings.ts';
@@ -427,6 +426,8 @@ async function collectOnce(
 
 /** Puts the summary of a data file in its place, or on stdout. */
 async function replaceBySummary(file: string, path: string, tempDir: string, output: Output): Promise<void> {
+  // It is for few runs, and what it loads is not for the others to carry.
+  const { summaryOf } = await import('../formats/summary.ts');
   const bytes = Readable.from(
     summaryOf(file, tempDir, (sentence) => output.warn(sentence)),
     { objectMode: false },
