@@ -26,7 +26,8 @@ interface Section {
 }
 
 interface ElfSymbol {
-  readonly name: string;
+  /** Where its name is. */
+  readonly name: number;
   readonly address: number;
   readonly size: number;
   /** STT_FUNC, ... and STB_GLOBAL, ... */
@@ -108,10 +109,17 @@ class ElfFile {
     if (header === undefined) return undefined;
     const segments = this.#segments(header);
     const sections = this.#sections(header);
-    const builder = SymbolTable.builder();
     const symbols =
       sections.find(({ type }) => type === SHT_SYMTAB) ?? sections.find(({ type }) => type === SHT_DYNSYM);
-    if (symbols !== undefined) this.#addSymbols(symbols, sections, builder);
+    const names = this.#namesOf(symbols, sections);
+    const builder = SymbolTable.builder((place) => textAt(names, place));
+    for (const { name, address, size, type, binding } of this.#symbols(symbols, names, sections)) {
+      builder.add(address, size, name, {
+        isWeak: binding === 2,
+        isGlobal: binding === 1,
+        isTyped: type !== STT.notype,
+      });
+    }
     this.#addPlt(sections, builder);
     return {
       table: builder.build(),
@@ -150,8 +158,10 @@ class ElfFile {
     const segments = this.#segments(header);
     const sections = this.#sections(header);
     for (const section of sections.filter(({ type }) => type === SHT_SYMTAB || type === SHT_DYNSYM)) {
-      for (const { name, address, type } of this.#symbols(section, sections)) {
-        if (type !== STT.func || !wanted.includes(name)) continue;
+      const names = this.#namesOf(section, sections);
+      for (const { name: place, address, type } of this.#symbols(section, names, sections)) {
+        const name = type === STT.func ? textAt(names, place) : '';
+        if (!wanted.includes(name)) continue;
         const segment = segments.find((each) => address >= each.address && address < each.address + each.size);
         if (segment !== undefined) offsets.set(name, address - segment.address + segment.offset);
       }
@@ -216,22 +226,16 @@ class ElfFile {
     return this.#bytes(toNumber(table, at + 24), toNumber(table, at + 32));
   }
 
-  #addSymbols(section: Section, sections: readonly Section[], builder: SymbolTableBuilder): void {
-    for (const { name, address, size, type, binding } of this.#symbols(section, sections)) {
-      builder.add(address, size, name, {
-        isWeak: binding === 2,
-        isGlobal: binding === 1,
-        isTyped: type !== STT.notype,
-      });
-    }
+  /** The text that the names of a section's symbols are in. */
+  #namesOf(section: Section | undefined, sections: readonly Section[]): Buffer {
+    const strings = section === undefined ? undefined : sections[section.link];
+    return (strings === undefined ? undefined : this.#bytes(strings.offset, strings.size)) ?? Buffer.alloc(0);
   }
 
   /** Code and data that the file itself defines. */
-  *#symbols(section: Section, sections: readonly Section[]): Generator<ElfSymbol> {
-    const symbols = this.#bytes(section.offset, section.size);
-    const strings = sections[section.link];
-    const names = strings === undefined ? undefined : this.#bytes(strings.offset, strings.size);
-    if (symbols === undefined || names === undefined) return;
+  *#symbols(section: Section | undefined, names: Buffer, sections: readonly Section[]): Generator<ElfSymbol> {
+    const symbols = section === undefined ? undefined : this.#bytes(section.offset, section.size);
+    if (symbols === undefined) return;
     for (let at = 0; at + SYMBOL_BYTES <= symbols.length; at += SYMBOL_BYTES) {
       const info = symbols[at + 4]!;
       const [type, binding] = [info & 15, info >>> 4];
@@ -241,7 +245,7 @@ class ElfFile {
       const name = symbols.readUInt32LE(at);
       if (name >= names.length || names[name] === 0) continue;
       const [address, size] = [toNumber(symbols, at + 8), toNumber(symbols, at + 16)];
-      yield { name: textAt(names, name), address, size, type, binding };
+      yield { name, address, size, type, binding };
     }
   }
 

@@ -3,6 +3,7 @@ import { decodeBytes } from '../common/decode-bytes.ts';
 import { DamagedFileError } from '../common/errors.ts';
 import { CallChain, toAddress } from './call-chain.ts';
 import type { RawRecord } from './event-format.ts';
+import { orderOf } from './run-order.ts';
 
 /*
  * Records of a perf.data, in the order of their times. Sources: tools/perf/Documentation/perf.data-file-format.txt, and
@@ -257,7 +258,7 @@ class Waiting {
    */
   take(upTo: number): Taken {
     const [times, places, blocks, held] = [this.#times, this.#places, this.#blocks, this.#held];
-    const order = inOrder(times, this.#count);
+    const order = orderOf(times.subarray(0, this.#count));
     this.#times = new Float64Array(times.length);
     this.#places = new Int32Array(places.length);
     this.#blocks = new Int32Array(blocks.length);
@@ -277,43 +278,6 @@ class Waiting {
     this.#times.set(times);
     this.#places.set(places);
     this.#blocks.set(blocks);
-  }
-}
-
-/**
- * The places of the first so many times in their order; of the same time as they stand. Each CPU's are in order already, so
- * that runs are all that there is to merge.
- */
-function inOrder(times: Float64Array, count: number): Int32Array {
-  let order = new Int32Array(count);
-  let runs = [0];
-  for (let i = 1; i < count; i++) {
-    order[i] = i;
-    if (times[i]! < times[i - 1]!) runs.push(i);
-  }
-  for (let other = new Int32Array(count); runs.length > 1; [order, other] = [other, order]) {
-    for (let run = 0; run < runs.length; run += 2) {
-      const middle = runs[run + 1] ?? count;
-      mergeRuns(times, order, other, runs[run]!, middle, runs[run + 2] ?? count);
-    }
-    runs = runs.filter((_, run) => run % 2 === 0);
-  }
-  return order;
-}
-
-/** Merges two runs of `from`, which end at `middle` and at `end`, into the same place of `to`. */
-function mergeRuns(
-  times: Float64Array,
-  from: Int32Array,
-  to: Int32Array,
-  start: number,
-  middle: number,
-  end: number,
-): void {
-  let [left, right] = [start, middle];
-  for (let at = start; at < end; at++) {
-    const isLeft = right >= end || (left < middle && times[from[left]!]! <= times[from[right]!]!);
-    to[at] = from[isLeft ? left++ : right++]!;
   }
 }
 

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { monotonicNow } from '../common/clock.ts';
 import { decodeBytes } from '../common/decode-bytes.ts';
 import { buildIdOf } from './elf.ts';
+import { KALLSYMS } from './modules.ts';
 import { FEATURE, type FileMapping, type PerfFile } from './perf-file.ts';
 import { hexAddress } from './symbols.ts';
 
@@ -132,8 +133,9 @@ function isWhereItWas({ path, start }: FileMapping): boolean {
 
 // ffffffff81000000 T _text
 function kernelStart(): number | undefined {
-  const line = readText('/proc/kallsyms').match(/^([\da-f]+) [Tt] _s?text$/m);
-  return line === null ? undefined : hexAddress(line[1]!);
+  // The kernel's own code comes first of very many lines.
+  const line = firstMatch(KALLSYMS, /^([\da-f]+) [Tt] _s?text$/m);
+  return line === undefined ? undefined : hexAddress(line[1]!);
 }
 
 // virtio_net 81920 0 - Live 0xffffffffc0400000
@@ -157,4 +159,27 @@ function readText(path: string): string {
   } catch {
     return '';
   }
+}
+
+const PIECE = 1 << 16;
+
+/** The first match in a file, of which no more is read than is needed. */
+function firstMatch(path: string, pattern: RegExp): RegExpExecArray | undefined {
+  const piece = Buffer.alloc(PIECE);
+  let text = '';
+  try {
+    const file = openSync(path, 'r');
+    try {
+      for (let count = readSync(file, piece); count > 0; count = readSync(file, piece)) {
+        text += piece.toString('latin1', 0, count);
+        const match = pattern.exec(text.slice(0, text.lastIndexOf('\n') + 1));
+        if (match !== null) return match;
+      }
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // What cannot be read has none.
+  }
+  return undefined;
 }

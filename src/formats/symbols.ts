@@ -1,3 +1,5 @@
+import { orderOf } from './run-order.ts';
+
 /** What decides between symbols of the same address, beside their names. */
 export interface SymbolRank {
   readonly isWeak: boolean;
@@ -6,29 +8,35 @@ export interface SymbolRank {
   readonly isTyped: boolean;
 }
 
-interface Candidate extends SymbolRank {
-  readonly start: number;
-  readonly size: number;
-  readonly name: string;
-}
+/** The name at a place of the text that names are in: only those that are asked for are made. */
+type NameAt = (place: number) => string;
 
 /** Names of stretches of addresses, looked up by address. Addresses are numbers, those of the kernel negative (kernelAddress). */
 export class SymbolTable {
-  private constructor(
+  /** By symbol: the next one before it that reaches further, -1 where there is none. */
+  readonly #around: Int32Array;
+
+  constructor(
     readonly starts: Float64Array,
     readonly ends: Float64Array,
-    readonly names: readonly string[],
-    /** By symbol: the next one before it that reaches further, -1 where there is none. */
-    private readonly around: Int32Array,
-  ) {}
+    private readonly places: Float64Array,
+    private readonly nameOf: NameAt,
+  ) {
+    this.#around = enclosing(ends);
+  }
 
-  static builder(): SymbolTableBuilder {
-    return new SymbolTableBuilder((...parts) => new SymbolTable(...parts));
+  /** `nameAt`: for symbols that are added with the place of their name. */
+  static builder(nameAt?: NameAt): SymbolTableBuilder {
+    return new SymbolTableBuilder(nameAt);
+  }
+
+  get names(): string[] {
+    return Array.from(this.places, this.nameOf);
   }
 
   /** Index of the symbol that covers an address, -1 where none does. */
   find(address: number): number {
-    const { starts } = this;
+    const { starts, ends } = this;
     let low = 0;
     let high = starts.length;
     while (low < high) {
@@ -37,53 +45,89 @@ export class SymbolTable {
       else high = middle;
     }
     let found = low - 1;
-    while (found >= 0 && address >= this.ends[found]!) found = this.around[found]!;
+    while (found >= 0 && address >= ends[found]!) found = this.#around[found]!;
     return found;
   }
 
   nameAt(address: number): string | undefined {
-    return this.names[this.find(address)];
+    const found = this.find(address);
+    return found < 0 ? undefined : this.nameOf(this.places[found]!);
   }
 }
 
-type Make = (starts: Float64Array, ends: Float64Array, names: readonly string[], around: Int32Array) => SymbolTable;
-
+/** Symbols as they are added; programs have very many. */
 export class SymbolTableBuilder {
-  readonly #make: Make;
-  #candidates: Candidate[] = [];
+  readonly #starts: number[] = [];
+  readonly #sizes: number[] = [];
+  /** A lower one is better. */
+  readonly #ranks: number[] = [];
+  /** Where the names are: those that came as texts by negative numbers. */
+  readonly #places: number[] = [];
+  readonly #texts: string[] = [];
+  readonly #nameAt: NameAt;
 
-  constructor(make: Make) {
-    this.#make = make;
+  constructor(nameAt: NameAt = () => '') {
+    this.#nameAt = (place) => (place < 0 ? this.#texts[-place - 1]! : nameAt(place));
   }
 
-  /** A `size` of 0: up to the next symbol. */
-  add(start: number, size: number, name: string, rank: SymbolRank): void {
-    this.#candidates.push({ start, size, name, ...rank });
+  /** A `size` of 0: up to the next symbol. `name`: itself, or its place. */
+  add(start: number, size: number, name: string | number, rank: SymbolRank): void {
+    this.#starts.push(start);
+    this.#sizes.push(size);
+    this.#ranks.push(rankOf(rank, size));
+    this.#places.push(typeof name === 'number' ? name : -this.#texts.push(name));
   }
 
   /** Of several symbols at one address the best is kept, or the one that was added last. */
   build(keep: 'best' | 'last' = 'best'): SymbolTable {
-    const sorted = this.#candidates.sort((a, b) => a.start - b.start || (keep === 'best' ? compare(a, b) : 0));
-    const rival = keep === 'best' ? -1 : 1;
-    const apart = sorted.filter((symbol, i) => symbol.start !== sorted[i + rival]?.start);
+    const [starts, sizes] = [this.#starts, this.#sizes];
+    const chosen: number[] = [];
     let end = Number.NEGATIVE_INFINITY;
-    const chosen = apart.filter(({ start, size }) => {
+    for (const symbol of this.#apart(keep)) {
+      const [start, size] = [starts[symbol]!, sizes[symbol]!];
       // A label within a function is no function of its own.
-      const isWithin = size === 0 && start < end;
+      if (size > 0 || start >= end) chosen.push(symbol);
       end = Math.max(end, start + size);
-      return !isWithin;
-    });
-    const starts = Float64Array.from(chosen, ({ start }) => start);
-    const ends = Float64Array.from(chosen, ({ start, size }, i) =>
-      size > 0 ? start + size : (starts[i + 1] ?? start + 4096),
-    );
-    return this.#make(
-      starts,
-      ends,
-      chosen.map(({ name }) => name),
-      enclosing(ends),
+    }
+    return new SymbolTable(
+      Float64Array.from(chosen, (symbol) => starts[symbol]!),
+      Float64Array.from(chosen, (symbol, i) => {
+        const [start, size] = [starts[symbol]!, sizes[symbol]!];
+        return size > 0 ? start + size : (starts[chosen[i + 1] ?? -1] ?? start + 4096);
+      }),
+      Float64Array.from(chosen, (symbol) => this.#places[symbol]!),
+      this.#nameAt,
     );
   }
+
+  /** One symbol of each address, in the order of their addresses. */
+  #apart(keep: 'best' | 'last'): number[] {
+    const apart: number[] = [];
+    let last = Number.NaN;
+    for (const symbol of orderOf(Float64Array.from(this.#starts))) {
+      const start = this.#starts[symbol]!;
+      if (start !== last) apart.push(symbol);
+      else if (keep === 'last' || this.#isBetter(symbol, apart.at(-1)!)) apart[apart.length - 1] = symbol;
+      last = start;
+    }
+    return apart;
+  }
+
+  /**
+   * Which of two symbols of one address names it. The order is that of perf (choose_best_symbol() in
+   * tools/perf/util/symbol.c), so that both give the same names.
+   */
+  #isBetter(a: number, b: number): boolean {
+    const apart = this.#ranks[b]! - this.#ranks[a]!;
+    if (apart !== 0) return apart > 0;
+    const [nameA, nameB] = [this.#nameAt(this.#places[a]!), this.#nameAt(this.#places[b]!)];
+    const fewer = underscores(nameB) - underscores(nameA);
+    return fewer === 0 ? nameA.length > nameB.length : fewer > 0;
+  }
+}
+
+function rankOf({ isWeak, isGlobal, isTyped }: SymbolRank, size: number): number {
+  return (size > 0 ? 0 : 8) + (isTyped ? 0 : 4) + (isWeak ? 2 : 0) + (isGlobal ? 0 : 1);
 }
 
 /** Symbols can lie within others: by symbol, the nearest before it with a later end. */
@@ -97,21 +141,6 @@ function enclosing(ends: Float64Array): Int32Array {
   return around;
 }
 
-/**
- * Which of two symbols of one address names it: the better first. The order is that of perf (choose_best_symbol() in
- * tools/perf/util/symbol.c), so that both give the same names.
- */
-function compare(a: Candidate, b: Candidate): number {
-  return (
-    Number(b.size > 0) - Number(a.size > 0) ||
-    Number(b.isTyped) - Number(a.isTyped) ||
-    Number(a.isWeak) - Number(b.isWeak) ||
-    Number(b.isGlobal) - Number(a.isGlobal) ||
-    underscores(a.name) - underscores(b.name) ||
-    b.name.length - a.name.length
-  );
-}
-
 function underscores(name: string): number {
   let count = 0;
   while (name.charCodeAt(count) === 0x5f) count++;
@@ -119,7 +148,12 @@ function underscores(name: string): number {
 }
 
 const NEWLINE = 10;
+const TAB = 9;
+const DOLLAR = 0x24;
 const UNRANKED: SymbolRank = { isWeak: false, isGlobal: true, isTyped: true };
+/** Types of the kernel's symbols that are functions or data, and where their columns are. */
+const KALLSYMS_TYPES = Buffer.from('TtWwDdBb');
+const KALLSYMS_AT = { type: 17, name: 19 } as const;
 
 // ffffffff81000000 T _stext
 // ffffffffc0400000 t init_module	[virtio_rng]
@@ -128,23 +162,34 @@ const UNRANKED: SymbolRank = { isWeak: false, isGlobal: true, isTyped: true };
  * Undefined where the addresses are hidden (kernel.kptr_restrict).
  */
 export function parseKallsyms(text: Buffer): SymbolTable | undefined {
-  const builder = SymbolTable.builder();
+  const isEnd = (at: number): boolean => at >= text.length || text[at] === NEWLINE || text[at] === TAB;
+  const builder = SymbolTable.builder((place) => {
+    let end = place;
+    while (!isEnd(end)) end++;
+    return text.toString('latin1', place, end);
+  });
   let isHidden = true;
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0, end = 0; at < text.length; at = end + 1) {
     const newline = text.indexOf(NEWLINE, at);
-    const end = newline < 0 ? text.length : newline;
-    const line = text.toString('latin1', at, end);
-    at = end + 1;
-    const type = line[17] ?? '';
-    if (!'TtWwDdBb'.includes(type) || type === '') continue;
-    const tab = line.indexOf('\t', 19);
-    const name = line.slice(19, tab < 0 ? undefined : tab);
-    const address = hexAddress(line.slice(0, 16));
+    end = newline < 0 ? text.length : newline;
+    const name = at + KALLSYMS_AT.name;
+    if (name >= end || !KALLSYMS_TYPES.includes(text[at + KALLSYMS_AT.type]!)) continue;
+    const address = hexNumber(text, at) * 2 ** 32 + (hexNumber(text, at + 8) >>> 0);
     if (address !== 0) isHidden = false;
-    if (name === '' || name.startsWith('$')) continue;
+    if (isEnd(name) || text[name] === DOLLAR) continue;
     builder.add(address, 0, name, UNRANKED);
   }
   return isHidden ? undefined : builder.build('last');
+}
+
+/** The number that 8 hexadecimal digits in lower case stand for, with the sign of its highest bit. */
+function hexNumber(text: Buffer, at: number): number {
+  let value = 0;
+  for (let i = at; i < at + 8; i++) {
+    const code = text[i]!;
+    value = (value << 4) | ((code & 0xf) + (code > 0x39 ? 9 : 0));
+  }
+  return value;
 }
 
 /** The number of a hexadecimal address of 64 bits: two's complement, so that those of the kernel are negative and exact. */

@@ -40,7 +40,7 @@ test('the symbols of a program are those of its parts, which are a fraction of i
   source.close();
   const [own, kept] = [readElf(program), symbolsIn(openKept(path))];
   expect(own?.table.names.length).toBeGreaterThan(100);
-  expect(kept?.table).toEqual(own?.table);
+  for (const part of ['starts', 'ends', 'names'] as const) expect(kept?.table[part]).toEqual(own?.table[part]);
   expect(kept?.buildId).toBe(own?.buildId);
   expect(kept?.addressOf(0)).toBe(own?.addressOf(0));
   expect(readFileSync(path).length).toBeLessThan(readFileSync(program).length / 3);
