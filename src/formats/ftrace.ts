@@ -139,6 +139,11 @@ const MISSED_EVENTS = 0x8000_0000;
 const MISSED_STORED = 0x4000_0000;
 const COMMIT_MASK = 0x07ff_ffff;
 
+/** How much of the page that begins at `page` has events in it: 0 to 1. */
+export function pageFill(pages: Buffer, page: number, layout: PageLayout): number {
+  return (pages.readUInt32LE(page + layout.commitOffset) & COMMIT_MASK) / (layout.size - layout.dataOffset);
+}
+
 /** Values of `id` that are no event: the CPU's events of the time between the two are lost. */
 export const GAP_START = -1;
 export const GAP_END = -2;

@@ -1,12 +1,14 @@
 import { readSync } from 'node:fs';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { endianness, release } from 'node:os';
-import { setTimeout as sleep, setImmediate as yieldToOthers } from 'node:timers/promises';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { EXIT, errorCode, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
 import { systemHint, systemSentence } from '../../common/system-reason.ts';
 import {
   type FtraceDetails,
   type FtraceStats,
+  type PageLayout,
+  pageFill,
   parseHeaderPage,
   parseStats,
   rawFile,
@@ -55,13 +57,17 @@ export interface RecordStarted {
 }
 
 /** Time between two rounds of reading, milliseconds: shorter where the events come so fast that the buffers fill. */
-const LONGEST_ROUND_MS = 100;
+const LONGEST_ROUND_MS = 400;
 const SHORTEST_ROUND_MS = 5;
+/** What a CPU may begin to write from one moment to the next, bytes per millisecond: its buffer lasts for a round of it. */
+const BURST_BYTES_PER_MS = 40 * 1024;
 /** Share of a buffer that may fill between two rounds. */
 const FULL = 1 / 4;
 /** Most that is read from one CPU before others have their turn, bytes. */
 const SLICE_BYTES = 1 << 18;
 const SMALLEST_BUFFER_KB = 64;
+/** Share of a page: less than an event of the usual size is not free. */
+const NEARLY_FULL = 7 / 8;
 
 /**
  * Records trace events of all CPUs in an instance of our own, clock CLOCK_MONOTONIC, until `stop`: raw pages are read
@@ -75,10 +81,10 @@ export async function recordEvents(options: RecordOptions): Promise<FtraceStats>
   try {
     const { bufferKb, warning } = prepare(instance, options.events, options.bufferKb, options.filters);
     const details = describe(instance, options.events, bufferKb);
-    const pageSize = parseHeaderPage(details.headerPage).size;
+    const layout = parseHeaderPage(details.headerPage);
     for (const cpu of details.cpus) {
       const output = await open(rawFile(options.dir, cpu), 'wx', 0o600);
-      spools.push(new Spool(instance.openRaw(cpu), output, pageSize));
+      spools.push(new Spool(instance.openRaw(cpu), output, layout));
     }
     instance.stopWithUs(options.events);
     instance.write('tracing_on', 1);
@@ -88,13 +94,15 @@ export async function recordEvents(options: RecordOptions): Promise<FtraceStats>
     });
     const command = ['ftrace', instance.dir, 'trace_clock=mono', `buffer_size_kb=${bufferKb}`, ...set];
     await options.onStarted({ details, command, mounted: instance.tracefs.mountedHere, warning });
-    let round = LONGEST_ROUND_MS;
+    const longest = Math.min(LONGEST_ROUND_MS, (bufferKb * 1024) / BURST_BYTES_PER_MS);
+    let round = longest;
     const watch = options.guard === undefined ? undefined : new RateWatch(options.guard, instance);
+    const pause = new Pause(options.stop);
     while (!options.stop.aborted) {
       const read = await readRound(spools, options.stop);
       watch?.look(spools.reduce((sum, spool) => sum + spool.bytes, 0));
-      round = nextRound(round, read / (bufferKb * 1024));
-      await pause(round, options.stop);
+      round = nextRound(round, longest, read / (bufferKb * 1024));
+      await pause.for(round);
     }
     await options.onStopping?.();
     instance.write('tracing_on', 0);
@@ -123,12 +131,12 @@ export async function probeEvents(
   try {
     instance = await TraceInstance.create(`${name}_probe`);
     prepare(instance, events, SMALLEST_BUFFER_KB, filters);
-    const { size } = parseHeaderPage(instance.read('events/header_page'));
+    const layout = parseHeaderPage(instance.read('events/header_page'));
     const fds = instance.cpus().map((cpu) => (instance as TraceInstance).openRaw(cpu));
     instance.write('tracing_on', 1);
     instance.write('trace_marker', 'marple');
-    const page = Buffer.alloc(size);
-    if (!fds.some((fd) => readPages(fd, page) === size)) {
+    const page = Buffer.alloc(layout.size);
+    if (!fds.some((fd) => readPages(fd, page, layout) === layout.size)) {
       return { usable: false, why: 'the kernel recorded nothing in a trace instance', hint: 'use another tool' };
     }
     return { usable: true, version: release() };
@@ -220,14 +228,14 @@ class Spool {
   constructor(
     readonly input: number,
     readonly output: FileHandle,
-    pageSize: number,
+    readonly layout: PageLayout,
   ) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(1, Math.floor(SLICE_BYTES / pageSize)) * pageSize);
+    this.#buffer = Buffer.allocUnsafe(Math.max(1, Math.floor(SLICE_BYTES / layout.size)) * layout.size);
   }
 
   /** Moves what is there, a slice at most. Returns the bytes; as many as `size` where there may be more. */
   async slice(): Promise<number> {
-    const filled = readPages(this.input, this.#buffer);
+    const filled = readPages(this.input, this.#buffer, this.layout);
     if (filled > 0) await this.output.writeFile(this.#buffer.subarray(0, filled));
     this.bytes += filled;
     return filled;
@@ -243,48 +251,64 @@ class Spool {
  * Returns the most bytes that one of them had.
  */
 async function readRound(spools: readonly Spool[], stop?: AbortSignal): Promise<number> {
-  const read = new Map<Spool, number>();
+  const before = spools.map((spool) => spool.bytes);
   for (let full = [...spools]; full.length > 0 && stop?.aborted !== true; ) {
     const more: Spool[] = [];
-    for (const spool of full) {
-      const bytes = await spool.slice();
-      read.set(spool, (read.get(spool) ?? 0) + bytes);
-      if (bytes === spool.size) more.push(spool);
-    }
+    for (const spool of full) if ((await spool.slice()) === spool.size) more.push(spool);
     full = more;
-    await yieldToOthers();
+    if (full.length > 0) await yieldToOthers();
   }
-  return Math.max(0, ...read.values());
+  return Math.max(0, ...spools.map((spool, index) => spool.bytes - (before[index] as number)));
 }
 
 /** Time until the next round, where in the last one `share` of a buffer had filled. */
-function nextRound(round: number, share: number): number {
+function nextRound(round: number, longest: number, share: number): number {
   if (share > FULL) return Math.max(SHORTEST_ROUND_MS, round / 2);
-  if (share < FULL / 4) return Math.min(LONGEST_ROUND_MS, round * 2);
+  if (share < FULL / 4) return Math.min(longest, round * 2);
   return round;
 }
 
-/** Reads pages until the buffer is full or the kernel has no more. Returns the bytes. */
-function readPages(fd: number, buffer: Buffer): number {
+/**
+ * Reads pages until the buffer is full or the kernel has no more. Returns the bytes. A page that is not nearly full is taken
+ * for the last one: to be told so by the kernel costs more than the page did. What there is all the same comes in the next round.
+ */
+function readPages(fd: number, buffer: Buffer, layout: PageLayout): number {
   let filled = 0;
-  while (filled < buffer.length) {
-    try {
+  // The stack of an EAGAIN, which a round has for every CPU without events, would cost most of all.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    while (filled < buffer.length) {
       const read = readSync(fd, buffer, filled, buffer.length - filled, null);
       if (read === 0) break;
       filled += read;
-    } catch (error) {
-      if (errorCode(error) !== 'EAGAIN') throw error;
-      break;
+      if (pageFill(buffer, filled - layout.size, layout) < NEARLY_FULL) break;
     }
+  } catch (error) {
+    if (errorCode(error) !== 'EAGAIN') throw error;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
   return filled;
 }
 
-async function pause(ms: number, stop: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal: stop });
-  } catch {
-    // Aborted: the recording ends now.
+/** Waits, but not beyond the end of the recording. */
+class Pause {
+  #end: (() => void) | undefined;
+
+  constructor(readonly stop: AbortSignal) {
+    stop.addEventListener('abort', () => this.#end?.(), { once: true });
+  }
+
+  for(ms: number): Promise<void> {
+    if (this.stop.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#end = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 }
 
