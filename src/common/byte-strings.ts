@@ -25,10 +25,7 @@ export class ByteStrings {
 
   /** The number of bytes[start, end). */
   idAt(bytes: Buffer, start: number, end: number): number {
-    if (this.#seen !== bytes) {
-      this.#seen = bytes;
-      this.#view = viewOf(bytes);
-    }
+    this.#see(bytes);
     const hash = hashOf(this.#view, bytes, start, end);
     const slots = this.#slots;
     const mask = slots.length - 1;
@@ -40,8 +37,25 @@ export class ByteStrings {
     return this.#add(hash, slot, bytes, start, end);
   }
 
+  /** Where string `id` ends when it stands in the bytes at `start`; -1 where it does not. */
+  endAt(id: number, bytes: Buffer, start: number): number {
+    this.#see(bytes);
+    const end = start + this.#ends[id]! - this.#startOf(id);
+    return end <= bytes.length && this.#equals(id, bytes, start, end) ? end : -1;
+  }
+
+  #see(bytes: Buffer): void {
+    if (this.#seen === bytes) return;
+    this.#seen = bytes;
+    this.#view = viewOf(bytes);
+  }
+
+  #startOf(id: number): number {
+    return id === 0 ? 0 : this.#ends[id - 1]!;
+  }
+
   #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
-    let from = id === 0 ? 0 : this.#ends[id - 1]!;
+    let from = this.#startOf(id);
     if (this.#ends[id]! - from !== end - start) return false;
     let i = start;
     for (; i + 4 <= end; i += 4, from += 4) {

@@ -1,4 +1,13 @@
-import type { Datapoint, Datatype, EventData, MarpleRecord, RecordOf, StackData } from './datatypes.ts';
+import type {
+  Datapoint,
+  Datatype,
+  EventData,
+  MarpleRecord,
+  NewEvent,
+  NewRecord,
+  RecordOf,
+  StackData,
+} from './datatypes.ts';
 import { assertNever } from './errors.ts';
 import type { SectionHeader } from './header.ts';
 
@@ -76,12 +85,12 @@ export function serialiseHeader(header: SectionHeader): string {
  * One record as its line, without the newline.
  * @throws RangeError where a number is none that the datatype can hold, or a stack has no frame.
  */
-export function encodeRecord(datatype: Datatype, record: MarpleRecord): string {
+export function encodeRecord(datatype: Datatype, record: NewRecord): string {
   switch (datatype) {
     case 'datapoint':
       return encodeDatapoint(record as Datapoint);
     case 'event':
-      return encodeEvent(record as EventData);
+      return encodeEvent(record as NewEvent);
     case 'stack':
       return encodeStack(record as StackData);
     default:
@@ -93,7 +102,7 @@ function encodeDatapoint({ x, y, info }: Datapoint): string {
   return `${finite(x)},${finite(y)},${encodeTexts(info, ',')}`;
 }
 
-function encodeEvent({ time, type, datum }: EventData): string {
+function encodeEvent({ time, type, datum }: NewEvent): string {
   if (!Number.isSafeInteger(time))
     throw new RangeError(`${time} is no time of an event, which is in whole nanoseconds`);
   const head = `${time},${encodeText(type, ',')}`;
@@ -106,9 +115,9 @@ function encodeStack({ weight, stack }: StackData): string {
   return `${weight}#${encodeTexts(stack, ';')}`;
 }
 
-function encodeTexts(texts: readonly string[], separator: Separator): string {
-  let line = texts.length === 0 ? '' : encodeText(texts[0]!, separator);
-  for (let i = 1; i < texts.length; i++) line += separator + encodeText(texts[i]!, separator);
+function encodeTexts(texts: readonly (string | number)[], separator: Separator): string {
+  let line = texts.length === 0 ? '' : encodeText(`${texts[0]!}`, separator);
+  for (let i = 1; i < texts.length; i++) line += separator + encodeText(`${texts[i]!}`, separator);
   return line;
 }
 

@@ -32,6 +32,13 @@ export interface StackData {
 
 export type MarpleRecord = Datapoint | EventData | StackData;
 
+/** An event that is to be written: values that are numbers need not become strings first. */
+export interface NewEvent extends Omit<EventData, 'datum'> {
+  readonly datum: readonly (string | number)[];
+}
+
+export type NewRecord = Datapoint | NewEvent | StackData;
+
 /** The record type that belongs to a datatype's name. */
 export interface RecordOf {
   datapoint: Datapoint;

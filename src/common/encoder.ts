@@ -1,5 +1,5 @@
 import { encodeRecord, encodeText, type Separator } from './codec.ts';
-import type { Datapoint, EventData, MarpleRecord, StackData } from './datatypes.ts';
+import type { Datapoint, NewEvent, NewRecord, StackData } from './datatypes.ts';
 import type { SectionHeader } from './header.ts';
 
 /** Bytes that a buffer has at first. */
@@ -52,13 +52,13 @@ export class RecordEncoder {
   }
 
   /** @throws RangeError where the record is none that the section can hold; nothing of it is added then. */
-  add(record: MarpleRecord): void {
+  add(record: NewRecord): void {
     switch (this.#header.datatype) {
       case 'datapoint':
         this.#datapoint(record as Datapoint);
         break;
       case 'event':
-        this.#event(record as EventData);
+        this.#event(record as NewEvent);
         break;
       case 'stack':
         this.#stack(record as StackData);
@@ -79,7 +79,7 @@ export class RecordEncoder {
     this.#texts(info, COMMA, ',');
   }
 
-  #event(record: EventData): void {
+  #event(record: NewEvent): void {
     const { time, type, datum } = record;
     if (!Number.isSafeInteger(time)) this.#refuse(record);
     if (datum.length !== (this.#header.fields?.length ?? 0)) this.#refuseFields(datum.length);
@@ -100,7 +100,7 @@ export class RecordEncoder {
   }
 
   /** Encoding the record by itself tells what is wrong with it. */
-  #refuse(record: MarpleRecord): never {
+  #refuse(record: NewRecord): never {
     const line = encodeRecord(this.#header.datatype, record);
     throw new Error(`a record was refused that can be encoded: ${line}`);
   }
@@ -158,10 +158,13 @@ export class RecordEncoder {
     this.#buffer[this.#length++] = byte;
   }
 
-  #texts(texts: readonly string[], byte: number, separator: Separator): void {
+  #texts(texts: readonly (string | number)[], byte: number, separator: Separator): void {
     for (let i = 0; i < texts.length; i++) {
       if (i > 0) this.#byte(byte);
-      this.#text(texts[i]!, separator);
+      const text = texts[i]!;
+      if (typeof text === 'string') this.#text(text, separator);
+      else if (Number.isSafeInteger(text)) this.#integer(text);
+      else this.#text(`${text}`, separator);
     }
   }
 

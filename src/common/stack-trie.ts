@@ -130,7 +130,11 @@ export class StackPath {
   /** By number in the chunks: the number of the trie, and one more; 0 where it is not known yet. */
   #ids = new Int32Array(4096);
 
-  constructor(readonly trie: StackTrie) {}
+  /** `nameOf` gives the name that a frame has in the trie. */
+  constructor(
+    readonly trie: StackTrie,
+    private readonly nameOf: (frame: string) => string = (frame) => frame,
+  ) {}
 
   /** The process, or whatever is the outermost frame. */
   get root(): string {
@@ -179,7 +183,7 @@ export class StackPath {
     while (frame >= this.#ids.length) this.#ids = grown(this.#ids);
     const known = this.#ids[frame]!;
     if (known > 0) return known - 1;
-    const id = this.trie.nameId(names[frame]!);
+    const id = this.trie.nameId(this.nameOf(names[frame]!));
     this.#ids[frame] = id + 1;
     return id;
   }

@@ -5,7 +5,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { serialiseHeader } from './codec.ts';
-import type { MarpleRecord } from './datatypes.ts';
+import type { NewRecord } from './datatypes.ts';
 import { RecordEncoder } from './encoder.ts';
 import { EXIT, errorCode, MarpleError, UsageError } from './errors.ts';
 import type { SectionHeader } from './header.ts';
@@ -228,7 +228,7 @@ export class SectionWriter {
    * than the records come.
    * @throws MarpleError where the records before could not be written; RangeError where one is none of this section.
    */
-  write(records: readonly MarpleRecord[]): void | Promise<void> {
+  write(records: readonly NewRecord[]): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     const encoder = this.#encoder;
     for (const record of records) {

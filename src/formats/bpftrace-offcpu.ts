@@ -277,7 +277,7 @@ function foldTimes(
     const reason = reasonOf(print({ prev_state: state }));
     if (reason === undefined || !filter.keeps(pid, comm)) continue;
     const frames = [...withoutTracing(kernel), ...symbols.frames({ pid, chain: CallChain.of({ user }) })];
-    quality.judge(frames);
+    quality.judge({ frames });
     const sample = { kind: 'sample', comm, pid, tid: pid, cpu: undefined, time: undefined } as const;
     const [root = '', ...rest] = foldSample({
       ...sample,

@@ -297,7 +297,7 @@ class Naming {
       if (typeof frame === 'string') return { address: '0', symbol: frame, module: '' };
       return this.symbols.frames({ pid, chain: CallChain.of({ user: [frame] }) })[0] as PerfFrame;
     });
-    if (frames.length > 0) this.#quality.judge(named);
+    if (frames.length > 0) this.#quality.judge({ frames: named });
     const sample = { kind: 'sample', comm, pid, tid: pid, frames: named } as const;
     const stack = foldSample({ ...sample, cpu: undefined, time: undefined, period: undefined, event: undefined });
     if (frames.length === 0) stack.splice(1, 0, NO_STACK);

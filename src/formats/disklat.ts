@@ -130,7 +130,7 @@ class Latencies {
         const pid = event.pid ?? this.#tasks.pidOf(tid);
         let stack: string[] | undefined;
         if (kept && sample !== undefined) {
-          this.quality.judge(sample.frames);
+          this.quality.judge(sample);
           // The name as this event has it, so that both sections have the same.
           stack = foldSample({ ...sample, comm });
         }

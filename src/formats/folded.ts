@@ -1,6 +1,6 @@
-import { stackBatches } from '../analysis/fleet/joined.ts';
+import { isJoined, withHostFrames } from '../analysis/fleet/joined.ts';
 import type { StackData } from '../common/datatypes.ts';
-import { WeightedTrie } from '../common/stack-trie.ts';
+import { StackPath, WeightedTrie } from '../common/stack-trie.ts';
 import { type Exporter, type ExportSource, firstOf, hasStacks, textBytes } from './exporter.ts';
 import type { Importer, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
 import { plainLines } from './lines.ts';
@@ -73,13 +73,22 @@ export const foldedExporter: Exporter = {
 async function* foldedText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<string> {
   const first = firstOf(source, hasStacks, 'stacks', 'folded text', warn);
   const trie = new WeightedTrie();
-  for await (const stacks of stackBatches(first, source.byHost === true)) {
-    // What would be read as another frame is what folding tools make of it.
-    for (const { stack, weight } of stacks) trie.addWeight(stack.map(plainFrame), weight);
+  const path = new StackPath(trie, plainFrame);
+  const isByHost = source.byHost === true && isJoined(first);
+  const stacks = isByHost
+    ? withHostFrames(first.stacks(), await first.lineEnds(), first.header.hosts ?? [])
+    : first.stacks();
+  for await (const columns of stacks) {
+    for (let i = 0; i < columns.length; i++) {
+      path.move(columns, i);
+      const weight = columns.weight[i]!;
+      if (weight > 0) trie.addWeightAt(path.end(), weight);
+    }
   }
   yield* sortedLines(trie);
 }
 
+/** What would be read as another frame is what folding tools make of it. */
 function plainFrame(frame: string): string {
   return /[;\r\n]/.test(frame) ? frame.replaceAll(';', ':').replace(/[\r\n]/g, ' ') : frame;
 }

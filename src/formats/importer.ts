@@ -1,4 +1,4 @@
-import type { MarpleRecord } from '../common/datatypes.ts';
+import type { NewRecord } from '../common/datatypes.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { Report } from '../common/section.ts';
 
@@ -30,7 +30,7 @@ export interface ImportOptions {
 export interface ImportSection {
   /** May be completed until the import is. */
   readonly header: SectionHeader;
-  write(records: readonly MarpleRecord[]): void | Promise<void>;
+  write(records: readonly NewRecord[]): void | Promise<void>;
 }
 
 /** What a section's header says from the start. */

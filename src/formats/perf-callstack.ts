@@ -157,9 +157,9 @@ export class CallStackDecoder {
     this.#origin = { seconds: Number(origin / 1_000_000_000n), nanoseconds: Number(origin % 1_000_000_000n) };
   }
 
-  /** Takes whole lines of perf script, without the last newline. */
+  /** Takes whole lines of perf script, each with its newline. */
   push(bytes: Buffer): void {
-    for (const record of this.#parser.pushBytes(bytes)) this.#record(record);
+    for (const record of this.#parser.push(bytes)) this.#record(record);
   }
 
   add(record: TimedRecord): void {
@@ -219,7 +219,7 @@ export class CallStackDecoder {
       this.#early++;
       return;
     }
-    this.#quality.judge(sample.frames);
+    this.#quality.judge(sample);
     const stack = this.#table.addSample(sample, 1);
     const type = withoutModifiers(sample.event ?? '');
     this.#give(this.#order.add({ time: since, type, datum: [`${stack}`, `${cpu ?? ''}`, `${pid}`, `${tid}`, '1'] }));

@@ -190,7 +190,7 @@ async function readThroughPerf(
   };
   let end: ScriptEnd | undefined;
   for await (const bytes of scriptText(perf, path, (ended) => (end = ended), fields ?? '+pid')) {
-    take(parser.pushBytes(bytes));
+    take(parser.push(bytes));
     await samples.flush();
   }
   take(parser.end());
@@ -209,8 +209,8 @@ function weighed(sample: PerfSample, periods: Periods): PerfSample {
   const fixed = periods.get(sample.event ?? '');
   if (fixed === undefined || (fixed > 0 && sample.period !== undefined)) return sample;
   // Written out: there are very many.
-  const { kind, comm, pid, tid, cpu, time, event, frames } = sample;
-  return { kind, comm, pid, tid, cpu, time, period: fixed, event, frames };
+  const { kind, comm, pid, tid, cpu, time, event, frames, stack } = sample;
+  return { kind, comm, pid, tid, cpu, time, period: fixed, event, frames, stack };
 }
 
 /** Files in a message. */

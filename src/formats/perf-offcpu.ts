@@ -187,7 +187,7 @@ class OffCpuDecoder {
   /** Without what belongs to the tracing itself. */
   #frames({ sample }: TimedSample): readonly PerfFrame[] {
     const frames = withoutTracing(sample.frames);
-    this.#quality.judge(frames);
+    this.#quality.judge({ frames });
     return frames;
   }
 

@@ -14,15 +14,11 @@ export const perfScriptImporter: Importer = {
 function looksLikePerfScript(head: Buffer): boolean {
   let [samples, unreadable] = [0, 0];
   const parser = new PerfScriptParser(() => unreadable++);
-  const count = (records: readonly PerfRecord[]): void => {
-    for (const record of records) {
-      if (record.kind !== 'sample') continue;
-      if (record.frames.length > 0 || record.time !== undefined || record.event !== undefined) samples++;
-      else unreadable++;
-    }
-  };
-  for (const line of head.toString('latin1').split('\n')) count(parser.push(line));
-  count(parser.end());
+  for (const record of [...parser.push(Buffer.concat([head, Buffer.from('\n')])), ...parser.end()]) {
+    if (record.kind !== 'sample') continue;
+    if (record.frames.length > 0 || record.time !== undefined || record.event !== undefined) samples++;
+    else unreadable++;
+  }
   // Where the beginning is cut, one line of it may be.
   return samples > 0 && unreadable <= samples;
 }
@@ -42,7 +38,7 @@ async function importPerfScript(input: ImportInput, sink: ImportSink, options: I
     }
   };
   for await (const bytes of wholeLines(input.chunks())) {
-    take(parser.pushBytes(bytes));
+    take(parser.push(bytes));
     await samples.flush();
   }
   take(parser.end());

@@ -131,7 +131,7 @@ class StacksDecoder {
     }
     const size = raw === undefined ? undefined : this.calls.get(config)?.size(raw);
     if (size !== undefined && size > MOST_BYTES) this.#absurd++;
-    this.#quality.judge(sample.frames);
+    this.#quality.judge(sample);
     const below = details.eventFrame ? `[${eventLabel(sample.event ?? '')}]` : undefined;
     for (const [section, weight] of details.weights.entries()) {
       this.tables[section]!.addSample(sample, weightOf(weight, size), below);

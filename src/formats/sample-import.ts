@@ -1,3 +1,4 @@
+import type { NewEvent } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import { sampleWeight } from './folding.ts';
@@ -24,15 +25,16 @@ interface Profile {
   readonly table: SampleStacks;
   /** Where the samples have times. */
   readonly events: ImportSection | undefined;
-  ready: { time: number; type: string; datum: string[] }[];
+  ready: Held[];
   /** Whether some sample weighs something else than 1. */
   isWeighted: boolean;
 }
 
-interface Held {
+/** The event of a sample. */
+interface Held extends NewEvent {
   readonly profile: Profile;
-  readonly time: number;
-  readonly datum: string[];
+  /** That of the sample until it is taken. */
+  time: number;
 }
 
 /**
@@ -91,7 +93,7 @@ export class SampleImport {
       this.#tooHeavy++;
       return;
     }
-    this.#quality.judge(sample.frames);
+    this.#quality.judge(sample);
     const profile = this.#profiles.get(event) ?? this.#begin(event, time !== undefined);
     const stack = profile.table.addSample(sample, weight);
     if (weight !== 1) profile.isWeighted = true;
@@ -101,8 +103,8 @@ export class SampleImport {
       return;
     }
     const { cpu, pid, tid } = sample;
-    const datum = [`${stack}`, `${cpu ?? ''}`, `${pid ?? ''}`, `${tid}`, `${weight}`];
-    for (const held of this.#order.add({ profile, time, datum })) this.#take(held);
+    const datum = [stack, cpu ?? '', pid ?? '', tid, weight];
+    for (const held of this.#order.add({ time, type: profile.type, datum, profile })) this.#take(held);
   }
 
   /** Writes what is ready. Memory is bounded where this is called now and then. */
@@ -184,15 +186,16 @@ export class SampleImport {
     return profile;
   }
 
-  #take({ profile, time, datum }: Held): void {
-    this.#origin ??= time;
-    const since = time - this.#origin;
+  #take(held: Held): void {
+    this.#origin ??= held.time;
+    const since = held.time - this.#origin;
     if (!Number.isSafeInteger(since)) {
       this.#timeless++;
       return;
     }
     this.#last = since;
-    profile.ready.push({ time: since, type: profile.type, datum });
+    held.time = since;
+    held.profile.ready.push(held);
     this.#ready++;
   }
 

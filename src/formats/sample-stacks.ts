@@ -35,6 +35,33 @@ class FrameNames {
 
 /** Tasks whose last stacks are remembered. */
 const MOST_TASKS = 4096;
+/** Numbered stacks of which it is remembered where they end; a power of two. */
+const MOST_STACKS = 1 << 17;
+
+/** The nodes at which numbered stacks end: of those that share a place the last one is known. */
+class StackEnds {
+  /** By place: the number of the stack, the node on which it stands, and that at which it ends; 0 is none. */
+  readonly #stacks = new Int32Array(MOST_STACKS);
+  readonly #bases = new Int32Array(MOST_STACKS);
+  readonly #ends = new Int32Array(MOST_STACKS);
+
+  /** 0 where it is not known. */
+  get(base: number, stack: number): number {
+    const place = placeOf(base, stack);
+    return this.#stacks[place] === stack && this.#bases[place] === base ? this.#ends[place]! : 0;
+  }
+
+  put(base: number, stack: number, end: number): void {
+    const place = placeOf(base, stack);
+    this.#stacks[place] = stack;
+    this.#bases[place] = base;
+    this.#ends[place] = end;
+  }
+}
+
+function placeOf(base: number, stack: number): number {
+  return (Math.imul(base, 0x9e3779b1) + stack) & (MOST_STACKS - 1);
+}
 
 /** The last stack of a task: what the next one begins with as well is at the same nodes. */
 interface LastStack {
@@ -42,7 +69,7 @@ interface LastStack {
   pid: number | undefined;
   below: string | undefined;
   root: string;
-  /** The node of the root, or of what is right below it. */
+  /** The node of the root, or of what is right above it. */
   base: number;
   /** Innermost first. */
   frames: readonly PerfFrame[];
@@ -61,6 +88,7 @@ export class SampleStacks extends StackTable {
   readonly #names = { java: new FrameNames(), other: new FrameNames() };
 
   readonly #last = new Map<number, LastStack>();
+  readonly #ends = new StackEnds();
 
   /** `amend` gives the frame that stands for one. */
   constructor(options: FoldingOptions = {}, amend: (frame: PerfFrame) => PerfFrame = (frame) => frame) {
@@ -70,10 +98,23 @@ export class SampleStacks extends StackTable {
   }
 
   /** Adds the stack of a sample, and gives its number. `below` is a frame between its process and the others. */
-  addSample(sample: Pick<PerfSample, 'comm' | 'pid' | 'tid' | 'frames'>, weight: number, below?: string): number {
-    const { trie } = this;
-    const { frames } = sample;
+  addSample(
+    sample: Pick<PerfSample, 'comm' | 'pid' | 'tid' | 'frames' | 'stack'>,
+    weight: number,
+    below?: string,
+  ): number {
+    const { stack } = sample;
     const last = this.#lastOf(sample, below);
+    const known = stack === undefined ? 0 : this.#ends.get(last.base, stack);
+    if (known !== 0) return this.addAt(known, weight);
+    const end = this.#endOf(sample.frames, last);
+    if (stack !== undefined) this.#ends.put(last.base, stack, end);
+    return this.addAt(end, weight);
+  }
+
+  /** The node at which frames end. */
+  #endOf(frames: readonly PerfFrame[], last: LastStack): number {
+    const { trie } = this;
     const { root, frames: before } = last;
     const names = this.#names[root.startsWith('java') ? 'java' : 'other'];
     const depth = frames.length;
@@ -91,7 +132,7 @@ export class SampleStacks extends StackTable {
       nodes[i] = node;
     }
     last.frames = frames;
-    return this.addAt(node, weight);
+    return node;
   }
 
   #lastOf(sample: Pick<PerfSample, 'comm' | 'pid' | 'tid'>, below: string | undefined): LastStack {

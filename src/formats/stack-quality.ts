@@ -1,53 +1,82 @@
 import type { Report } from '../common/section.ts';
 import { readSetting } from './perf-recording.ts';
-import type { PerfFrame } from './perf-script.ts';
+import type { PerfFrame, PerfSample } from './perf-script.ts';
 
 /** Above this share of stacks it is worth a word. */
 const NOTABLE_SHARE = 0.1;
 
+/** What a stack may be, as bits; all have one. */
+const STACK = 1;
+const BARE = 2;
+const CUT = 4;
+const WITH_USER = 8;
+const BROKEN = 16;
+const NAMELESS = 32;
+/** Numbered stacks whose bits are remembered. */
+const MOST_KNOWN = 1 << 20;
+
 /** Counts the stacks that are less than they should be. */
 export class StackQuality {
   readonly #deepest: number;
-  #all = 0;
-  #bare = 0;
-  #withUser = 0;
-  #broken = 0;
-  #cut = 0;
-  #nameless = 0;
+  /** By the bits that they have. */
+  readonly #counts = new Float64Array(64);
+  /** The bits of stacks, by their numbers. */
+  #known = new Uint8Array(1024);
 
   /** `isOwn`: the stacks are of this machine, whose settings say why they are as they are. */
   constructor(private readonly isOwn = true) {
     this.#deepest = Number((isOwn ? readSetting('perf_event_max_stack') : undefined) ?? 127);
   }
 
-  /** Frames are innermost first. */
-  judge(frames: readonly PerfFrame[]): void {
-    this.#all++;
-    if (frames.length === 0) this.#bare++;
-    if (frames.length >= this.#deepest) this.#cut++;
+  /** `frames` and `stack` as samples have them. */
+  judge({ frames, stack = MOST_KNOWN }: Pick<PerfSample, 'frames' | 'stack'>): void {
+    const known = stack < this.#known.length ? this.#known[stack]! : 0;
+    const bits = known === 0 ? this.#bitsOf(frames) : known;
+    this.#counts[bits]!++;
+    if (known !== 0 || stack >= MOST_KNOWN) return;
+    if (stack >= this.#known.length) {
+      const larger = new Uint8Array(2 * stack);
+      larger.set(this.#known);
+      this.#known = larger;
+    }
+    this.#known[stack] = bits;
+  }
+
+  #bitsOf(frames: readonly PerfFrame[]): number {
     const depth = kernelDepth(frames);
     const state = userPart(frames, depth);
-    if (state !== 'none') this.#withUser++;
-    if (state === 'broken') this.#broken++;
-    if (isNameless(frames, depth)) this.#nameless++;
+    return (
+      STACK |
+      (frames.length === 0 ? BARE : 0) |
+      (frames.length >= this.#deepest ? CUT : 0) |
+      (state === 'none' ? 0 : WITH_USER) |
+      (state === 'broken' ? BROKEN : 0) |
+      (isNameless(frames, depth) ? NAMELESS : 0)
+    );
+  }
+
+  #count(bit: number): number {
+    return this.#counts.reduce((sum, count, bits) => ((bits & bit) === 0 ? sum : sum + count), 0);
   }
 
   /** `advice` is what helps where callers were not found. */
   report(report: Report, advice = 'try --call-graph dwarf'): void {
-    if (this.#bare > 0) report.warn(`${this.#bare} samples have no frames: they count for their process alone`);
-    if (this.#cut > 0) {
+    const [all, bare, cut] = [this.#count(STACK), this.#count(BARE), this.#count(CUT)];
+    const [withUser, broken, nameless] = [this.#count(WITH_USER), this.#count(BROKEN), this.#count(NAMELESS)];
+    if (bare > 0) report.warn(`${bare} samples have no frames: they count for their process alone`);
+    if (cut > 0) {
       report.warn(
-        `${this.#cut} samples ${this.isOwn ? 'are' : 'may be'} cut: the kernel keeps ${this.#deepest} frames (sudo sysctl kernel.perf_event_max_stack=512)`,
+        `${cut} samples ${this.isOwn ? 'are' : 'may be'} cut: the kernel keeps ${this.#deepest} frames (sudo sysctl kernel.perf_event_max_stack=512)`,
       );
     }
-    if (this.#broken > NOTABLE_SHARE * this.#withUser) {
+    if (broken > NOTABLE_SHARE * withUser) {
       report.warn(
-        `${percent(this.#broken, this.#withUser)} of the stacks with user code look broken: their callers were not found, ` +
+        `${percent(broken, withUser)} of the stacks with user code look broken: their callers were not found, ` +
           `since the program or a library was built without frame pointers (${advice})`,
       );
     }
-    if (this.#nameless > NOTABLE_SHARE * this.#all) {
-      const share = percent(this.#nameless, this.#all);
+    if (nameless > NOTABLE_SHARE * all) {
+      const share = percent(nameless, all);
       report.warn(
         `${share} of the samples have kernel functions without a name${this.isOwn ? `: ${whyNameless()}` : ''}`,
       );

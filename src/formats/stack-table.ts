@@ -8,8 +8,8 @@ import { StackTrie } from '../common/stack-trie.ts';
  */
 export class StackTable {
   protected readonly trie = new StackTrie();
-  /** Number of the stack that ends at a node, by node. */
-  readonly #stackOfNode = new Map<number, number>();
+  /** By node: the number of the stack that ends there, and one more. */
+  #numbers = new Int32Array(1024);
   readonly #ends: number[] = [];
   readonly #weights: number[] = [];
 
@@ -24,15 +24,20 @@ export class StackTable {
 
   /** Adds the stack that ends at a node. */
   protected addAt(node: number, weight: number): number {
-    let number = this.#stackOfNode.get(node);
-    if (number === undefined) {
-      number = this.#ends.length;
-      this.#stackOfNode.set(node, number);
-      this.#ends.push(node);
+    if (node >= this.#numbers.length) this.#grow();
+    if (this.#numbers[node] === 0) {
       this.#weights.push(0);
+      this.#numbers[node] = this.#ends.push(node);
     }
+    const number = this.#numbers[node]! - 1;
     this.#weights[number]! += weight;
     return number;
+  }
+
+  #grow(): void {
+    const larger = new Int32Array(2 * this.trie.size);
+    larger.set(this.#numbers);
+    this.#numbers = larger;
   }
 
   /** All stacks, in the order of their numbers. */

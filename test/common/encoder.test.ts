@@ -20,6 +20,18 @@ test('the same text as encodeRecord', () => {
   );
 });
 
+test('values of events that are numbers are as their text', () => {
+  const some = fc.oneof(fc.integer(), fc.maxSafeInteger(), anyNumber, fc.string());
+  fc.assert(
+    fc.property(fc.array(some), (datum) => {
+      const header: Parameters<typeof headerOf> = ['event', { fields: fieldNames(datum.length) }];
+      const [event, asText] = [datum, datum.map(String)].map((values) => ({ time: 1, type: 'x', datum: values }));
+      expect(encode(header, [event!])).toBe(encode(header, [asText!]));
+      expect(encodeRecord('event', event!)).toBe(encodeRecord('event', asText!));
+    }),
+  );
+});
+
 test('any number as JavaScript writes it', () => {
   fc.assert(
     fc.property(anyNumber, anyNumber, (x, y) => {

@@ -52,6 +52,7 @@ describe('what perf really printed', () => {
         { address: '1271', symbol: 'named_thread', module: '/tmp/example/tasks' },
         { address: '891f5', symbol: 'start_thread', module: '/usr/lib/x86_64-linux-gnu/libc.so.6' },
       ],
+      stack: 0,
     });
     expect(records.filter((record) => record.kind === 'fork')).toEqual([
       { kind: 'fork', pid: 28956, tid: 28958, parentPid: 28956, comm: 'tasks' },
@@ -181,6 +182,68 @@ describe('the text as a whole', () => {
     expect(samples.map((sample) => sample.frames.length)).toEqual([1, 0, 1]);
   });
 
+  test('equal stacks have a number and an array of frames in common, others have none', () => {
+    const [f, g] = ['\tff f (/x)', '\tfe g (/x)'];
+    const { samples } = read(
+      [[f, g], [f], [g, f], [], [f, g], ['\tff f (/y)', g]]
+        .map((frames) => ['a 1 1.5: cycles:', ...frames, ''].join('\n'))
+        .join('\n'),
+    );
+    expect(samples.map(({ stack }) => stack)).toEqual([0, 1, 2, 3, 0, 4]);
+    expect(samples.map(({ frames }) => frames.map(({ symbol, module }) => symbol + module).join(' '))).toEqual([
+      'f/x g/x',
+      'f/x',
+      'g/x f/x',
+      '',
+      'f/x g/x',
+      'f/y g/x',
+    ]);
+    expect(samples[4]?.frames).toBe(samples[0]?.frames);
+  });
+
+  test('frames on lines of all forms are in their order', () => {
+    const { samples } = read(
+      'a 1 1.5: cycles: f1 one (/x)\n\tf2 two (/x)\n  f3 three (/x)\nf4 four (/x)\n\tf5 five (/x)\n\na 1 1.6: cycles:\n\tf2 two (/x)\n',
+    );
+    expect(samples.map(({ frames }) => frames.map(({ symbol }) => symbol))).toEqual([
+      ['one', 'two', 'three', 'four', 'five'],
+      ['two'],
+    ]);
+    expect(samples.map(({ stack }) => stack === undefined)).toEqual([true, false]);
+  });
+
+  test('a first line is read the same, whatever first lines came before it', () => {
+    const heads = [
+      'a 1 ',
+      'a 1.5: x 1 ',
+      'a 12 1.5:x ',
+      ' a 3/4 [001] ',
+      ':-1 28/-1 [000] ',
+      'w 3 77 ',
+      'é 1 ',
+      '1/1 2/2 ',
+    ];
+    const times = ['1.5: ', '99999999999999999.000000001: ', '2.1234567890: ', '1.000000002:', ''];
+    const ends = [
+      'cycles:',
+      '7 cycles:u: ',
+      '7 8 cycles:',
+      ' :',
+      'cycles',
+      '123456789012345678 x:',
+      'x:\u00a0',
+      'x: y',
+      '',
+    ];
+    const lines = heads.flatMap((head) => times.flatMap((time) => ends.map((end) => head + time + end)));
+    for (const form of ['any', 'recorded'] as const) {
+      const { samples: together, unreadable } = read([...lines, ...lines].join('\n\n'), form);
+      const apart = lines.flatMap((line) => read(line, form).samples);
+      expect(together.map((sample) => ({ ...sample, stack: 0 }))).toEqual([...apart, ...apart]);
+      expect(together.length + unreadable.length).toBe(2 * lines.length);
+    }
+  });
+
   test('what cannot be read is told, and the rest is read', () => {
     const { samples, unreadable } = read(
       'Warning: nonsense\n\tff lost (/x)\n\na 1 1.5: cycles:\n\tff f (/x)\n\tnonsense\n\tfe g (/x)\n',
@@ -260,7 +323,7 @@ describe('any text at all', () => {
         const records = [...readPerfScript(text.split('\n'), (one) => unreadable!.push(one), form)];
         const parser = new PerfScriptParser((one) => alsoUnreadable!.push(one), form);
         const pieces = [lines.slice(0, cut), lines.slice(cut)].filter((piece) => piece.length > 0);
-        const others = pieces.flatMap((piece) => parser.pushBytes(Buffer.from(piece.join('\n'))));
+        const others = pieces.flatMap((piece) => parser.push(Buffer.from(`${piece.join('\n')}\n`)));
         expect([...others, ...parser.end()]).toEqual(records);
         expect(alsoUnreadable).toEqual(unreadable);
       }),

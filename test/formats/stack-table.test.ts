@@ -48,13 +48,27 @@ test('samples are folded, however often their frames were met', () => {
     comm: fc.constantFrom('java', 'a b'),
     tid: fc.constantFrom(0, 7),
     frames: fc.array(fc.constantFrom(...frames), { maxLength: 6 }),
+    isNumbered: fc.boolean(),
   });
   const options = { tid: true, kernel: true, jit: true, addrs: true };
   fc.assert(
     fc.property(fc.array(sample), (samples) => {
       const [folded, plain] = [new SampleStacks(options), new StackTable()];
-      for (const [i, some] of samples.entries()) {
-        const whole: PerfSample = { kind: 'sample', pid: 7, cpu: 0, time: undefined, period: 1, event: 'x', ...some };
+      const numbers = new Map<string, number>();
+      for (const [i, { isNumbered, ...some }] of samples.entries()) {
+        const key = some.frames.map(({ address }) => address).join();
+        if (isNumbered && !numbers.has(key)) numbers.set(key, numbers.size);
+        const stack = isNumbered ? numbers.get(key) : undefined;
+        const whole: PerfSample = {
+          kind: 'sample',
+          pid: 7,
+          cpu: 0,
+          time: undefined,
+          period: 1,
+          event: 'x',
+          stack,
+          ...some,
+        };
         expect(folded.addSample(whole, i)).toBe(plain.add(foldSample(whole, options), i));
       }
       expect([...folded.stacks()]).toEqual([...plain.stacks()]);

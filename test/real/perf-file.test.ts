@@ -83,8 +83,8 @@ function perfs(path: string): Folded[] {
   });
   const parser = new PerfScriptParser(() => undefined, 'recorded');
   const found: PerfSample[] = [];
-  for (const line of [...text.split('\n'), '']) {
-    for (const parsed of parser.push(line)) if (parsed.kind === 'sample') found.push(parsed);
+  for (const parsed of [...parser.push(Buffer.from(`${text}\n`, 'latin1')), ...parser.end()]) {
+    if (parsed.kind === 'sample') found.push(parsed);
   }
   return found.map((sample) => ({
     task: `${sample.comm} ${sample.pid}/${sample.tid} [${sample.cpu}] ${sample.event}`,

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import type { MarpleRecord } from '../../src/common/datatypes.ts';
+import type { MarpleRecord, NewRecord } from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import { openDataFile } from '../../src/common/reader.ts';
 import { HeaderReport } from '../../src/common/report.ts';
@@ -34,8 +34,13 @@ class MemorySink extends HeaderReport implements ImportSink {
     const header = { marple: 1, start: '2026-03-01T09:30:00.000Z', end: null, ...given };
     const records: MarpleRecord[] = [];
     this.sections.push({ header, records });
-    return { header, write: (more) => void records.push(...more) };
+    return { header, write: (more) => void records.push(...more.map(asRead)) };
   }
+}
+
+/** The record that comes of it in a file. */
+function asRead(record: NewRecord): MarpleRecord {
+  return 'datum' in record ? { time: record.time, type: record.type, datum: record.datum.map(String) } : record;
 }
 
 /** What one importer makes of bytes, in memory. */

@@ -50,7 +50,7 @@ export class Targets {
     for (const { bytes, frames } of stacks) {
       if (bytes === 0) continue;
       if (frames.length === 0) this.#bare += bytes;
-      else this.#quality.judge(frames);
+      else this.#quality.judge({ frames });
       const sample = { kind: 'sample', comm: name, pid, tid: pid, frames } as const;
       const stack = foldSample({ ...sample, cpu: undefined, time: undefined, period: undefined, event: undefined });
       this.table.add(frames.length === 0 ? [...stack, NO_STACK] : stack, bytes);
