@@ -7,9 +7,8 @@ export class ByteStrings {
   #arena = Buffer.allocUnsafeSlow(4096);
   #words = viewOf(this.#arena);
   readonly #ends: number[] = [];
-  readonly #hashes: number[] = [];
-  /** Open addressing with linear probing; -1 is free. */
-  #slots = new Int32Array(256).fill(-1);
+  /** By slot, the hash of a string and its number, and one more: open addressing with linear probing, 0 is free. */
+  #slots = new Int32Array(512);
   /** Of the buffer that was last looked into: mostly there are many strings in one. */
   #seen: Buffer = this.#arena;
   #view = this.#words;
@@ -28,11 +27,11 @@ export class ByteStrings {
     this.#see(bytes);
     const hash = hashOf(this.#view, bytes, start, end);
     const slots = this.#slots;
-    const mask = slots.length - 1;
-    let slot = (hash ^ (hash >>> 15)) & mask;
-    for (let id = slots[slot]!; id >= 0; id = slots[slot]!) {
-      if (this.#hashes[id] === hash && this.#equals(id, bytes, start, end)) return id;
-      slot = (slot + 1) & mask;
+    const mask = slots.length - 2;
+    let slot = slotOf(hash) & mask;
+    for (let next = slots[slot + 1]!; next !== 0; next = slots[slot + 1]!) {
+      if (slots[slot] === hash && this.#equals(next - 1, bytes, start, end)) return next - 1;
+      slot = (slot + 2) & mask;
     }
     return this.#add(hash, slot, bytes, start, end);
   }
@@ -77,19 +76,22 @@ export class ByteStrings {
     }
     bytes.copy(this.#arena, from, start, end);
     this.#ends.push(to);
-    this.#hashes.push(hash);
-    this.#slots[slot] = id;
-    if (2 * this.#ends.length > this.#slots.length) this.#grow();
+    this.#slots[slot] = hash;
+    this.#slots[slot + 1] = id + 1;
+    if (4 * this.#ends.length > this.#slots.length) this.#grow();
     return id;
   }
 
   #grow(): void {
-    const slots = new Int32Array(4 * this.#slots.length).fill(-1);
-    const mask = slots.length - 1;
-    for (const [id, hash] of this.#hashes.entries()) {
-      let slot = (hash ^ (hash >>> 15)) & mask;
-      while (slots[slot]! >= 0) slot = (slot + 1) & mask;
-      slots[slot] = id;
+    const before = this.#slots;
+    const slots = new Int32Array(4 * before.length);
+    const mask = slots.length - 2;
+    for (let i = 0; i < before.length; i += 2) {
+      if (before[i + 1] === 0) continue;
+      let slot = slotOf(before[i]!) & mask;
+      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
+      slots[slot] = before[i]!;
+      slots[slot + 1] = before[i + 1]!;
     }
     this.#slots = slots;
   }
@@ -97,6 +99,11 @@ export class ByteStrings {
 
 function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Of the first half of a pair, when it is masked. */
+function slotOf(hash: number): number {
+  return 2 * (hash ^ (hash >>> 15));
 }
 
 /** FNV-1a, by words and then by bytes; words need their high bits mixed in. */

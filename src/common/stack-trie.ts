@@ -13,15 +13,23 @@ export class StackTrie {
   /** Every frame once; nodes refer to them by number. */
   readonly names: string[] = [];
   readonly #ids = new Map<string, number>();
-  #parents = new Int32Array(1024);
-  #frames = new Int32Array(1024);
+  #parents: Int32Array<ArrayBuffer>;
+  #frames: Int32Array<ArrayBuffer>;
   /** By node: the first of its listed children, and the next one of its own parent's; 0 where there is none. */
-  #firsts = new Int32Array(1024);
-  #nexts = new Int32Array(1024);
+  #firsts: Int32Array<ArrayBuffer>;
+  #nexts: Int32Array<ArrayBuffer>;
   #size = 1;
   /** The nodes that are not listed, by parent and frame: open addressing, 0 is free. */
   #slots = new Int32Array(256);
   #hashed = 0;
+
+  /** `nodes`: so many are expected. Memory is used as they come; arrays that have to grow are copied. */
+  constructor(nodes = 1024) {
+    this.#parents = new Int32Array(nodes);
+    this.#frames = new Int32Array(nodes);
+    this.#firsts = new Int32Array(nodes);
+    this.#nexts = new Int32Array(nodes);
+  }
 
   /** Number of nodes, node 0 included. */
   get size(): number {
@@ -191,8 +199,13 @@ export class StackPath {
 
 /** Stacks with their weights. A weight of 0 leaves no trace. */
 export class WeightedTrie extends StackTrie {
-  #self = new Float64Array(1024);
+  #self: Float64Array;
   #total = 0;
+
+  constructor(nodes = 1024) {
+    super(nodes);
+    this.#self = new Float64Array(nodes);
+  }
 
   /** Weight of all stacks. */
   get total(): number {

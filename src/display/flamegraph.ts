@@ -7,7 +7,7 @@ import { renderView } from './page.ts';
 import { drawWithScript, findScript } from './perl-flamegraph.ts';
 import { readStacks } from './read-stacks.ts';
 import { THEMES, type Theme } from './shape/frame-colour.ts';
-import { layoutFlame, MOST_LEVELS, narrowFrames, type StackTree } from './shape/tree.ts';
+import { layoutFlame, MOST_LEVELS, type StackTree, type WideTree, wideTree } from './shape/tree.ts';
 import { drawFlame } from './svg-flamegraph.ts';
 import { type FlameList, flameText } from './text/flame.ts';
 import { textPage } from './text/page.ts';
@@ -37,6 +37,8 @@ const SIDES = 20;
 /** What both engines draw from. */
 export interface FlamePicture {
   readonly tree: StackTree;
+  /** What of it is drawn. */
+  readonly wide: WideTree;
   readonly title: string;
   readonly subtitle: string;
   readonly footer: readonly string[];
@@ -79,7 +81,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
         this.notes.push(`drawn by the built-in renderer: ${error.message}`);
       }
     }
-    return Buffer.from(drawFlame(picture, layoutFlame(picture.tree, picture.width - SIDES, picture.minWidth)));
+    return Buffer.from(drawFlame(picture, layoutFlame(picture.wide, picture.width - SIDES)));
   }
 
   #title(): string {
@@ -105,7 +107,9 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     const { countname, reversed } = options;
     const { tree, unit, numbers, note } = await readStacks(this.job, { countname, reversed });
     if (note !== undefined) this.notes.push(note);
-    const { tooDeep } = tree;
+    const width = this.job.width ?? options.width;
+    const wide = wideTree(tree, width - SIDES, options.minwidth);
+    const { tooDeep } = wide;
     const deep =
       tooDeep === 0
         ? []
@@ -113,11 +117,11 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
             `${plural(tooDeep, 'frame')} on top of ${formatCount(MOST_LEVELS)} others ${tooDeep === 1 ? 'is' : 'are'} not drawn`,
           ];
     this.notes.push(...deep);
-    const width = this.job.width ?? options.width;
-    const narrow = this.job.format === 'svg' ? narrowFrames(tree, width - SIDES, options.minwidth) : 0;
+    const narrow = this.job.format === 'svg' ? wide.narrow : 0;
     const many = countname === '' ? unitOfMany(tree.total, unit) : { unit, size: 1 };
     return {
       tree,
+      wide,
       title: this.#title(),
       subtitle: [
         ...this.origin(),

@@ -6,6 +6,7 @@ import { findExecutable, installHint } from '../common/executables.ts';
 import { installRoot } from '../common/paths.ts';
 import { describeExit, startTool } from '../common/process.ts';
 import { shorten, visible, xmlText } from '../common/text.ts';
+import { textBytes } from '../common/text-bytes.ts';
 import type { FlamePicture } from './flamegraph.ts';
 import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
@@ -37,9 +38,9 @@ function scriptPaths(): string[] {
  * @throws UnavailableError where Perl is missing or the script fails.
  */
 export async function drawWithScript(script: string, picture: FlamePicture): Promise<Buffer> {
-  const drawable = picture.width - 2 * PAD;
-  const tool = startTool(scriptCommand(script, picture), {
-    input: Readable.from(foldedLines(picture.tree, drawable, picture.minWidth, scriptFrame)),
+  const names = picture.wide.names.map(scriptFrame);
+  const tool = startTool(scriptCommand(script, picture, names), {
+    input: Readable.from(textBytes(foldedLines({ ...picture.wide, names })), { objectMode: false }),
     // Perl's hashes are in random order otherwise, and with them the elements.
     env: { PERL_HASH_SEED: '0', PERL_PERTURB_KEYS: '0' },
   });
@@ -50,12 +51,20 @@ export async function drawWithScript(script: string, picture: FlamePicture): Pro
   return annotate(Buffer.concat(chunks), picture);
 }
 
-/** `-CSDA`: input, output and arguments are UTF-8; the script would cut names in the middle of a character otherwise. */
-export function scriptCommand(script: string, picture: FlamePicture): string[] {
+/**
+ * `-CSDA`: input, output and arguments are UTF-8; the script would cut names in the middle of a character otherwise. Perl takes longer so,
+ * and text that is all ASCII is the same without.
+ */
+function scriptCommand(script: string, picture: FlamePicture, names: readonly string[]): string[] {
+  const options = scriptOptions(picture);
+  const isPlain = [...options, ...names].every((text) => PLAIN.test(text));
+  return [findExecutable('perl'), ...(isPlain ? [] : ['-CSDA']), script, ...options];
+}
+
+const PLAIN = /^[\0-\x7f]*$/;
+
+function scriptOptions(picture: FlamePicture): string[] {
   return [
-    findExecutable('perl'),
-    '-CSDA',
-    script,
     `--title=${xmlText(shorten(picture.title, Math.floor(picture.width / 12)))}`,
     `--countname=${scriptText(picture.countname)}`,
     ...(picture.unitSize === 1 ? [] : [`--factor=${1 / picture.unitSize}`]),

@@ -15,6 +15,10 @@ export interface ReadStacks {
   readonly note: string | undefined;
 }
 
+/** Nodes that are expected for each different stack, and at most. */
+const NODES_PER_STACK = 6;
+const MOST_EXPECTED = 1 << 24;
+
 /** The stacks of a job that pass its filter, as a tree. Idle ones are left out and counted, unless they are to be shown. */
 export async function readStacks(
   { section, group, filter, showIdle, by }: DisplayJob<unknown>,
@@ -28,7 +32,8 @@ export async function readStacks(
     readonly reversed?: boolean;
   } = {},
 ): Promise<ReadStacks> {
-  const tree = new StackTree();
+  const { records } = section.header;
+  const tree = new StackTree(Math.max(1024, Math.min(NODES_PER_STACK * (records ?? 0), MOST_EXPECTED)));
   const path = new StackPath(tree.trie);
   let idle = 0;
   let isIdle = false;

@@ -4,7 +4,8 @@ import type { Datatype, MarpleRecord } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
 import type { Axis, SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
-import { type Exporter, type ExportSource, textBytes } from './exporter.ts';
+import { textBytes } from '../common/text-bytes.ts';
+import type { Exporter, ExportSource } from './exporter.ts';
 
 /*
  * CSV: a header row, then a row per record. A table has one kind of row, so one section is written.

@@ -1,7 +1,8 @@
 import { isJoined, withHostFrames } from '../analysis/fleet/joined.ts';
 import type { StackData } from '../common/datatypes.ts';
 import { StackPath, WeightedTrie } from '../common/stack-trie.ts';
-import { type Exporter, type ExportSource, firstOf, hasStacks, textBytes } from './exporter.ts';
+import { textBytes } from '../common/text-bytes.ts';
+import { type Exporter, type ExportSource, firstOf, hasStacks } from './exporter.ts';
 import type { Importer, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
 import { plainLines } from './lines.ts';
 

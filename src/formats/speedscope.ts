@@ -2,8 +2,9 @@ import { recordFields, type SectionGroup } from '../analysis/select.ts';
 import type { ColumnRequest, SectionReader } from '../common/reader.ts';
 import { StackTrie } from '../common/stack-trie.ts';
 import { formatCount, visible } from '../common/text.ts';
+import { textBytes } from '../common/text-bytes.ts';
 import { VERSION } from '../common/version.ts';
-import { type Exporter, type ExportSource, firstOf, hasStacks, textBytes } from './exporter.ts';
+import { type Exporter, type ExportSource, firstOf, hasStacks } from './exporter.ts';
 
 /*
  * speedscope's own file format (https://www.speedscope.app/file-format-schema.json): frames, each once, and profiles whose

@@ -7,7 +7,7 @@ import { FlameGraph, type FlameGraphOptions } from '../../src/display/flamegraph
 import { type DisplayJob, SIGNATURE } from '../../src/display/generic-display.ts';
 import { drawWithScript, findScript } from '../../src/display/perl-flamegraph.ts';
 import { frameColour, THEMES } from '../../src/display/shape/frame-colour.ts';
-import { StackTree } from '../../src/display/shape/tree.ts';
+import { StackTree, wideTree } from '../../src/display/shape/tree.ts';
 import { anyText, headerOf, type TestSection } from '../support/data-files.ts';
 import { jobOf } from './job.ts';
 import { type DrawnFrame, drawnFrames, elements, parseXml, shownTexts, type XmlElement } from './svg.ts';
@@ -336,6 +336,7 @@ describe('flamegraph.pl', () => {
     const texts = { title: 't', subtitle: 's', footer: [], countname: 'samples' };
     const picture = {
       tree,
+      wide: wideTree(tree, 1180, 0.1),
       ...texts,
       unitSize: 1,
       colors: 'hot' as const,

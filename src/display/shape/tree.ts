@@ -4,7 +4,12 @@ import { keptTree } from './heaviest.ts';
 
 /** Stacks merged from the root, with a node above them that holds everything. */
 export class StackTree {
-  readonly trie = new WeightedTrie();
+  readonly trie: WeightedTrie;
+
+  /** `nodes`: so many are expected. */
+  constructor(nodes?: number) {
+    this.trie = new WeightedTrie(nodes);
+  }
 
   /** Weight of all stacks. */
   get total(): number {
@@ -14,11 +19,6 @@ export class StackTree {
   /** Adds a stack, root first. A weight of 0 leaves no trace. */
   add(stack: readonly string[], weight: number): void {
     this.trie.addWeight(stack, weight);
-  }
-
-  /** Nodes that are more than MOST_LEVELS deep. */
-  get tooDeep(): number {
-    return depthsOf(this.trie.parents).reduce((count, depth) => count + Number(depth > MOST_LEVELS), 0);
   }
 
   /** By node of the trie: the weight that ends there, and the weight that ends there or passes through. */
@@ -33,11 +33,40 @@ export class StackTree {
  */
 export const MOST_LEVELS = 5000;
 
-/** By node of a tree, how many are below it; a parent has a lower number than its children. */
-function depthsOf(parents: Int32Array): Int32Array {
-  const depths = new Int32Array(parents.length);
-  for (let node = 1; node < parents.length; node++) depths[node] = depths[parents[node]!]! + 1;
-  return depths;
+/** The nodes of a tree that are wide enough to be seen, and what is left out. */
+export interface WideTree extends TreeArrays, NodeWeights {
+  /** Nodes that are too narrow, and those of them that stand on one that is not. */
+  readonly narrow: number;
+  readonly folded: number;
+  /** Nodes that are more than MOST_LEVELS deep, which are left out too. */
+  readonly tooDeep: number;
+}
+
+/** The nodes that are at least `minWidth` wide where all weight is `width` wide. */
+export function wideTree(tree: StackTree, width: number, minWidth: number): WideTree {
+  const { trie } = tree;
+  const { parents } = trie;
+  const { total, self } = tree.weights();
+  const least = (minWidth / width) * tree.total;
+  const isWide = new Uint8Array(total.length);
+  isWide[0] = 1;
+  const depths = new Int32Array(total.length);
+  let [narrow, folded, tooDeep] = [0, 0, 0];
+  for (let node = 1; node < total.length; node++) {
+    const parent = parents[node]!;
+    const depth = depths[parent]! + 1;
+    depths[node] = depth;
+    if (depth > MOST_LEVELS) tooDeep++;
+    const weight = total[node]!;
+    if (!(weight > 0)) continue;
+    if (weight < least) narrow++;
+    if (depth > MOST_LEVELS) continue;
+    if (weight >= least) isWide[node] = 1;
+    else folded += isWide[parent]!;
+  }
+  const { nodes, ...wide } = keptTree(trie, isWide);
+  const weightsOf = (weights: Float64Array) => Float64Array.from(nodes, (node) => weights[node]!);
+  return { ...wide, total: weightsOf(total), self: weightsOf(self), narrow, folded, tooDeep };
 }
 
 /** A frame's rectangle. `x` and `width` are in the units of the layout's width; `depth` is 0 for the root. */
@@ -55,46 +84,37 @@ export interface FlameLayout {
   readonly boxes: readonly FrameBox[];
   /** Number of levels, the root included. */
   readonly levels: number;
-  /** Frames that were too narrow to draw, on one that was not. */
-  readonly folded: number;
 }
 
 /**
  * Lays the tree out like flamegraph.pl: children sorted by name, widths proportional to weight, a frame's own weight
- * to the left of its children. Frames narrower than `minWidth` are left out, and with them what stands on them; so are those
- * that are more than MOST_LEVELS deep.
+ * to the left of its children.
  */
-export function layoutFlame(tree: StackTree, width: number, minWidth: number): FlameLayout {
-  const { names, parents, frames, total, self, folded } = wideNodes(tree, width, minWidth);
-  const wide = { names, parents, frames };
+export function layoutFlame(wide: WideTree, width: number): FlameLayout {
+  const { names, frames, total, self } = wide;
   let levels = 1;
   const boxes = flameBoxes(wide, new ChildLists(wide), total, 0, width, 0).map((box): FrameBox => {
     levels = Math.max(levels, box.depth + 1);
     const name = box.node === 0 ? 'all' : names[frames[box.node]!]!;
     return { name, depth: box.depth, x: box.x, width: box.width, total: total[box.node]!, self: self[box.node]! };
   });
-  return { boxes, levels, folded };
+  return { boxes, levels };
 }
 
 /**
- * The tree in folded text, `frame;frame;... weight` lines, without the frames that would be too narrow: their weight
- * stays with the frame below them. `clean` must give a frame without `;` and line ends.
+ * The tree in folded text, `frame;frame;... weight` lines: the weight of what is too narrow stays with the frame below it. No
+ * name may have `;` and line ends.
  *
  * Each line has a `;` behind its last frame. Readers drop the empty field after it, and it keeps the lines of a frame
  * together when they are sorted (`a` before `a.b` before `a;c` would draw `a` twice) and a frame that ends in a
  * number from being read as a second weight.
  */
-export function* foldedLines(
-  tree: StackTree,
-  width: number,
-  minWidth: number,
-  clean: (frame: string) => string,
-): Generator<string> {
-  const { names, parents, frames, total } = wideNodes(tree, width, minWidth);
-  const children = new ChildLists({ names, parents, frames });
+export function* foldedLines(wide: WideTree): Generator<string> {
+  const { names, frames, total } = wide;
+  const children = new ChildLists(wide);
   const pending = [...children.of(0)].map((node) => ({ node, below: '' }));
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const path = `${next.below}${clean(names[frames[next.node]!]!)};`;
+    const path = `${next.below}${names[frames[next.node]!]!};`;
     let uncovered = total[next.node]!;
     for (const child of children.of(next.node)) {
       uncovered -= total[child]!;
@@ -102,36 +122,4 @@ export function* foldedLines(
     }
     if (uncovered > 0) yield `${path} ${uncovered}\n`;
   }
-}
-
-/** How many frames are narrower than `minWidth`, with all that stands on them. */
-export function narrowFrames(tree: StackTree, width: number, minWidth: number): number {
-  const { total } = tree.weights();
-  const least = (minWidth / width) * tree.total;
-  return total.reduce((count, weight) => count + Number(weight > 0 && weight < least), 0);
-}
-
-interface WideNodes extends TreeArrays, NodeWeights {
-  /** Nodes that were too narrow, on one that was not. */
-  readonly folded: number;
-}
-
-/** The nodes that are at least `minWidth` wide where all weight is `width` wide. What is narrower, nobody sees. */
-function wideNodes(tree: StackTree, width: number, minWidth: number): WideNodes {
-  const { trie } = tree;
-  const { parents } = trie;
-  const { total, self } = tree.weights();
-  const least = (minWidth / width) * tree.total;
-  const isWide = new Uint8Array(total.length);
-  isWide[0] = 1;
-  const depths = depthsOf(parents);
-  let folded = 0;
-  for (let node = 1; node < total.length; node++) {
-    if (depths[node]! > MOST_LEVELS) continue;
-    if (total[node]! >= least && total[node]! > 0) isWide[node] = 1;
-    else if (total[node]! > 0) folded += isWide[parents[node]!]!;
-  }
-  const { nodes, ...wide } = keptTree(trie, isWide);
-  const weightsOf = (weights: Float64Array) => Float64Array.from(nodes, (node) => weights[node]!);
-  return { ...wide, total: weightsOf(total), self: weightsOf(self), folded };
 }

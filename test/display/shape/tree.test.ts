@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldedLines, layoutFlame, MOST_LEVELS, StackTree } from '../../../src/display/shape/tree.ts';
+import { foldedLines, layoutFlame, MOST_LEVELS, StackTree, wideTree } from '../../../src/display/shape/tree.ts';
 
 type Weighted = readonly [stack: readonly string[], weight: number];
 
@@ -74,7 +74,7 @@ describe('layoutFlame', () => {
   it('agrees with the definition', () => {
     fc.assert(
       fc.property(fc.array(weighted, { maxLength: 30 }), (stacks) => {
-        const { boxes } = layoutFlame(treeOf(stacks), 1000, 0);
+        const { boxes } = layoutFlame(wideTree(treeOf(stacks), 1000, 0), 1000);
         const path: string[] = [];
         const found = boxes.map(({ name: frame, depth, x, width, total }) => {
           path.length = Math.max(0, depth - 1);
@@ -91,22 +91,20 @@ describe('layoutFlame', () => {
   });
 
   it('leaves out what is narrower than asked, and counts it', () => {
-    const { boxes, folded, levels } = layoutFlame(
-      treeOf([
-        [['wide', 'deep'], 999],
-        [['narrow', 'on it'], 1],
-      ]),
-      100,
-      0.5,
-    );
+    const tree = treeOf([
+      [['wide', 'deep'], 999],
+      [['narrow', 'on it'], 1],
+    ]);
+    const wide = wideTree(tree, 100, 0.5);
+    const { boxes, levels } = layoutFlame(wide, 100);
     expect(boxes.map((box) => box.name)).toEqual(['all', 'wide', 'deep']);
-    expect([folded, levels]).toEqual([1, 3]);
+    expect([wide.narrow, wide.folded, levels]).toEqual([2, 1, 3]);
     expect(boxes[1]?.width).toBeCloseTo(99.9);
   });
 
   it('lays out stacks of any depth that is drawn', () => {
     const stack = Array.from({ length: MOST_LEVELS }, (_, i) => `f${i}`);
-    expect(layoutFlame(treeOf([[stack, 1]]), 100, 0.1).levels).toBe(MOST_LEVELS + 1);
+    expect(layoutFlame(wideTree(treeOf([[stack, 1]]), 100, 0.1), 100).levels).toBe(MOST_LEVELS + 1);
   });
 });
 
@@ -114,14 +112,15 @@ describe('foldedLines', () => {
   it('carries the whole weight, narrow frames in the frame below them', () => {
     const lines = [
       ...foldedLines(
-        treeOf([
-          [['a', 'b'], 5],
-          [['a', 'c'], 5],
-          [['a', 'd'], 1],
-        ]),
-        100,
-        20,
-        (f) => f,
+        wideTree(
+          treeOf([
+            [['a', 'b'], 5],
+            [['a', 'c'], 5],
+            [['a', 'd'], 1],
+          ]),
+          100,
+          20,
+        ),
       ),
     ];
     expect(lines.sort()).toEqual(['a; 1\n', 'a;b; 5\n', 'a;c; 5\n']);
@@ -135,7 +134,7 @@ describe('foldedLines', () => {
           const key = `${stack.join(';')};`;
           if (weight > 0) sums.set(key, (sums.get(key) ?? 0) + weight);
         }
-        const lines = [...foldedLines(treeOf(stacks), 1000, 0, (frame) => frame)];
+        const lines = [...foldedLines(wideTree(treeOf(stacks), 1000, 0))];
         const read = lines.map((line) => /^(.*) (\d+)\n$/s.exec(line)).map((match) => [match?.[1], Number(match?.[2])]);
         expect(new Map(read as [string, number][])).toEqual(sums);
       }),
@@ -152,10 +151,11 @@ it('frames that nobody could look at are not drawn, by either engine, and are co
     [Array.from({ length: 2 * MOST_LEVELS }, () => 'f'), 3],
     [['sh', 'main'], 1],
   ]);
-  expect(tree.tooDeep).toBe(MOST_LEVELS);
+  const wide = wideTree(tree, 1000, 0.1);
+  expect(wide).toMatchObject({ tooDeep: MOST_LEVELS, narrow: 0, folded: 0 });
   // The one that everything stands on is no frame.
-  expect(layoutFlame(tree, 1000, 0.1)).toMatchObject({ levels: MOST_LEVELS + 1, folded: 0 });
-  const lines = [...foldedLines(tree, 1000, 0.1, (frame) => frame)];
+  expect(layoutFlame(wide, 1000).levels).toBe(MOST_LEVELS + 1);
+  const lines = [...foldedLines(wide)];
   expect(lines.map((line) => line.split(';').length - 1).sort()).toEqual([2, MOST_LEVELS]);
   expect(lines.map((line) => line.split(' ').at(-1)).sort()).toEqual(['1\n', '3\n']);
 });
