@@ -212,9 +212,33 @@ const WAITING = 4096;
 interface Attribute extends PerfEvent {
   readonly readFormat: number;
   readonly sampleIdAll: boolean;
-  /** Bytes of a sample from its start to its time, and those of the parts between the address and the counter values. */
-  readonly toTime: number;
-  readonly fixed: number;
+  readonly places: SamplePlaces;
+}
+
+/** Where the parts of a sample are, counted from its start, in bytes; -1 for one that it does not have. */
+interface SamplePlaces {
+  readonly ip: number;
+  readonly tid: number;
+  readonly time: number;
+  readonly id: number;
+  readonly cpu: number;
+  readonly period: number;
+  /** Where the parts begin that are not equally long in all. */
+  readonly rest: number;
+}
+
+function samplePlaces(sampleType: number): SamplePlaces {
+  const parts = FIXED.filter((bit) => (sampleType & bit) !== 0);
+  const place = (bit: number): number => (parts.includes(bit) ? RECORD_HEADER + 8 * parts.indexOf(bit) : -1);
+  return {
+    ip: place(SAMPLE.ip),
+    tid: place(SAMPLE.tid),
+    time: place(SAMPLE.time),
+    id: parts.includes(SAMPLE.identifier) ? place(SAMPLE.identifier) : place(SAMPLE.id),
+    cpu: place(SAMPLE.cpu),
+    period: place(SAMPLE.period),
+    rest: RECORD_HEADER + 8 * parts.length,
+  };
 }
 
 /** Records as they stand in the file, and the same bytes as numbers are read of them. Never written again. */
@@ -227,64 +251,87 @@ function blockOf(bytes: Buffer): Block {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
 }
 
-/** Of records, by their numbers: the block that each is in, and where. */
-interface Taken {
-  readonly order: Int32Array;
-  readonly places: Int32Array;
-  readonly blocks: Int32Array;
-  readonly held: readonly Block[];
-}
+const NOWHERE = blockOf(Buffer.alloc(0));
 
-/** Records that wait for others which may be older. What is held is where their bytes are: there may be very many. */
-class Waiting {
-  #times = new Float64Array(WAITING);
-  #places = new Int32Array(WAITING);
-  /** By record, the place of its block in #held. */
-  #blocks = new Int32Array(WAITING);
-  #held: Block[] = [];
-  #count = 0;
+/** Where records are: there may be very many. */
+class Places {
+  times = new Float64Array(WAITING);
+  at = new Int32Array(WAITING);
+  /** By record, the place of its block in `held`. */
+  blocks = new Int32Array(WAITING);
+  held: Block[] = [];
+  count = 0;
 
   add(time: number, block: Block, at: number): void {
-    if (this.#count === this.#times.length) this.#grow();
-    if (this.#held.at(-1) !== block) this.#held.push(block);
-    this.#times[this.#count] = time;
-    this.#places[this.#count] = at;
-    this.#blocks[this.#count++] = this.#held.length - 1;
+    if (this.count === this.times.length) this.#grow();
+    if (this.held[this.held.length - 1] !== block) this.held.push(block);
+    this.times[this.count] = time;
+    this.at[this.count] = at;
+    this.blocks[this.count++] = this.held.length - 1;
   }
 
-  /**
-   * Gives those that are not younger away, in the order of their times; of the same time as they came: where they are, by
-   * the places in `order`.
-   */
-  take(upTo: number): Taken {
-    const [times, places, blocks, held] = [this.#times, this.#places, this.#blocks, this.#held];
-    const order = orderOf(times.subarray(0, this.#count));
-    this.#times = new Float64Array(times.length);
-    this.#places = new Int32Array(places.length);
-    this.#blocks = new Int32Array(blocks.length);
-    this.#held = [];
-    this.#count = 0;
-    let count = order.length;
-    while (count > 0 && times[order[count - 1]!]! > upTo) count--;
-    for (const i of order.subarray(count)) this.add(times[i]!, held[blocks[i]!]!, places[i]!);
-    return { order: order.subarray(0, count), places, blocks, held };
+  clear(): void {
+    this.held = [];
+    this.count = 0;
   }
 
   #grow(): void {
-    const [times, places, blocks] = [this.#times, this.#places, this.#blocks];
-    this.#times = new Float64Array(2 * times.length);
-    this.#places = new Int32Array(2 * places.length);
-    this.#blocks = new Int32Array(2 * blocks.length);
-    this.#times.set(times);
-    this.#places.set(places);
-    this.#blocks.set(blocks);
+    const { times, at, blocks } = this;
+    this.times = new Float64Array(2 * times.length);
+    this.at = new Int32Array(2 * times.length);
+    this.blocks = new Int32Array(2 * times.length);
+    this.times.set(times);
+    this.at.set(at);
+    this.blocks.set(blocks);
+  }
+}
+
+/** Records that wait for others which may be older. */
+class Waiting {
+  #waiting = new Places();
+  /** Those that were taken last, in #order. */
+  #taken = new Places();
+  #order: Int32Array = new Int32Array(0);
+  #given = 0;
+
+  /** Where the last one that was given is. */
+  block = NOWHERE;
+  at = 0;
+
+  add(time: number, block: Block, at: number): void {
+    this.#waiting.add(time, block, at);
+  }
+
+  /** Lets those go that are not younger, in the order of their times; of the same time as they came. */
+  release(upTo: number): void {
+    const [waiting, spare] = [this.#waiting, this.#taken];
+    const { times, at, blocks, held } = waiting;
+    const order = orderOf(times.subarray(0, waiting.count));
+    let count = order.length;
+    while (count > 0 && times[order[count - 1]!]! > upTo) count--;
+    spare.clear();
+    for (const i of order.subarray(count)) spare.add(times[i]!, held[blocks[i]!]!, at[i]!);
+    this.#waiting = spare;
+    this.#taken = waiting;
+    this.#order = order.subarray(0, count);
+    this.#given = 0;
+  }
+
+  /** Goes to the next of those that were let go; false where there is none. */
+  next(): boolean {
+    if (this.#given === this.#order.length) return false;
+    const { at, blocks, held } = this.#taken;
+    const number = this.#order[this.#given++]!;
+    this.block = held[blocks[number]!]!;
+    this.at = at[number]!;
+    return true;
   }
 }
 
 /** Steps through the records of a file. */
 class Cursor {
   /** Where the record is. */
-  block = blockOf(Buffer.alloc(0));
+  block = NOWHERE;
   at = 0;
   size = 0;
   /** Whether the records ended before the file did. */
@@ -317,16 +364,16 @@ class Cursor {
   }
 
   #isWhole(at: number): boolean {
-    const { bytes } = this.block;
-    if (at + RECORD_HEADER > bytes.length) return false;
-    const size = bytes.readUInt16LE(at + 6);
+    const { view } = this.block;
+    if (at + RECORD_HEADER > view.byteLength) return false;
+    const size = view.getUint16(at + 6, true);
     if (size < RECORD_HEADER) this.isDamaged = true;
-    return !this.isDamaged && at + size <= bytes.length;
+    return !this.isDamaged && at + size <= view.byteLength;
   }
 
   #moveTo(at: number): boolean {
     this.at = at;
-    this.size = this.block.bytes.readUInt16LE(at + 6);
+    this.size = this.block.view.getUint16(at + 6, true);
     return true;
   }
 }
@@ -344,12 +391,11 @@ export class PerfFile {
   readonly #origin: readonly [high: number, low: number];
   readonly #attributes: readonly Attribute[];
   readonly #byId = new Map<number, Attribute>();
-  /** Where in a sample the id of its event is, in bytes; undefined where there is one event, or none has ids. */
-  readonly #idAt: number | undefined;
+  /** Where in a sample the id of its event is, a place that is the same for all; -1 where there is one event, or none has ids. */
+  readonly #idAt: number;
   readonly #trailerPlaces: TrailerPlaces;
   readonly #data: { readonly start: number; readonly end: number };
-  readonly #header: Buffer;
-  #waiting = new Waiting();
+  readonly #header: Block;
 
   /**
    * `origin` is CLOCK_MONOTONIC (or whatever clock was recorded) at the origin of times, nanoseconds.
@@ -365,16 +411,17 @@ export class PerfFile {
     try {
       const header = this.#read(0, HEADER_BYTES);
       if (header?.toString('latin1', 0, 8) !== 'PERFILE2') throw this.#damage(0, 'this is no perf.data');
-      this.#header = header;
-      const attrs = section(header, 24);
-      const data = section(header, 40);
+      this.#header = blockOf(header);
+      const { view } = this.#header;
+      const attrs = section(view, 24);
+      const data = section(view, 40);
       this.#data = { start: data.offset, end: Math.min(this.#size, data.offset + data.size) };
-      this.#attributes = this.#readAttributes(attrs, toNumber(header, 16), this.#names());
+      this.#attributes = this.#readAttributes(attrs, toNumber(view, 16), this.#names());
       this.events = this.#attributes;
       const [first] = this.#attributes;
       if (first === undefined) throw this.#damage(24, 'the file describes no events');
       this.#trailerPlaces = trailerPlaces(first);
-      this.#idAt = this.#attributes.length > 1 ? placeOfId(first.sampleType) : undefined;
+      this.#idAt = this.#attributes.length > 1 ? first.places.id : -1;
     } catch (error) {
       closeSync(this.#fd);
       throw error;
@@ -411,19 +458,18 @@ export class PerfFile {
     const kernel: FileMapping[] = [];
     let samples = 0;
     let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    const cursor = new Cursor(this.#data.start, this.#data.end, (at, length) => this.#read(at, length));
+    const cursor = this.#cursor();
     while (cursor.next()) {
-      const { at, size } = cursor;
-      const { bytes } = cursor.block;
-      const type = bytes.readUInt32LE(at);
+      const { block, at, size } = cursor;
+      const type = block.view.getUint32(at, true);
       if (type === RECORD.compressed) this.compressed++;
       if (type === RECORD.mmap || type === RECORD.mmap2) {
-        const mapping = this.#mapping(type, bytes, at, size);
+        const mapping = this.#mapping(type, block, at, size);
         if (mapping?.pid === -1 && mapping.start < 0) kernel.push(mapping);
       }
       if (type !== RECORD.sample) continue;
       samples++;
-      const time = this.#sampleTime(bytes, at, size);
+      const time = this.#sampleTime(block.view, at, size);
       if (time === undefined) continue;
       if (time < first) first = time;
       if (time > last) last = time;
@@ -432,80 +478,98 @@ export class PerfFile {
   }
 
   /** All records, in the order of their times; those without a time come as they stand. May be called again. */
-  *records(): Generator<FileRecord> {
-    this.#waiting = new Waiting();
+  records(): IterableIterator<FileRecord> {
     this.damaged = 0;
     this.compressed = 0;
+    const [cursor, waiting] = [this.#cursor(), new Waiting()];
     let flushTo = Number.NEGATIVE_INFINITY;
     let latest = Number.NEGATIVE_INFINITY;
-    const cursor = new Cursor(this.#data.start, this.#data.end, (at, length) => this.#read(at, length));
-    while (cursor.next()) {
+    let isOver = false;
+    /** Goes on in the file; gives the record where it has no time. */
+    const read = (): FileRecord | undefined => {
       const { block, at, size } = cursor;
-      const { bytes } = block;
-      const type = bytes.readUInt32LE(at);
+      const type = block.view.getUint32(at, true);
       if (type === RECORD.finishedRound) {
         // What was written before the round that has ended cannot be older than what that round began with.
-        yield* this.#flush(flushTo);
+        waiting.release(flushTo);
         flushTo = latest;
-        continue;
+        return undefined;
       }
       if (type === RECORD.compressed) this.compressed++;
-      if (type >= FIRST_USER_TYPE) continue;
-      const time = type === RECORD.sample ? this.#sampleTime(bytes, at, size) : this.#trailerTime(bytes, at, size);
-      if (time === undefined) {
-        const record = this.#decode(block, at);
-        if (record !== undefined) yield record;
-        continue;
-      }
+      if (type >= FIRST_USER_TYPE) return undefined;
+      const { view } = block;
+      const time = type === RECORD.sample ? this.#sampleTime(view, at, size) : this.#trailerTime(view, at, size);
+      if (time === undefined) return this.#decode(block, at);
       if (time > latest) latest = time;
-      this.#waiting.add(time, block, at);
-    }
-    if (cursor.isDamaged) this.damaged++;
-    yield* this.#flush(Number.POSITIVE_INFINITY);
+      waiting.add(time, block, at);
+      return undefined;
+    };
+    const next = (): FileRecord | undefined => {
+      for (;;) {
+        while (waiting.next()) {
+          const record = this.#decode(waiting.block, waiting.at);
+          if (record !== undefined) return record;
+        }
+        if (isOver) return undefined;
+        if (cursor.next()) {
+          const record = read();
+          if (record !== undefined) return record;
+        } else {
+          isOver = true;
+          if (cursor.isDamaged) this.damaged++;
+          waiting.release(Number.POSITIVE_INFINITY);
+        }
+      }
+    };
+    // No generator: there may be millions.
+    return {
+      next: () => {
+        const value = next();
+        return value === undefined ? { value, done: true } : { value, done: false };
+      },
+      [Symbol.iterator]() {
+        return this;
+      },
+    };
   }
 
-  *#flush(upTo: number): Generator<FileRecord> {
-    const { order, places, blocks, held } = this.#waiting.take(upTo);
-    for (let i = 0; i < order.length; i++) {
-      const number = order[i]!;
-      const record = this.#decode(held[blocks[number]!]!, places[number]!);
-      if (record !== undefined) yield record;
-    }
+  #cursor(): Cursor {
+    return new Cursor(this.#data.start, this.#data.end, (at, length) => this.#read(at, length));
   }
 
   #decode(block: Block, at: number): FileRecord | undefined {
-    const { bytes } = block;
-    const type = bytes.readUInt32LE(at);
-    const size = bytes.readUInt16LE(at + 6);
+    const { view } = block;
+    const type = view.getUint32(at, true);
+    const size = view.getUint16(at + 6, true);
     switch (type) {
       case RECORD.sample:
         return this.#sample(block, at, size);
       case RECORD.mmap:
       case RECORD.mmap2:
-        return this.#mapping(type, bytes, at, size);
+        return this.#mapping(type, block, at, size);
       case RECORD.comm:
-        return this.#name(bytes, at, size);
+        return this.#name(block, at, size);
       case RECORD.exit:
         return size < 32
           ? this.#bad()
-          : { kind: 'exit', pid: bytes.readInt32LE(at + 8), tid: bytes.readInt32LE(at + 16) };
+          : { kind: 'exit', pid: view.getInt32(at + 8, true), tid: view.getInt32(at + 16, true) };
       case RECORD.switch:
       case RECORD.switchCpuWide:
-        return this.#switch(bytes, at, size);
+        return this.#switch(view, at, size);
       case RECORD.fork:
         return size < 32
           ? this.#bad()
           : {
               kind: 'fork',
-              pid: bytes.readInt32LE(at + 8),
-              parentPid: bytes.readInt32LE(at + 12),
-              tid: bytes.readInt32LE(at + 16),
-              parentTid: bytes.readInt32LE(at + 20),
+              pid: view.getInt32(at + 8, true),
+              parentPid: view.getInt32(at + 12, true),
+              tid: view.getInt32(at + 16, true),
+              parentTid: view.getInt32(at + 20, true),
             };
       case RECORD.lost:
-        return this.#lost(16, bytes, at, size);
+        return this.#lost(16, view, at, size);
       case RECORD.lostSamples:
-        return this.#lost(8, bytes, at, size);
+        return this.#lost(8, view, at, size);
       default:
         return undefined;
     }
@@ -518,77 +582,53 @@ export class PerfFile {
 
   #sample({ bytes, view }: Block, at: number, size: number): FileSample | undefined {
     const end = at + size;
-    const attribute = this.#attributeOf(bytes, at, end);
-    if (attribute === undefined) return this.#bad();
-    const { sampleType } = attribute;
-    let pos = at + RECORD_HEADER;
-    const has = (bit: number): boolean => (sampleType & bit) !== 0;
-    let ip: number | undefined;
-    let [pid, tid] = [-1, -1];
-    let time: number | undefined;
-    let cpu: number | undefined;
-    let period: number | undefined;
-    if (has(SAMPLE.identifier)) pos += 8;
-    if (has(SAMPLE.ip)) {
-      if (pos + 8 > end) return this.#bad();
-      ip = pos;
-      pos += 8;
-    }
-    if (pos + attribute.fixed > end) return this.#bad();
-    if (has(SAMPLE.tid)) {
-      pid = bytes.readInt32LE(pos);
-      tid = bytes.readInt32LE(pos + 4);
-      pos += 8;
-    }
-    if (has(SAMPLE.time)) {
-      time = this.#since(bytes, pos);
-      pos += 8;
-    }
-    if (has(SAMPLE.addr)) pos += 8;
-    if (has(SAMPLE.id)) pos += 8;
-    if (has(SAMPLE.streamId)) pos += 8;
-    if (has(SAMPLE.cpu)) {
-      cpu = bytes.readUInt32LE(pos);
-      pos += 8;
-    }
-    if (has(SAMPLE.period)) {
-      period = toNumber(bytes, pos);
-      pos += 8;
-    }
-    if (has(SAMPLE.read)) pos += readBytes(bytes, pos, end, attribute.readFormat);
+    const event = this.#attributeOf(view, at, size);
+    if (event === undefined) return this.#bad();
+    const { sampleType, places } = event;
+    let pos = at + places.rest;
+    if (pos > end) return this.#bad();
+    if ((sampleType & SAMPLE.read) !== 0) pos += readBytes(view, pos, end, event.readFormat);
     // Without callers there is the address alone.
-    let [chainStart, chainEnd] = ip === undefined ? [pos, pos] : [ip, ip + 8];
-    if (has(SAMPLE.callchain)) {
+    let [chainStart, chainEnd] = places.ip < 0 ? [pos, pos] : [at + places.ip, at + places.ip + 8];
+    if ((sampleType & SAMPLE.callchain) !== 0) {
       if (pos + 8 > end) return this.#bad();
-      const count = toNumber(bytes, pos);
+      const count = toNumber(view, pos);
       chainStart = pos + 8;
       if (count > (end - chainStart) / 8) return this.#bad();
       chainEnd = chainStart + 8 * count;
       pos = chainEnd;
     }
-    const isKernel = (bytes.readUInt16LE(at + 4) & MISC.cpumode) === MISC.kernel;
-    const chain = new CallChain(view, chainStart, chainEnd, isKernel ? 'kernel' : 'user');
     let raw: RawRecord | undefined;
-    if (has(SAMPLE.raw)) {
+    if ((sampleType & SAMPLE.raw) !== 0) {
       if (pos + 4 > end) return this.#bad();
-      const length = bytes.readUInt32LE(pos);
+      const length = view.getUint32(pos, true);
       if (length > end - pos - 4) return this.#bad();
       raw = { view, bytes, offset: pos + 4, length };
     }
-    return { kind: 'sample', event: attribute, time, pid, tid, cpu, period, chain, raw };
+    const isKernel = (view.getUint16(at + 4, true) & MISC.cpumode) === MISC.kernel;
+    return {
+      kind: 'sample',
+      event,
+      time: places.time < 0 ? undefined : this.#since(view, at + places.time),
+      pid: places.tid < 0 ? -1 : view.getInt32(at + places.tid, true),
+      tid: places.tid < 0 ? -1 : view.getInt32(at + places.tid + 4, true),
+      cpu: places.cpu < 0 ? undefined : view.getUint32(at + places.cpu, true),
+      period: places.period < 0 ? undefined : toNumber(view, at + places.period),
+      chain: new CallChain(view, chainStart, chainEnd, isKernel ? 'kernel' : 'user'),
+      raw,
+    };
   }
 
   /** Undefined where it has none, or is too short. */
-  #sampleTime(bytes: Buffer, at: number, size: number): number | undefined {
-    const attribute = this.#attributeOf(bytes, at, at + size);
-    if (attribute === undefined || (attribute.sampleType & SAMPLE.time) === 0) return undefined;
-    return attribute.toTime + 8 > size ? undefined : this.#since(bytes, at + attribute.toTime);
+  #sampleTime(view: DataView, at: number, size: number): number | undefined {
+    const time = this.#attributeOf(view, at, size)?.places.time ?? -1;
+    return time < 0 || time + 8 > size ? undefined : this.#since(view, at + time);
   }
 
-  #mapping(type: number, bytes: Buffer, at: number, size: number): FileMapping | undefined {
+  #mapping(type: number, { bytes, view }: Block, at: number, size: number): FileMapping | undefined {
     const isTwo = type === RECORD.mmap2;
     const head = isTwo ? 72 : 40;
-    const misc = bytes.readUInt16LE(at + 4);
+    const misc = view.getUint16(at + 4, true);
     // Mappings of data are recorded on request only; a kernel's name of them is no code.
     if (!isTwo && (misc & MISC.mmapData) !== 0) return undefined;
     if (size <= head) return this.#bad();
@@ -596,76 +636,76 @@ export class PerfFile {
     const hasInode = isTwo && !hasBuildId;
     return {
       kind: 'mapping',
-      pid: bytes.readInt32LE(at + 8),
-      start: toAddress(bytes.readInt32LE(at + 16), bytes.readInt32LE(at + 20)),
-      length: toNumber(bytes, at + 24),
-      offset: toNumber(bytes, at + 32),
+      pid: view.getInt32(at + 8, true),
+      start: toAddress(view.getInt32(at + 16, true), view.getInt32(at + 20, true)),
+      length: toNumber(view, at + 24),
+      offset: toNumber(view, at + 32),
       path: textAt(bytes, at + head, at + size),
-      inode: hasInode ? toNumber(bytes, at + 48) : 0,
+      inode: hasInode ? toNumber(view, at + 48) : 0,
       ...(hasBuildId ? { buildId: bytes.toString('hex', at + 44, at + 44 + Math.min(bytes[at + 40]!, 20)) } : {}),
     };
   }
 
-  #name(bytes: Buffer, at: number, size: number): FileName | undefined {
+  #name({ bytes, view }: Block, at: number, size: number): FileName | undefined {
     if (size <= 16) return this.#bad();
-    const { time } = this.#trailer(bytes, at, size);
+    const time = this.#trailerTime(view, at, size);
     return {
       kind: 'name',
-      pid: bytes.readInt32LE(at + 8),
-      tid: bytes.readInt32LE(at + 12),
+      pid: view.getInt32(at + 8, true),
+      tid: view.getInt32(at + 12, true),
       comm: textAt(bytes, at + 16, at + size),
-      isExec: (bytes.readUInt16LE(at + 4) & MISC.commExec) !== 0,
+      isExec: (view.getUint16(at + 4, true) & MISC.commExec) !== 0,
       ...(time === undefined ? {} : { time }),
     };
   }
 
-  #switch(bytes: Buffer, at: number, size: number): FileSwitch | undefined {
-    const { time, cpu, pid, tid } = this.#trailer(bytes, at, size);
+  #switch(view: DataView, at: number, size: number): FileSwitch | undefined {
+    const { time, cpu, pid, tid } = this.#trailer(view, at, size);
     if (pid === undefined || tid === undefined) return this.#bad();
-    const misc = bytes.readUInt16LE(at + 4);
+    const misc = view.getUint16(at + 4, true);
     const isOut = (misc & MISC.switchOut) !== 0;
     return { kind: 'switch', time, pid, tid, cpu, isOut, isPreempted: (misc & MISC.switchOutPreempt) !== 0 };
   }
 
-  #lost(countAt: number, bytes: Buffer, at: number, size: number): FileLost | undefined {
+  #lost(countAt: number, view: DataView, at: number, size: number): FileLost | undefined {
     if (size < countAt + 8) return this.#bad();
-    const { time, cpu } = this.#trailer(bytes, at, size);
-    return { kind: 'lost', count: toNumber(bytes, at + countAt), time, cpu };
+    const { time, cpu } = this.#trailer(view, at, size);
+    return { kind: 'lost', count: toNumber(view, at + countAt), time, cpu };
   }
 
   /** What stands behind a record that is no sample. */
-  #trailer(bytes: Buffer, at: number, size: number): Trailer {
+  #trailer(view: DataView, at: number, size: number): Trailer {
     const { length, ids, cpu } = this.#trailerPlaces;
     const start = at + size - length;
     if (start < at + RECORD_HEADER) return {};
     return {
-      pid: ids === undefined ? undefined : bytes.readInt32LE(start + ids),
-      tid: ids === undefined ? undefined : bytes.readInt32LE(start + ids + 4),
-      time: this.#trailerTime(bytes, at, size),
-      cpu: cpu === undefined ? undefined : bytes.readUInt32LE(start + cpu),
+      pid: ids === undefined ? undefined : view.getInt32(start + ids, true),
+      tid: ids === undefined ? undefined : view.getInt32(start + ids + 4, true),
+      time: this.#trailerTime(view, at, size),
+      cpu: cpu === undefined ? undefined : view.getUint32(start + cpu, true),
     };
   }
 
-  #trailerTime(bytes: Buffer, at: number, size: number): number | undefined {
+  #trailerTime(view: DataView, at: number, size: number): number | undefined {
     const { length, time } = this.#trailerPlaces;
     const start = at + size - length;
     if (time === undefined || start < at + RECORD_HEADER) return undefined;
-    const [low, high] = [bytes.readUInt32LE(start + time), bytes.readUInt32LE(start + time + 4)];
+    const [low, high] = [view.getUint32(start + time, true), view.getUint32(start + time + 4, true)];
     // What perf itself writes at the start, about what ran already, has no time.
     if (low === high && (low === 0 || low === 0xffff_ffff)) return undefined;
-    return this.#since(bytes, start + time);
+    return this.#since(view, start + time);
   }
 
   /** Exact as far as the difference is within 2^53. */
-  #since(bytes: Buffer, at: number): number {
+  #since(view: DataView, at: number): number {
     const [high, low] = this.#origin;
-    return (bytes.readUInt32LE(at + 4) - high) * 2 ** 32 + (bytes.readUInt32LE(at) - low);
+    return (view.getUint32(at + 4, true) - high) * 2 ** 32 + (view.getUint32(at, true) - low);
   }
 
   /** With several events the sample's id tells which one it is of. */
-  #attributeOf(bytes: Buffer, at: number, end: number): Attribute | undefined {
-    if (this.#idAt === undefined) return this.#attributes[0];
-    return at + this.#idAt + 8 > end ? undefined : this.#byId.get(toNumber(bytes, at + this.#idAt));
+  #attributeOf(view: DataView, at: number, size: number): Attribute | undefined {
+    if (this.#idAt < 0) return this.#attributes[0];
+    return this.#idAt + 8 > size ? undefined : this.#byId.get(toNumber(view, at + this.#idAt));
   }
 
   #damage(at: number, problem: string): DamagedFileError {
@@ -681,26 +721,27 @@ export class PerfFile {
     const table = this.#read(offset, size);
     if (table === undefined) throw this.#damage(offset, 'the descriptions of its events are cut off');
     const attributes: Attribute[] = [];
+    const { view } = blockOf(table);
     for (let at = 0; at + entry <= table.length; at += entry) {
-      const idSection = section(table, at + entry - 16);
+      const idSection = section(view, at + entry - 16);
       const ids = idSection.size > 1 << 24 ? undefined : this.#read(idSection.offset, idSection.size);
       if (ids === undefined) throw this.#damage(idSection.offset, 'the ids of its events are cut off');
-      const [type, config] = [table.readUInt32LE(at), toNumber(table, at + 8)];
-      const sampleType = table.readUInt32LE(at + 24);
-      const flags = table.readUInt32LE(at + 40);
+      const [type, config] = [view.getUint32(at, true), toNumber(view, at + 8)];
+      const sampleType = view.getUint32(at + 24, true);
+      const flags = view.getUint32(at + 40, true);
       const attribute: Attribute = {
         name: (ids.length >= 8 ? names.get(idText(ids, 0)) : undefined) ?? eventName(type, config, flags),
         type,
         config,
         sampleType,
-        fixedPeriod: (flags & FLAG.freq) === 0 ? toNumber(table, at + 16) : undefined,
-        readFormat: table.readUInt32LE(at + 32),
+        fixedPeriod: (flags & FLAG.freq) === 0 ? toNumber(view, at + 16) : undefined,
+        readFormat: view.getUint32(at + 32, true),
         sampleIdAll: (flags & FLAG.sampleIdAll) !== 0,
-        toTime: RECORD_HEADER + bytesOf(sampleType, BEFORE_TIME),
-        fixed: bytesOf(sampleType, FIXED),
+        places: samplePlaces(sampleType),
       };
       attributes.push(attribute);
-      for (let id = 0; id + 8 <= ids.length; id += 8) this.#byId.set(toNumber(ids, id), attribute);
+      const { view: idView } = blockOf(ids);
+      for (let id = 0; id + 8 <= ids.length; id += 8) this.#byId.set(toNumber(idView, id), attribute);
     }
     return attributes;
   }
@@ -731,13 +772,13 @@ export class PerfFile {
     if (!this.#declares(wanted)) return undefined;
     let index = 0;
     for (let bit = 0; bit < wanted; bit++) if (this.#declares(bit)) index++;
-    const data = section(this.#header, 40);
+    const data = section(this.#header.view, 40);
     const entry = this.#read(data.offset + data.size + 16 * index, 16);
-    return entry === undefined ? undefined : section(entry, 0);
+    return entry === undefined ? undefined : section(blockOf(entry).view, 0);
   }
 
   #declares(feature: number): boolean {
-    return ((this.#header[72 + (feature >> 3)]! >> (feature & 7)) & 1) === 1;
+    return ((this.#header.bytes[72 + (feature >> 3)]! >> (feature & 7)) & 1) === 1;
   }
 
   #read(offset: number, length: number): Buffer | undefined {
@@ -752,30 +793,28 @@ export class PerfFile {
   }
 }
 
-/** Parts of a sample of 8 bytes each: those before its time, and those between the address and the counter values. */
-const BEFORE_TIME = [SAMPLE.identifier, SAMPLE.ip, SAMPLE.tid];
-const BEFORE_ID = [SAMPLE.ip, SAMPLE.tid, SAMPLE.time, SAMPLE.addr];
-const FIXED = [SAMPLE.tid, SAMPLE.time, SAMPLE.addr, SAMPLE.id, SAMPLE.streamId, SAMPLE.cpu, SAMPLE.period];
-
-/** Where in a sample its event's id is, a place that is the same for all events of a file; undefined where it has none. */
-function placeOfId(sampleType: number): number | undefined {
-  if ((sampleType & SAMPLE.identifier) !== 0) return RECORD_HEADER;
-  return (sampleType & SAMPLE.id) === 0 ? undefined : RECORD_HEADER + bytesOf(sampleType, BEFORE_ID);
-}
-
-function bytesOf(sampleType: number, parts: readonly number[]): number {
-  return 8 * parts.filter((bit) => (sampleType & bit) !== 0).length;
-}
+/** Parts of a sample of 8 bytes each, in their order. */
+const FIXED = [
+  SAMPLE.identifier,
+  SAMPLE.ip,
+  SAMPLE.tid,
+  SAMPLE.time,
+  SAMPLE.addr,
+  SAMPLE.id,
+  SAMPLE.streamId,
+  SAMPLE.cpu,
+  SAMPLE.period,
+];
 
 const READ = { enabled: 1, running: 2, id: 4, group: 8, lost: 16 } as const;
 
 /** Bytes of the counter values in a sample (struct read_format). */
-function readBytes(bytes: Buffer, at: number, end: number, format: number): number {
+function readBytes(view: DataView, at: number, end: number, format: number): number {
   const has = (bit: number): number => ((format & bit) === 0 ? 0 : 8);
   const times = has(READ.enabled) + has(READ.running);
   const each = 8 + has(READ.id) + has(READ.lost);
   if ((format & READ.group) === 0) return times + each;
-  const count = at + 8 <= end ? toNumber(bytes, at) : 0;
+  const count = at + 8 <= end ? toNumber(view, at) : 0;
   return 8 + times + Math.min(count, end) * each;
 }
 
@@ -795,8 +834,8 @@ function eventName(type: number, config: number, flags: number): string {
   return `${known ?? `event ${type}/${config}`}${(flags & FLAG.excludeKernel) === 0 ? '' : ':u'}`;
 }
 
-function section(bytes: Buffer, at: number): { offset: number; size: number } {
-  return { offset: toNumber(bytes, at), size: toNumber(bytes, at + 8) };
+function section(view: DataView, at: number): { offset: number; size: number } {
+  return { offset: toNumber(view, at), size: toNumber(view, at + 8) };
 }
 
 function idText(bytes: Buffer, at: number): string {
@@ -808,7 +847,8 @@ function textAt(bytes: Buffer, start: number, end: number): string {
   return decodeBytes(bytes.subarray(start, nul < 0 || nul > end ? end : nul));
 }
 
-/** An unsigned number of 64 bits. */
-function toNumber(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
+/** An unsigned number of 64 bits. Most have only 32, and need no floating point. */
+function toNumber(view: DataView, at: number): number {
+  const [low, high] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
+  return high === 0 ? low : high * 2 ** 32 + low;
 }
