@@ -13,6 +13,9 @@ export interface Mapping {
 /** Addresses that broken frame pointers lead to are all different: so many are remembered. */
 const MOST_UNKNOWN = 100_000;
 
+/** All generations that there were. */
+let generations = 0;
+
 /** What code a process has where, and the frames that were met in it. */
 export class AddressSpace {
   /** In the order of their addresses. */
@@ -24,8 +27,7 @@ export class AddressSpace {
   #unknown = new FrameTable();
   /** Whether both are those of another process too, which has the same mappings. */
   #isShared = false;
-  /** Changes whenever an address may have another frame than before. */
-  version = 0;
+  #generation = generations++;
 
   constructor(mappings: readonly Mapping[] = [], before: readonly Mapping[] = []) {
     this.#mappings = mappings;
@@ -36,11 +38,17 @@ export class AddressSpace {
     return this.#mappings;
   }
 
+  /** The same number: the same frames at all addresses, unless it is changing. It is another one when an address may have another frame. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** What a new process has of it. */
   copy(): AddressSpace {
     const copy = new AddressSpace(this.#mappings, this.#before);
     copy.#known = this.#known;
     copy.#unknown = this.#unknown;
+    copy.#generation = this.#generation;
     copy.#isShared = true;
     this.#isShared = true;
     return copy;
@@ -57,7 +65,7 @@ export class AddressSpace {
   }
 
   add(mapping: Mapping): void {
-    this.version++;
+    this.#generation = generations++;
     const { start, end } = mapping;
     const isCovering = this.#mappings.some((old) => old.start < end && old.end > start);
     this.#mappings = insert(this.#mappings, mapping);
@@ -74,7 +82,7 @@ export class AddressSpace {
   }
 
   #forget(): void {
-    this.version++;
+    this.#generation = generations++;
     this.#known = new FrameTable();
     this.#unknown = new FrameTable();
     this.#isShared = false;

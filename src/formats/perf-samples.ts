@@ -100,7 +100,7 @@ function withNames(record: FileRecord, symbols: PerfSymbols): TimedRecord | unde
       return record;
     case 'sample': {
       const { pid, tid, cpu, period, event, time, raw } = record;
-      const frames = symbols.frames(record);
+      const { frames, number } = symbols.stack(record);
       const comm = symbols.commOf(tid);
       const sample: PerfSample = {
         kind: 'sample',
@@ -112,6 +112,7 @@ function withNames(record: FileRecord, symbols: PerfSymbols): TimedRecord | unde
         period,
         event: event.name,
         frames,
+        stack: number,
       };
       return { kind: 'sample', sample, since: time, raw, config: event.config };
     }

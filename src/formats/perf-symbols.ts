@@ -1,10 +1,12 @@
 import { AddressSpace, type Mapping } from './address-space.ts';
-import { type CallChain, type ChainPart, isMark, partAfter, toAddress } from './call-chain.ts';
+import { type CallChain, isMark, partAfter, toAddress } from './call-chain.ts';
+import { ChainTable } from './chain-table.ts';
 import { Demangler } from './demangler.ts';
 import { FrameTable } from './frame-table.ts';
 import { isJitMemory, MachineModules, type Module, type ModuleSource } from './modules.ts';
 import type { FileExit, FileFork, FileMapping, FileName, FileSample } from './perf-file.ts';
 import type { PerfFrame } from './perf-script.ts';
+import type { NumberedStack } from './stack-lines.ts';
 import { addressText } from './symbols.ts';
 
 /*
@@ -36,88 +38,9 @@ interface EndedTask {
   readonly space: AddressSpace | undefined;
 }
 
-/** Tasks whose last chains are remembered. */
-const MOST_CHAINS = 4096;
-
-/**
- * The last chain of a task, by its values in two halves of 32 bits, from the outermost inwards: what the next one begins with
- * as well has the same frames.
- */
-class LastChain {
-  /** Innermost first. */
-  #frames: readonly PerfFrame[] = [];
-  #values = new Int32Array(128);
-  /** Whose addresses each of the values would be, and how many frames there are up to it. */
-  #parts: ChainPart[] = [];
-  #counts = new Int32Array(64);
-  #length = 0;
-  #space: AddressSpace | undefined;
-  #version = 0;
-
-  /** How many of its values a chain begins with too; none where they may have other frames by now. */
-  shared(space: AddressSpace, { view, start, end, begins }: CallChain): number {
-    if (this.#space !== space || this.#version !== space.version || space.isChanging) return 0;
-    const values = this.#values;
-    const most = Math.min(this.#length, (end - start) / 8);
-    let count = 0;
-    let at = end - 8;
-    for (; count < most; at -= 8, count++) {
-      if (values[2 * count] !== view.getInt32(at, true) || values[2 * count + 1] !== view.getInt32(at + 4, true)) break;
-    }
-    if (count === 0) return 0;
-    // Whose addresses they are a mark further inwards tells.
-    let part = begins;
-    for (; at >= start; at -= 8) {
-      const low = view.getInt32(at, true);
-      if (!isMark(low, view.getInt32(at + 4, true))) continue;
-      part = partAfter(low);
-      break;
-    }
-    return part === this.#parts[count - 1] ? count : 0;
-  }
-
-  /** The frames of so many values, innermost first. */
-  framesOf(count: number): readonly PerfFrame[] {
-    return count === 0 ? [] : this.#frames.slice(this.#frames.length - this.#counts[count - 1]!);
-  }
-
-  /** Takes over a chain, which has `shared` values in common with the one before. */
-  put(
-    space: AddressSpace,
-    { view, start, end, begins }: CallChain,
-    shared: number,
-    frames: readonly PerfFrame[],
-  ): void {
-    this.#space = space;
-    this.#version = space.version;
-    this.#frames = frames;
-    this.#length = (end - start) / 8;
-    if (this.#length > this.#counts.length) this.#grow();
-    let inner = 0;
-    let part = begins;
-    for (let at = start, i = this.#length - 1; i >= shared; at += 8, i--) {
-      const low = view.getInt32(at, true);
-      const high = view.getInt32(at + 4, true);
-      this.#values[2 * i] = low;
-      this.#values[2 * i + 1] = high;
-      this.#parts[i] = part;
-      this.#counts[i] = frames.length - inner;
-      if (isMark(low, high)) part = partAfter(low);
-      else if (part !== 'other') inner++;
-    }
-  }
-
-  #grow(): void {
-    const [values, counts] = [this.#values, this.#counts];
-    this.#values = new Int32Array(4 * this.#length);
-    this.#counts = new Int32Array(2 * this.#length);
-    this.#values.set(values);
-    this.#counts.set(counts);
-  }
-}
-
-/** All frames that were made. */
+/** All frames that were made, and all stacks. */
 let frameCount = 0;
+let stackCount = 0;
 
 /** Follows which task is which and what code its process has where, and names the frames of samples. */
 export class PerfSymbols {
@@ -132,7 +55,7 @@ export class PerfSymbols {
   #ended: EndedTask[] = [];
   #kernel: Module | undefined;
   readonly #kernelFrames = new FrameTable();
-  readonly #chains = new Map<number, LastChain>();
+  readonly #stacks = new ChainTable<NumberedStack>();
   /** Frames with mangled names, for demangle(). */
   #mangled: NamedFrame[] = [];
 
@@ -249,44 +172,33 @@ export class PerfSymbols {
   }
 
   /** The frames of a sample, innermost first. Equal frames are the same objects. */
-  frames({ pid, tid = pid, chain }: Pick<FileSample, 'pid' | 'chain'> & { readonly tid?: number }): PerfFrame[] {
-    const { view, start, end } = chain;
+  frames(sample: Pick<FileSample, 'pid' | 'chain'>): readonly PerfFrame[] {
+    return this.stack(sample).frames;
+  }
+
+  /** The stack of a sample: mostly the same object for equal ones. */
+  stack({ pid, chain }: Pick<FileSample, 'pid' | 'chain'>): NumberedStack {
     const space = this.#spaceOf(pid);
-    // What a task was called from is mostly what it was called from before.
-    const last = this.#lastOf(tid);
-    const shared = last.shared(space, chain);
-    const outer = last.framesOf(shared);
-    const outerStart = end - 8 * shared;
-    // As many as there can be, so that it need not grow.
-    const frames = new Array<PerfFrame>((outerStart - start) / 8 + outer.length);
-    let count = 0;
-    let part = chain.begins;
+    if (space.isChanging) return this.#stackOf(space, chain);
+    return this.#stacks.get(space.generation, chain, () => this.#stackOf(space, chain));
+  }
+
+  #stackOf(space: AddressSpace, { view, start, end, begins }: CallChain): NumberedStack {
+    const frames: PerfFrame[] = [];
+    let part = begins;
     let innermost: number | undefined;
-    for (let at = start; at < outerStart; at += 8) {
+    for (let at = start; at < end; at += 8) {
       const low = view.getInt32(at, true);
       const high = view.getInt32(at + 4, true);
       if (isMark(low, high)) part = partAfter(low);
-      else if (part === 'kernel') frames[count++] = this.#kernelFrames.get(low, high) ?? this.#meetKernel(low, high);
+      else if (part === 'kernel') frames.push(this.#kernelFrames.get(low, high) ?? this.#meetKernel(low, high));
       else if (part === 'user') {
         innermost ??= toAddress(low, high);
-        frames[count++] = space.frame(low, high, this.#nameFrame);
+        frames.push(space.frame(low, high, this.#nameFrame));
       }
     }
-    for (let i = 0; i < outer.length; i++) frames[count++] = outer[i]!;
-    frames.length = count;
     if (innermost !== undefined) space.runs(innermost);
-    last.put(space, chain, shared, frames);
-    return frames;
-  }
-
-  #lastOf(tid: number): LastChain {
-    let last = this.#chains.get(tid);
-    if (last === undefined) {
-      if (this.#chains.size === MOST_CHAINS) this.#chains.clear();
-      last = new LastChain();
-      this.#chains.set(tid, last);
-    }
-    return last;
+    return { frames, number: stackCount++ };
   }
 
   #spaceOf(pid: number): AddressSpace {

@@ -66,7 +66,7 @@ function chainOf(values: readonly bigint[]): CallChain {
 const MARKS = [-128n, -512n, -2048n];
 const ADDRESSES = [0x1010n, 0x1020n, 0x1030n, 0x2010n, -0x7f000000n, -0x7f000010n];
 
-test('the frames of a stack do not depend on what its task was seen in before, whatever is mapped meanwhile', () => {
+test('the frames of a stack do not depend on whether it was met before, whatever is mapped meanwhile', () => {
   const inner = fc.array(fc.constantFrom(...MARKS, ...ADDRESSES), { maxLength: 4 });
   const outer = fc.array(fc.constantFrom(0x1010n, 0x2010n), { maxLength: 2 });
   const chain = fc.oneof(
@@ -81,7 +81,7 @@ test('the frames of a stack do not depend on what its task was seen in before, w
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      // One knows the task by the same number each time, the other meets it under a new one.
+      // One meets the same chains again, the other has what is no frame behind each, so that none is like another.
       const [known, anew] = [PerfSymbols.create(MODULES), PerfSymbols.create(MODULES)];
       for (const [i, each] of steps.entries()) {
         for (const symbols of [known, anew]) {
@@ -91,13 +91,33 @@ test('the frames of a stack do not depend on what its task was seen in before, w
           if (each.kind === 'fork') symbols.fork({ kind: 'fork', pid: 8, tid: 8, parentPid: 7, parentTid: 7 });
         }
         if (each.kind !== 'sample') continue;
-        const sample = { pid: 7, chain: chainOf(each.chain) };
-        const frames = (symbols: PerfSymbols, tid: number): unknown[] =>
-          symbols.frames({ ...sample, tid }).map(({ address, symbol, module }) => [address, symbol, module]);
-        expect(frames(known, 7)).toEqual(frames(anew, 1000 + i));
+        const frames = (symbols: PerfSymbols, chain: readonly bigint[]): unknown[] =>
+          symbols
+            .frames({ pid: 7, chain: chainOf(chain) })
+            .map(({ address, symbol, module }) => [address, symbol, module]);
+        expect(frames(known, each.chain)).toEqual(frames(anew, [...each.chain, -2048n, BigInt(i + 1)]));
       }
     }),
   );
+});
+
+test('a stack is one object with a number of its own, until its addresses may have other frames', () => {
+  const symbols = PerfSymbols.create(MODULES);
+  begin(symbols, 7, 'a');
+  const stack = (pid: number, ...user: number[]): unknown => symbols.stack({ pid, chain: CallChain.of({ user }) });
+  // The program that begin() put in place is seen to run.
+  stack(7, at);
+  const first = stack(7, at, at + 8);
+  expect(first).toMatchObject({ frames: [{ symbol: 'in a' }, { symbol: 'in a' }] });
+  expect(stack(7, at, at + 8)).toBe(first);
+  expect(stack(7, at + 8, at)).not.toMatchObject({
+    number: symbols.stack({ pid: 7, chain: CallChain.of({ user: [at] }) }).number,
+  });
+  symbols.fork({ kind: 'fork', pid: 8, tid: 8, parentPid: 7, parentTid: 7 });
+  expect(stack(8, at, at + 8)).toBe(first);
+  symbols.mapping({ kind: 'mapping', pid: 8, start: at, length: 0x1000, offset: 0, path: 'b', inode: 1 });
+  expect(stack(8, at, at + 8)).toMatchObject({ frames: [{ symbol: 'in b' }, { symbol: 'in b' }] });
+  expect(stack(7, at, at + 8)).toMatchObject({ frames: [{ symbol: 'in a' }, { symbol: 'in a' }] });
 });
 
 test('what is mapped later is there also where the callers are those of before', () => {
