@@ -1,4 +1,5 @@
 import { clearStaleTempDirs } from '../common/temp.ts';
+import { clearStaleBccProbes } from './bcc/note.ts';
 import { clearStaleInstances } from './ftrace/instance.ts';
 import { clearStaleSessions } from './iosnoop/session.ts';
 import { clearStaleProbes } from './perf/uprobes.ts';
@@ -18,7 +19,7 @@ export async function clearLeftovers(): Promise<string[]> {
   const instances = await clearStaleInstances();
   if (instances > 0)
     found.push(`removed ${instances} tracefs instance${plural(instances)} of an earlier run that was killed`);
-  const probes = clearStaleProbes();
+  const probes = clearStaleProbes() + (await clearStaleBccProbes());
   if (probes > 0) found.push(`removed ${probes} probe${plural(probes)} of an earlier run that was killed`);
   if (clearStaleSessions() > 0)
     found.push('put the global trace back to what it was before an earlier run that was killed');

@@ -44,21 +44,28 @@ function madeIn(parent: string, prefix: string): string {
 }
 
 /**
- * Removes the temporary folders whose MARPLE was killed. Only what is ours beyond doubt is touched: a real folder of our
- * own, named after a process of our pid namespace that does not run any more.
- * @returns how many were removed.
+ * The temporary folders whose MARPLE was killed. Only what is ours beyond doubt: a real folder of our own, named after a
+ * process of our pid namespace that does not run any more.
  */
-export function clearStaleTempDirs(): number {
-  let removed = 0;
+export function staleTempDirs(): string[] {
+  const stale: string[] = [];
   for (const name of readdirSync(tmpdir())) {
     const { pid, startTime, namespace } = NAME.exec(name)?.groups ?? {};
     if (pid === undefined || Number(namespace) !== pidNamespace()) continue;
     if (isAlive({ pid: Number(pid), startTime: Number(startTime) })) continue;
     const folder = join(tmpdir(), name);
     const status = lstatSync(folder, { throwIfNoEntry: false });
-    if (!status?.isDirectory() || status.uid !== process.geteuid?.()) continue;
-    rmSync(folder, { recursive: true, force: true });
-    removed++;
+    if (status?.isDirectory() && status.uid === process.geteuid?.()) stale.push(folder);
   }
-  return removed;
+  return stale;
+}
+
+/** A file of such a name in a temporary folder of a MARPLE that was killed says what has to be undone before the folder goes. */
+export const UNDO = 'undo-';
+
+/** Removes the temporary folders whose MARPLE was killed, but those where something is to be undone. Returns how many. */
+export function clearStaleTempDirs(): number {
+  const done = staleTempDirs().filter((folder) => !readdirSync(folder).some((name) => name.startsWith(UNDO)));
+  for (const folder of done) rmSync(folder, { recursive: true, force: true });
+  return done.length;
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { isAlive, pidNamespace, processIdentity, startTimeIn } from '../../src/common/process-identity.ts';
 import { testFolder } from '../support/folder.ts';
 
@@ -26,6 +26,21 @@ describe('process identity', () => {
     await once(child, 'close');
     expect(isAlive(identity)).toBe(false);
     expect(processIdentity(child.pid)).toBeUndefined();
+  });
+
+  test('one that has ended and that nobody asks after is not alive', async () => {
+    // What the shell becomes knows of no child.
+    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const [pid] = (await once(parent.stdout, 'data')).map(Number) as [number];
+    await vi.waitFor(() => expect(readFileSync(`/proc/${parent.pid}/stat`, 'latin1')).toContain('(sleep)'));
+    const identity = processIdentity(pid)!;
+    expect(isAlive(identity)).toBe(true);
+    process.kill(pid, 'SIGKILL');
+    await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z /));
+    expect(isAlive(identity)).toBe(false);
+    expect(processIdentity(pid)).toEqual(identity);
+    parent.kill('SIGKILL');
+    await once(parent, 'close');
   });
 
   test('field 22 of a stat line', () => {

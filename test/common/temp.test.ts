@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -81,6 +82,15 @@ describe('clearStaleTempDirs', () => {
 
   test('a pid that is used again does not keep it', () => {
     mkdirSync(join(tmp, `marple-${process.pid}-1-${namespace}-abcdef`));
+    expect(clearStaleTempDirs()).toBe(1);
+  });
+
+  test('one that says what is to be undone stays until it is', () => {
+    const folder = join(tmp, `marple-1-1-${namespace}-abcdef`);
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'undo-something'), '');
+    expect(clearStaleTempDirs()).toBe(0);
+    rmSync(join(folder, 'undo-something'));
     expect(clearStaleTempDirs()).toBe(1);
   });
 

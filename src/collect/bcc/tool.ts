@@ -5,7 +5,7 @@ import { UnavailableError } from '../../common/errors.ts';
 import { findExecutable, installHint } from '../../common/executables.ts';
 import { installRoot } from '../../common/paths.ts';
 import { describeExit, type ProcessExit, runTool, startTool, type ToolProcess } from '../../common/process.ts';
-import { removeBccProbes } from '../perf/uprobes.ts';
+import { noteBcc } from './note.ts';
 
 /** BCC's tools are for the system's own Python. */
 const PYTHON = '/usr/bin/python3';
@@ -29,8 +29,9 @@ export function startBcc(name: string, args: readonly string[], stop: AbortSigna
   // Some begin with the name of a Python that is not there.
   const argv = [PYTHON, bccTool(name), ...args];
   const tool = startTool(argv, { env: bccEnvironment(), graceMs: 30_000, mustBegin: stop });
+  const ended = noteBcc(tool.pid);
   const exit = tool.exit.then((how) => {
-    removeBccProbes(tool.pid);
+    ended();
     return how;
   });
   return { ...tool, exit, stop: () => tool.stop().then(() => exit) };

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect } from 'vitest';
 import { startAllocations } from '../../support/allocations.ts';
@@ -29,6 +30,7 @@ async function kill(running: Running): Promise<void> {
   expect(toolsOf(new Set([running.pid]))).toEqual([]);
 }
 
+const PROBES = '/sys/kernel/tracing/uprobe_events';
 const INSTANCES = '/sys/kernel/tracing/instances';
 
 /** Events in the buffers of a MARPLE's trace instances, and those that had no more room there. */
@@ -104,6 +106,43 @@ describe('MARPLE is killed (SIGKILL)', () => {
     await sleep(300);
     expect(noToolOf(running.pid)).toBe(false);
     expect(await nextRun(place)).toContain('ended 1 tool of an earlier run that was killed');
+  });
+
+  test('and its BCC with it: the next run removes the probes that were that BCC’s, and no others', async ({
+    place,
+  }) => {
+    place.configure(MORE_TIME);
+    const one = await startAllocations(program, 'bcc');
+    const args = [
+      'collect',
+      'mallocstacks',
+      '--tool',
+      'mallocstacks=bcc',
+      '-p',
+      `${one.pid}`,
+      '-t',
+      '60',
+      '-o',
+      'b.marple',
+    ];
+    const running = place.start(args);
+    await running.says('recording mallocstacks');
+    const [bcc] = toolsOf(new Set([running.pid]));
+    const stranger = spawnSync('true').pid;
+    // As BCC makes them where the kernel refuses it the way that needs none.
+    for (const pid of [bcc!.pid, stranger]) {
+      appendFileSync(PROBES, `p:uprobes/p_marple_test_bcc_${pid} ${process.execPath}:0x1000\n`);
+    }
+    try {
+      process.kill(bcc!.pid, 'SIGKILL');
+      await kill(running);
+      expect(readFileSync(PROBES, 'latin1')).toContain(`_bcc_${bcc!.pid} `);
+      expect(await nextRun(place)).toContain('removed 1 probe of an earlier run that was killed');
+      expect(readFileSync(PROBES, 'latin1')).not.toContain(`_bcc_${bcc!.pid} `);
+      expect(readFileSync(PROBES, 'latin1')).toContain(`_bcc_${stranger} `);
+    } finally {
+      appendFileSync(PROBES, `-:uprobes/p_marple_test_bcc_${stranger}\n`);
+    }
   });
 
   test('its trace records nothing more', async ({ place }) => {
