@@ -22,12 +22,8 @@ async function* races(bench: Bench): AsyncGenerator<Race> {
   // Addresses mean something only until the next boot.
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8);
   const folded = join(scratch, 'out.folded');
-  /** Through a data file: what `marple import` keeps of the samples beside their stacks is in it. */
   const marple = (input: string): Contestant =>
-    pipelineOf('marple', [
-      programs.marple('import', input, '-o', '-', '-q'),
-      programs.marple('export', '-i', '-', '--format', 'folded', '-o', folded, '--force', '-q'),
-    ]);
+    program('marple', programs.marple('export', '-i', input, '--format', 'folded', '-o', folded, '--force', '-q'));
   /** The peers that are there: each takes a name and the rest of its arguments. */
   const peers = (of: (path: string) => readonly Command[], ...names: readonly string[]): Contestant[] =>
     names.flatMap((name) => {

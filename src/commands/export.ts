@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { dataSets } from '../analysis/fleet/data-sets.ts';
 import { filesOfHosts } from '../analysis/fleet/hosts.ts';
-import { makeFilter, pickedSections } from '../analysis/select.ts';
+import { isWide, makeFilter, pickedSections } from '../analysis/select.ts';
 import { EXIT, UsageError } from '../common/errors.ts';
 import { FileName } from '../common/file-names.ts';
 import { checkFree, saveFile, writeToStdout } from '../common/save.ts';
@@ -13,6 +13,7 @@ import { joinWords } from '../common/text.ts';
 import { exportSources, hostsSource, joinedSource } from '../formats/export.ts';
 import type { Exporter, ExportSource } from '../formats/exporter.ts';
 import { EXPORTERS, findExporter } from '../formats/exporters.ts';
+import { importForeign } from '../formats/import.ts';
 import { type DataFiles, openAll } from '../formats/open-all.ts';
 import { type Context, DATA_FILES, type ProgramCommand } from './context.ts';
 import {
@@ -41,6 +42,7 @@ export const exportCommand: ProgramCommand = {
     ['marple export -i slow.marple --format folded -o -', 'stacks for flamegraph.pl, on stdout'],
     ['marple export -i slow.marple --format marple --from 1 --to 2 -o second.marple', 'one second as a data file'],
     ['marple export -i slow.marple -e 1 --format csv -o slow.csv', 'the first section as a table'],
+    ['perf script -i perf.data | marple export -i - --format folded -o perf.folded', 'from one tool to another'],
     ['marple export -i fleet --by host --format folded -o fleet.folded', 'the stacks of several hosts'],
   ],
   words: { '--format': EXPORTERS.map(({ format }) => format), '--input': [DATA_FILES] },
@@ -50,7 +52,9 @@ export const exportCommand: ProgramCommand = {
 function declare(command: Command): void {
   command
     .summary('write a data file, or a selection of it, for other tools')
-    .description('Writes a data file, the last one where none is named, in the format of another tool.')
+    .description(
+      'Writes a data file, the last one where none is named, in the format of another tool. What import reads may be named too.',
+    )
     .usage('[-i FILE] --format FORMAT -o FILE [options]')
     .option('--format <format>', EXPORTERS.map(({ format, summary }) => `${format}: ${summary}`).join('\n'))
     .option('-o, --output <file>', 'where to; - is stdout')
@@ -78,7 +82,11 @@ async function runExport(
   const exporter = findExporter(format);
   const selection = parseSelection('export', flags);
   const tempDir = makeTempDir();
-  const data = await openAll(selection.inputs, tempDir);
+  // What is selected of stacks is found by their events.
+  const only = isWide(makeFilter(selection)) ? exporter.only : undefined;
+  const data = await openAll(selection.inputs, tempDir, {
+    convert: (file, name) => importForeign(file, name, { only, tempDir }),
+  });
   try {
     const sources = sourcesOf(data, selection, exporter, { isJoined: flags.join === true, by: flags.by }, tempDir);
     if (path === '-' && sources.all.length > 1) {

@@ -1,4 +1,5 @@
 import type { Filter, SectionGroup } from '../analysis/select.ts';
+import type { Datatype } from '../common/datatypes.ts';
 import { UsageError } from '../common/errors.ts';
 import type { SectionReader } from '../common/reader.ts';
 
@@ -25,6 +26,8 @@ export interface Exporter {
   readonly hosts?: 'sections' | 'records';
   /** One line for --help. */
   readonly summary: string;
+  /** The only datatype of which it writes anything. */
+  readonly only?: Datatype;
   /** Whether several data files become one. */
   readonly joins?: boolean;
   /**

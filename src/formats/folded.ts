@@ -67,6 +67,7 @@ async function importFolded(input: ImportInput, sink: ImportSink, _: ImportOptio
 export const foldedExporter: Exporter = {
   format: 'folded',
   hosts: 'records',
+  only: 'stack',
   summary: 'folded stacks of the first stack section',
   run: (source, warn) => textBytes(foldedText(source, warn)),
 };

@@ -6,18 +6,20 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { DamagedFileError, errorCode, UsageError } from '../common/errors.ts';
-import { FORMAT_VERSION, type SectionHeader } from '../common/header.ts';
+import { FORMAT_VERSION, HEADER_START, type SectionHeader } from '../common/header.ts';
 import { HeaderReport } from '../common/report.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { removeAtExit } from '../common/temp.ts';
 import { VERSION } from '../common/version.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
 import type { Importer, ImportHeader, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
-import { detectImporter, findImporter } from './importers.ts';
+import { detectImporter, findImporter, isKnown } from './importers.ts';
 
 export interface ImportRequest extends ImportOptions {
   /** A path, or `-` for `stdin`. */
   readonly input: string;
+  /** What messages call it, where it is not its path. */
+  readonly name?: string;
   readonly stdin: Readable;
   readonly output: string;
   readonly force: boolean;
@@ -91,6 +93,36 @@ async function importInto(request: ImportRequest): Promise<ImportResult> {
   };
 }
 
+/** A data file that was made of another one, alone in its folder. */
+export interface ImportedFile {
+  readonly path: string;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * A file of another format, known by its content, as a data file in a folder of its own; undefined where it is none of those that
+ * are read.
+ * @throws DamagedFileError (65)
+ */
+export async function importForeign(
+  path: string,
+  name: string,
+  options: Pick<ImportOptions, 'only' | 'tempDir'>,
+): Promise<ImportedFile | undefined> {
+  const head = await headOf(path);
+  if (head === undefined || head[0] === HEADER_START || !isKnown(head)) return undefined;
+  const output = join(await mkdtemp(join(options.tempDir, 'imported-')), 'data');
+  const fixed = {
+    stdin: process.stdin,
+    force: false,
+    format: undefined,
+    event: undefined,
+    annotate: new Set<string>(),
+  };
+  const { warnings } = await importFile({ ...options, ...fixed, input: path, name, output });
+  return { path: output, warnings };
+}
+
 function checkKind(name: string, isFolder: boolean, { format, readsFolders }: Importer): void {
   if (isFolder === (readsFolders === true)) return;
   throw new UsageError(
@@ -127,8 +159,9 @@ class Sink extends HeaderReport implements ImportSink {
 }
 
 /** What is on stdin, in a pipe or compressed is put into a file first: detection reads the beginning twice. */
-async function openInput({ input, stdin, tempDir }: ImportRequest): Promise<ImportInput> {
-  const name = input === '-' ? 'stdin' : input;
+async function openInput(request: ImportRequest): Promise<ImportInput> {
+  const { input, stdin, tempDir } = request;
+  const { name = input === '-' ? 'stdin' : input } = request;
   try {
     let path = input;
     const found = input === '-' ? undefined : await stat(input);

@@ -1,4 +1,4 @@
-import type { NewRecord } from '../common/datatypes.ts';
+import type { Datatype, NewRecord } from '../common/datatypes.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { Report } from '../common/section.ts';
 
@@ -18,6 +18,8 @@ export interface ImportInput {
 }
 
 export interface ImportOptions {
+  /** What is asked for: sections of other datatypes may be left out. */
+  readonly only?: Datatype | undefined;
   /** Only samples of this event; every event has sections of its own otherwise. */
   readonly event: string | undefined;
   /** Parts of --annotate that are on: pid, tid, kernel, jit, addrs. */

@@ -36,6 +36,11 @@ export function findImporter(format: string): Importer {
   );
 }
 
+/** Whether a file that begins so is of one of the formats. */
+export function isKnown(head: Buffer): boolean {
+  return IMPORTERS.some((importer) => importer.readsFolders !== true && importer.detects(head));
+}
+
 /**
  * `head` is undefined for a folder.
  * @throws UsageError (2) where the beginning of `name` is like none of them.

@@ -4,7 +4,7 @@ import { MarpleError, UsageError } from '../common/errors.ts';
 import { DATA_FILE, isPartialFolder, PARTIAL } from '../common/partial.ts';
 import { type DataFile, renumbered } from '../common/reader.ts';
 import { systemReason } from '../common/system-reason.ts';
-import { openData } from './open.ts';
+import { type OpenDataOptions, openData } from './open.ts';
 
 /** Data files that are open together; there is at least one. */
 export interface DataFiles {
@@ -20,7 +20,11 @@ export interface DataFiles {
  * left out, and said.
  * @throws UsageError (2), DamagedFileError (65)
  */
-export async function openAll(paths: readonly string[], tempDir: string): Promise<DataFiles> {
+export async function openAll(
+  paths: readonly string[],
+  tempDir: string,
+  options: Pick<OpenDataOptions, 'convert'> = {},
+): Promise<DataFiles> {
   const files: DataFile[] = [];
   const warnings: string[] = [];
   const close = async (): Promise<void> => {
@@ -36,7 +40,7 @@ export async function openAll(paths: readonly string[], tempDir: string): Promis
         if (known.has(real)) continue;
         known.add(real);
         try {
-          const file = await openData(name, tempDir);
+          const file = await openData(name, tempDir, options);
           const before = files.reduce((count, { sections }) => count + sections.length, 0);
           const sections = file.sections.map((section) =>
             before === 0 ? section : renumbered(section, before + section.number),

@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod';
@@ -14,6 +14,7 @@ import type { Batch } from '../common/section.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { SectionWriter } from '../common/writer.ts';
 import { decodeRecording } from './decoders.ts';
+import type { ImportedFile } from './import.ts';
 import { MachineModules } from './modules.ts';
 import { SYMBOLS_FOLDER } from './raw-archive.ts';
 import { damagedRecording, RECORDING_FILE, type RunInfo } from './recording.ts';
@@ -24,6 +25,8 @@ export interface OpenDataOptions {
   readonly name?: string;
   /** A partial folder is of a run that ended by itself, as in an archive. */
   readonly isEnded?: boolean;
+  /** Makes a data file of one that is of another format. */
+  readonly convert?: (path: string, name: string) => Promise<ImportedFile | undefined>;
 }
 
 /**
@@ -32,15 +35,22 @@ export interface OpenDataOptions {
  * @throws UsageError (2), DamagedFileError (65)
  */
 export async function openData(path: string, tempDir: string, options: OpenDataOptions = {}): Promise<DataFile> {
-  const { stdin = process.stdin, name = path } = options;
-  if (path === '-') return openStream(stdin, 'stdin', tempDir);
+  const { stdin = process.stdin, name = path, convert } = options;
+  if (path === '-') return openStream(stdin, 'stdin', tempDir, convert);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isFIFO() || found?.isCharacterDevice()) return openStream(createReadStream(path), name, tempDir);
+  if (found?.isFIFO() || found?.isCharacterDevice()) return openStream(createReadStream(path), name, tempDir, convert);
   if (found?.isDirectory())
     return openPartial(withoutSlash(path), withoutSlash(name), tempDir, options.isEnded === true);
   const partial = `${path}${PARTIAL}`;
   if (found === undefined && (await isFolder(partial))) return openPartial(partial, `${name}${PARTIAL}`, tempDir);
-  return openDataFile(path, { name });
+  return openFile(path, name, convert);
+}
+
+async function openFile(path: string, name: string, convert: OpenDataOptions['convert']): Promise<DataFile> {
+  const imported = await convert?.(path, name);
+  if (imported === undefined) return openDataFile(path, { name });
+  const file = withFolder(await openDataFile(imported.path, { name }), dirname(imported.path));
+  return { ...file, warnings: imported.warnings };
 }
 
 function withoutSlash(path: string): string {
@@ -55,7 +65,12 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 /** Reading goes back and forth in a file, so a stream is put into one first. */
-async function openStream(stream: Readable, name: string, tempDir: string): Promise<DataFile> {
+async function openStream(
+  stream: Readable,
+  name: string,
+  tempDir: string,
+  convert: OpenDataOptions['convert'],
+): Promise<DataFile> {
   const folder = await mkdtemp(join(tempDir, 'stream-'));
   const path = join(folder, 'data');
   try {
@@ -68,7 +83,7 @@ async function openStream(stream: Readable, name: string, tempDir: string): Prom
       { cause: error },
     );
   }
-  return withFolder(await openDataFile(path, { name }), folder);
+  return withFolder(await openFile(path, name, convert), folder);
 }
 
 /** The same file, which takes a temporary folder with it when it is closed. */

@@ -164,12 +164,13 @@ export class SampleImport {
 
   #begin(event: string, isTimed: boolean): Profile {
     const { sink } = this;
+    const { annotate, only } = this.options;
     const options = event === '' ? {} : { options: { event } };
     const stacks = sink.section({ interface: 'callstack', datatype: 'stack', ...options });
-    const events = isTimed
-      ? sink.section({ interface: 'callstack', datatype: 'event', fields: EVENT_FIELDS, ...options })
-      : undefined;
-    const { annotate } = this.options;
+    const events =
+      isTimed && only !== 'stack'
+        ? sink.section({ interface: 'callstack', datatype: 'event', fields: EVENT_FIELDS, ...options })
+        : undefined;
     const table = new SampleStacks(
       {
         pid: annotate.has('pid'),

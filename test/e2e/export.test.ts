@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXPORTERS } from '../../src/formats/exporters.ts';
 import { writeFile } from '../support/data-files.ts';
@@ -80,6 +80,52 @@ test('several files give a file each; what has nothing for the format is left ou
   expect(picked).toMatchObject({ code: 0, stdout: one, stderr: '' });
   const piped = await place.marple(['export', ...inputs, '--format', 'folded', '-o', '-']);
   expect(piped).toMatchObject({ code: 2, stderr: expect.stringContaining('only one file goes to stdout, not 3') });
+});
+
+describe('what another tool wrote', () => {
+  const text = readFileSync('test/fixtures/perf-script/system.txt', 'utf8');
+  const folded = (...args: string[]): ReturnType<typeof place.marple> =>
+    place.marple(['export', ...args, '--format', 'folded', '-o', '-']);
+
+  beforeAll(async () => {
+    writeFileSync(place.path('script.txt'), text);
+    await place.marple(['import', 'script.txt', '-o', 'script.marple']);
+  });
+
+  test('is exported as its data file is, and none is left', async () => {
+    const [direct, imported] = [await folded('-i', 'script.txt'), await folded('-i', 'script.marple')];
+    expect(direct).toMatchObject({ code: 0, stdout: imported.stdout });
+    expect(direct.stdout.split('\n').length).toBeGreaterThan(5);
+    const piped = await place.marple(['export', '-i', '-', '--format', 'folded', '-o', '-'], { input: text });
+    expect(piped).toEqual(direct);
+    expect(existsSync(place.path('script.txt.marple'))).toBe(false);
+  });
+
+  test('a part of it too, and in other formats', async () => {
+    const half = ['--to', '0.1'];
+    const [direct, imported] = [
+      await folded('-i', 'script.txt', ...half),
+      await folded('-i', 'script.marple', ...half),
+    ];
+    expect(direct).toMatchObject({ code: 0, stdout: imported.stdout });
+    expect(direct.stdout).not.toBe((await folded('-i', 'script.txt')).stdout);
+    const csv = ['-e', '2', '--format', 'csv', '-o', '-'];
+    expect((await place.marple(['export', '-i', 'script.txt', ...csv])).stdout).toBe(
+      (await place.marple(['export', '-i', 'script.marple', ...csv])).stdout,
+    );
+  });
+
+  test('what could not be read of it is said', async () => {
+    writeFileSync(place.path('odd.txt'), `${text}\nnonsense\n`);
+    expect((await folded('-i', 'odd.txt')).stderr).toContain(
+      '1 lines could not be read, the first of them: "nonsense"',
+    );
+    writeFileSync(place.path('words.txt'), 'just words\n');
+    expect(await folded('-i', 'words.txt')).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining('words.txt:1: this is no MARPLE data file'),
+    });
+  });
 });
 
 test('a selection is a data file that reads as the part of the file does', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { EventData, StackData } from '../../src/common/datatypes.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { perfScriptImporter } from '../../src/formats/perf-script-import.ts';
-import { checkImporter, foldedExport, importBytes } from '../support/imports.ts';
+import { checkImporter, foldedExport, importBytes, runImporter } from '../support/imports.ts';
 import { slowAmount, slowFold } from '../support/slow-folding.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/perf-script');
@@ -27,6 +27,14 @@ describe('what every importer does', () => {
     count: (file) => slowAmount(file.toString()),
     isText: true,
   });
+});
+
+test('where stacks alone are asked for, they are all that there is', async () => {
+  for (const name of NAMES) {
+    const all = await runImporter(perfScriptImporter, fixture(name));
+    const stacks = await runImporter(perfScriptImporter, fixture(name), { only: 'stack' });
+    expect(stacks.sections).toEqual(all.sections.filter(({ header }) => header.datatype === 'stack'));
+  }
 });
 
 describe('folded, it is what the rules say', () => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import type { MarpleRecord, NewRecord } from '../../src/common/datatypes.ts';
+import type { Datatype, MarpleRecord, NewRecord } from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import { openDataFile } from '../../src/common/reader.ts';
 import { HeaderReport } from '../../src/common/report.ts';
@@ -23,6 +23,7 @@ export interface ImportedSection {
 export interface Settings {
   readonly event?: string;
   readonly annotate?: readonly string[];
+  readonly only?: Datatype;
   /** Bytes given at once. */
   readonly chunk?: number;
 }
@@ -45,7 +46,7 @@ function asRead(record: NewRecord): MarpleRecord {
 
 /** What one importer makes of bytes, in memory. */
 export async function runImporter(importer: Importer, bytes: Buffer, settings: Settings = {}): Promise<MemorySink> {
-  const { chunk = 1 << 20, event, annotate = [] } = settings;
+  const { chunk = 1 << 20, event, only, annotate = [] } = settings;
   const sink = new MemorySink();
   const tempDir = tempFolder();
   const path = join(tempDir, 'input');
@@ -56,7 +57,7 @@ export async function runImporter(importer: Importer, bytes: Buffer, settings: S
   await importer.run(
     { name: 'input', isOriginal: true, file: async () => path, chunks: () => Readable.from(pieces()) },
     sink,
-    { event, annotate: new Set(annotate), tempDir },
+    { event, only, annotate: new Set(annotate), tempDir },
   );
   return sink;
 }
