@@ -17,7 +17,9 @@ export interface OverheadMeter {
   stop(): Overhead;
 }
 
-const SAMPLE_MS = 250;
+/** Between two samples: a tenth of the time that has passed, within these bounds. */
+const SHORTEST_MS = 250;
+const LONGEST_MS = 1000;
 /** USER_HZ, the unit of times in /proc/PID/stat: 100 on all that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
@@ -25,10 +27,19 @@ const TICKS_PER_SECOND = 100;
 export function startOverheadMeter(run: { readonly hasCommand: boolean }): OverheadMeter {
   const start = process.cpuUsage();
   const tools = new ToolCosts(run.hasCommand);
-  const timer = setInterval(() => tools.sample(), SAMPLE_MS).unref();
+  const began = performance.now();
+  let timer: NodeJS.Timeout;
+  const wait = (): void => {
+    const ms = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (performance.now() - began) / 10));
+    timer = setTimeout(() => {
+      tools.sample();
+      wait();
+    }, ms).unref();
+  };
+  wait();
   return {
     stop: () => {
-      clearInterval(timer);
+      clearTimeout(timer);
       tools.sample();
       const { user, system } = process.cpuUsage(start);
       return {
@@ -44,7 +55,7 @@ export function startOverheadMeter(run: { readonly hasCommand: boolean }): Overh
 /**
  * The kernel adds the CPU time of a child that has ended to its parent's (cutime, cstime): exact, and short runs of a
  * tool between two samples are in it. But the user's command is a child too, and cannot be told from the tools in that
- * sum. So with a command what the samples saw of each tool counts: up to 0.25 s a tool low.
+ * sum. So with a command what the samples saw of each tool counts: low by what it took after the last.
  */
 class ToolCosts {
   readonly #endedBefore = endedTicks();
