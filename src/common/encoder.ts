@@ -31,6 +31,7 @@ function digitCount(value: number): number {
 export class RecordEncoder {
   readonly #header: SectionHeader;
   #buffer = Buffer.allocUnsafeSlow(CAPACITY);
+  readonly #spare: Buffer<ArrayBuffer>[] = [];
   #length = 0;
 
   constructor(header: SectionHeader) {
@@ -46,9 +47,14 @@ export class RecordEncoder {
   take(): Buffer {
     const lines = this.#buffer.subarray(0, this.#length);
     if (lines.length === 0) return lines;
-    this.#buffer = Buffer.allocUnsafeSlow(CAPACITY);
+    this.#buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(CAPACITY);
     this.#length = 0;
     return lines;
+  }
+
+  /** Takes lines back that nobody needs any more: there is room for others in place of them. */
+  reuse(lines: Buffer): void {
+    this.#spare.push(Buffer.from(lines.buffer as ArrayBuffer));
   }
 
   /** @throws RangeError where the record is none that the section can hold; nothing of it is added then. */

@@ -315,6 +315,7 @@ export class SectionWriter {
     try {
       await writeAll(this.fd, lines, position);
       this.#queued -= lines.length;
+      this.#encoder.reuse(lines);
     } catch (error) {
       this.#failure = new MarpleError(
         `${this.path} cannot be written: ${systemReason(error)}; what came before is in it`,

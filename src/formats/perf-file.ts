@@ -241,7 +241,7 @@ function samplePlaces(sampleType: number): SamplePlaces {
   };
 }
 
-/** Records as they stand in the file, and the same bytes as numbers are read of them. Never written again. */
+/** Records as they stand in the file, and the same bytes as numbers are read of them. */
 interface Block {
   readonly bytes: Buffer;
   readonly view: DataView;
@@ -297,20 +297,28 @@ class Waiting {
   /** Where the last one that was given is. */
   block = NOWHERE;
   at = 0;
+  /** Blocks whose records have all been given. */
+  readonly free: Block[] = [];
 
   add(time: number, block: Block, at: number): void {
     this.#waiting.add(time, block, at);
   }
 
-  /** Lets those go that are not younger, in the order of their times; of the same time as they came. */
-  release(upTo: number): void {
+  /**
+   * Lets those go that are not younger, in the order of their times; of the same time as they came. All that were let go
+   * before have been given; what comes next is in `current`.
+   */
+  release(upTo: number, current: Block): void {
     const [waiting, spare] = [this.#waiting, this.#taken];
+    const needed = new Set(waiting.held).add(current);
+    for (const block of spare.held) if (!needed.has(block)) this.free.push(block);
     const { times, at, blocks, held } = waiting;
     const order = orderOf(times.subarray(0, waiting.count));
     let count = order.length;
     while (count > 0 && times[order[count - 1]!]! > upTo) count--;
     spare.clear();
-    for (const i of order.subarray(count)) spare.add(times[i]!, held[blocks[i]!]!, at[i]!);
+    // As they came, so that each block is there once.
+    for (const i of order.subarray(count).sort()) spare.add(times[i]!, held[blocks[i]!]!, at[i]!);
     this.#waiting = spare;
     this.#taken = waiting;
     this.#order = order.subarray(0, count);
@@ -342,7 +350,7 @@ class Cursor {
   constructor(
     start: number,
     readonly end: number,
-    readonly read: (at: number, length: number) => Buffer | undefined,
+    readonly read: (at: number, length: number, last: Block) => Block | undefined,
   ) {
     this.#position = start;
   }
@@ -354,9 +362,9 @@ class Cursor {
     if (this.isDamaged) return false;
     this.#position += at;
     if (this.#position + RECORD_HEADER > this.end) return false;
-    const bytes = this.read(this.#position, Math.min(BLOCK, this.end - this.#position));
-    if (bytes === undefined) return false;
-    this.block = blockOf(bytes);
+    const block = this.read(this.#position, Math.min(BLOCK, this.end - this.#position), this.block);
+    if (block === undefined) return false;
+    this.block = block;
     if (this.#isWhole(0)) return this.#moveTo(0);
     // The last record is cut off, or no record at all.
     this.isDamaged = true;
@@ -458,7 +466,7 @@ export class PerfFile {
     const kernel: FileMapping[] = [];
     let samples = 0;
     let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    const cursor = this.#cursor();
+    const cursor = this.#cursor((last) => last);
     while (cursor.next()) {
       const { block, at, size } = cursor;
       const type = block.view.getUint32(at, true);
@@ -477,11 +485,17 @@ export class PerfFile {
     return last < first ? { samples, kernel } : { samples, kernel, times: { first, last } };
   }
 
-  /** All records, in the order of their times; those without a time come as they stand. May be called again. */
+  /**
+   * All records, in the order of their times; those without a time come as they stand. The chain of a sample is there until
+   * the next record is asked for. May be called again.
+   */
   records(): IterableIterator<FileRecord> {
     this.damaged = 0;
     this.compressed = 0;
-    const [cursor, waiting] = [this.#cursor(), new Waiting()];
+    const waiting = new Waiting();
+    // What tracepoints recorded is kept by those who pair it with other records.
+    const isKept = this.events.some(({ sampleType }) => (sampleType & SAMPLE.raw) !== 0);
+    const cursor = this.#cursor(() => (isKept ? undefined : waiting.free.pop()));
     let flushTo = Number.NEGATIVE_INFINITY;
     let latest = Number.NEGATIVE_INFINITY;
     let isOver = false;
@@ -491,7 +505,7 @@ export class PerfFile {
       const type = block.view.getUint32(at, true);
       if (type === RECORD.finishedRound) {
         // What was written before the round that has ended cannot be older than what that round began with.
-        waiting.release(flushTo);
+        waiting.release(flushTo, block);
         flushTo = latest;
         return undefined;
       }
@@ -517,7 +531,7 @@ export class PerfFile {
         } else {
           isOver = true;
           if (cursor.isDamaged) this.damaged++;
-          waiting.release(Number.POSITIVE_INFINITY);
+          waiting.release(Number.POSITIVE_INFINITY, cursor.block);
         }
       }
     };
@@ -533,8 +547,13 @@ export class PerfFile {
     };
   }
 
-  #cursor(): Cursor {
-    return new Cursor(this.#data.start, this.#data.end, (at, length) => this.#read(at, length));
+  /** `spare`: a block that is not needed any more. */
+  #cursor(spare: (last: Block) => Block | undefined): Cursor {
+    return new Cursor(this.#data.start, this.#data.end, (at, length, last) => {
+      const free = spare(last);
+      const block = free?.bytes.length === length ? free : blockOf(Buffer.allocUnsafeSlow(length));
+      return this.#fill(block.bytes, at) ? block : undefined;
+    });
   }
 
   #decode(block: Block, at: number): FileRecord | undefined {
@@ -784,12 +803,17 @@ export class PerfFile {
   #read(offset: number, length: number): Buffer | undefined {
     if (offset + length > this.#size) return undefined;
     const bytes = Buffer.allocUnsafeSlow(length);
-    for (let read = 0; read < length; ) {
-      const count = readSync(this.#fd, bytes, read, length - read, offset + read);
-      if (count === 0) return undefined;
+    return this.#fill(bytes, offset) ? bytes : undefined;
+  }
+
+  /** Reads what is at a place of the file; false where it ends before. */
+  #fill(bytes: Buffer, offset: number): boolean {
+    for (let read = 0; read < bytes.length; ) {
+      const count = readSync(this.#fd, bytes, read, bytes.length - read, offset + read);
+      if (count === 0) return false;
       read += count;
     }
-    return bytes;
+    return true;
   }
 }
 

@@ -184,19 +184,22 @@ export class PerfSymbols {
   }
 
   #stackOf(space: AddressSpace, { view, start, end, begins }: CallChain): NumberedStack {
-    const frames: PerfFrame[] = [];
+    // As many as there can be, so that it need not grow.
+    const frames = new Array<PerfFrame>((end - start) / 8);
+    let count = 0;
     let part = begins;
     let innermost: number | undefined;
     for (let at = start; at < end; at += 8) {
       const low = view.getInt32(at, true);
       const high = view.getInt32(at + 4, true);
       if (isMark(low, high)) part = partAfter(low);
-      else if (part === 'kernel') frames.push(this.#kernelFrames.get(low, high) ?? this.#meetKernel(low, high));
+      else if (part === 'kernel') frames[count++] = this.#kernelFrames.get(low, high) ?? this.#meetKernel(low, high);
       else if (part === 'user') {
         innermost ??= toAddress(low, high);
-        frames.push(space.frame(low, high, this.#nameFrame));
+        frames[count++] = space.frame(low, high, this.#nameFrame);
       }
     }
+    frames.length = count;
     if (innermost !== undefined) space.runs(innermost);
     return { frames, number: stackCount++ };
   }

@@ -12,7 +12,7 @@ import { stackBatches } from './stack-table.ts';
 
 const EVENT_FIELDS = ['stack', 'cpu', 'pid', 'tid', 'weight'];
 const WINDOW = 4096;
-const BATCH = 4096;
+const BATCH = 256;
 /** Names of events in a message. */
 const LISTED = 20;
 

@@ -59,6 +59,36 @@ describe('samples', () => {
     );
   });
 
+  test('as they were written, from more blocks than are held at once, with rounds across them', () => {
+    const template = sample(0, [-512n, ...Array.from({ length: 200 }, () => 0x55n), 0n]);
+    const parts: Buffer[] = [];
+    for (let start = 0; start < 6000; start += 1000) {
+      // Two CPUs whose samples come one behind the other, the first of them up to where the next round begins.
+      for (const [first, last] of [
+        [start, start + 1000],
+        [start + 1, start + 801],
+      ] as const) {
+        for (let time = first; time < last; time += 2) {
+          const bytes = Buffer.from(template);
+          bytes.writeUInt32LE(time, 24);
+          bytes.writeUInt32LE(time, bytes.length - 8);
+          parts.push(bytes);
+        }
+      }
+      parts.push(ROUND);
+    }
+    const file = new PerfFile(fileOf(...parts), 0n);
+    const found: (number | undefined)[] = [];
+    for (const record of file.records()) {
+      if (record.kind !== 'sample') continue;
+      expect(record.chain.user.at(-1)).toBe(record.time);
+      found.push(record.time);
+    }
+    file.close();
+    expect(found).toHaveLength(5400);
+    expect(found).toEqual(found.toSorted((a, b) => a! - b!));
+  });
+
   test('are counted, with the first and the last of them, without being put in order', () => {
     const file = new PerfFile(fileOf(sample(30), sample(10), ROUND, sample(40), sample(20)), 0n);
     expect(file.overview()).toEqual({ samples: 4, times: { first: 10, last: 40 }, kernel: [] });
