@@ -1,4 +1,4 @@
-import { ByteStrings } from './byte-strings.ts';
+import { ByteStrings, viewOf } from './byte-strings.ts';
 import { decodeText, parseNumber, type Separator } from './codec.ts';
 import type { Column, ColumnRequest, StackColumns } from './column-data.ts';
 import type { Datapoint, Datatype, EventData, MarpleRecord, StackData } from './datatypes.ts';
@@ -128,66 +128,74 @@ export function integerAt(bytes: Uint8Array, start: number, end: number): number
   return first > start ? 0 - value : value;
 }
 
-/** Reads the usual numbers in one go: decimals from 0 on with nine digits at most on either side of the dot. */
-class Decimals {
-  /** Where the last one ended: at its comma. */
-  end = 0;
+/** Digits that make an integer of 32 bits, whatever they are. */
+const SHORT = 9;
 
-  /** The number at `start`; DAMAGED where it is none, or another kind of number. */
-  read(bytes: Uint8Array, start: number): number {
-    const whole = this.#digits(bytes, start);
-    if (whole < 0 || (bytes[start] === ZERO && this.end > start + 1)) return DAMAGED;
-    const dot = this.end;
-    if (bytes[dot] === COMMA) return whole;
-    if (bytes[dot] !== DOT) return DAMAGED;
-    const part = this.#digits(bytes, dot + 1);
-    if (part < 0 || bytes[this.end] !== COMMA) return DAMAGED;
-    const scale = POWERS_OF_TEN[this.end - dot - 1]!;
-    const digits = whole * scale + part;
-    // Beyond, the digits are no double.
-    return digits > Number.MAX_SAFE_INTEGER ? DAMAGED : digits / scale;
+/**
+ * Reads the usual numbers in one go into values[row]: decimals from 0 on with nine digits at most on either side of the dot. Gives
+ * where it ends; DAMAGED where it is none, or another kind of number.
+ */
+function decimalInto(values: Float64Array, row: number, bytes: Uint8Array, start: number): number {
+  let i = start;
+  let whole = 0;
+  for (let digit = bytes[i]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++i]! - ZERO) {
+    whole = (Math.imul(whole, 10) + digit) | 0;
   }
-
-  /** The integer at `start`, of 15 digits at most; DAMAGED where it is none, or another kind of number. */
-  readWhole(bytes: Uint8Array, start: number): number {
-    let value = 0;
-    let i = start;
-    for (let digit = bytes[i]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++i]! - ZERO) value = value * 10 + digit;
-    const length = i - start;
-    if (length === 0 || length > 15 || bytes[i] !== COMMA || (length > 1 && bytes[start] === ZERO)) return DAMAGED;
-    this.end = i;
-    return value;
+  if (i === start || i > start + SHORT || (bytes[start] === ZERO && i > start + 1)) return DAMAGED;
+  if (bytes[i] !== DOT) {
+    values[row] = whole;
+    return i;
   }
-
-  /** One digit to nine; that many are an integer of 32 bits. */
-  #digits(bytes: Uint8Array, start: number): number {
-    let value = 0;
-    let i = start;
-    for (let digit = bytes[i]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++i]! - ZERO) {
-      value = (Math.imul(value, 10) + digit) | 0;
-    }
-    this.end = i;
-    return i === start || i > start + 9 ? DAMAGED : value;
+  const dot = i++;
+  let part = 0;
+  for (let digit = bytes[i]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++i]! - ZERO) {
+    part = (Math.imul(part, 10) + digit) | 0;
   }
+  const decimals = i - dot - 1;
+  if (decimals === 0 || decimals > SHORT) return DAMAGED;
+  const scale = POWERS_OF_TEN[decimals]!;
+  const digits = whole * scale + part;
+  // Beyond, the digits are no double.
+  if (digits > Number.MAX_SAFE_INTEGER) return DAMAGED;
+  values[row] = digits / scale;
+  return i;
 }
 
-/** By byte: 0 where text goes on, 1 for a comma, 2 for a newline, 3 for what has to be looked at. */
-const KIND_IN_LINE = Uint8Array.from(PLAIN_IN_FIELD, (plain, byte) =>
-  plain === 1 ? 0 : byte === COMMA ? 1 : byte === NEWLINE ? 2 : 3,
-);
+/** The same of an integer of 15 digits at most. */
+function wholeInto(values: Float64Array, row: number, bytes: Uint8Array, start: number): number {
+  let value = 0;
+  let i = start;
+  for (let digit = bytes[i]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++i]! - ZERO) value = value * 10 + digit;
+  const length = i - start;
+  if (length === 0 || length > 15 || (length > 1 && bytes[start] === ZERO)) return DAMAGED;
+  values[row] = value;
+  return i;
+}
 
 /**
  * Where the line goes on behind the newline after `count` fields, of which the first is behind the comma at `comma`; DAMAGED where
- * that is not simply so.
+ * that is not simply so. Words of four bytes are looked at, each byte of which has its answer in its highest bit.
  */
-function skippedFields(bytes: Uint8Array, comma: number, count: number): number {
+function skippedFields(view: DataView, comma: number, count: number): number {
   let commas = 0;
-  for (let i = comma; ; i++) {
-    const kind = KIND_IN_LINE[bytes[i]!];
-    if (kind === 0) continue;
-    if (kind === 1) commas++;
-    else return kind === 2 && commas === count ? i + 1 : DAMAGED;
+  const last = view.byteLength - 4;
+  for (let i = comma; i <= last; i += 4) {
+    const bytes = view.getInt32(i, true);
+    const [other, slash, del] = [bytes ^ 0x2c2c2c2c, bytes ^ 0x5c5c5c5c, bytes ^ 0x7f7f7f7f];
+    const isComma = ~(((other & 0x7f7f7f7f) + 0x7f7f7f7f) | other | 0x7f7f7f7f);
+    // A byte that is found borrows from the next one, so that of those found only the first is sure to be one.
+    const isEnd =
+      (((bytes - 0x20202020) & ~bytes) | ((slash - 0x01010101) & ~slash) | ((del - 0x01010101) & ~del)) & 0x80808080;
+    if (isEnd === 0) {
+      commas += Math.imul(isComma >>> 7, 0x01010101) >>> 24;
+      continue;
+    }
+    const first = isEnd & -isEnd;
+    commas += Math.imul((isComma & (first - 1)) >>> 7, 0x01010101) >>> 24;
+    const end = i + ((31 - Math.clz32(first)) >> 3);
+    return commas === count && view.getUint8(end) === NEWLINE ? end + 1 : DAMAGED;
   }
+  return DAMAGED;
 }
 
 /** Where the frame that begins at `start` ends: at a semicolon or newline. */
@@ -249,9 +257,10 @@ export class ColumnParser {
   readonly #fields: FieldTarget[];
   /** Place of the last field that is wanted. */
   readonly #lastWanted: number;
-  readonly #decimals = new Decimals();
   readonly #rows: number;
   #leading: Float64Array[] = [];
+  #bytes: Buffer = Buffer.alloc(0);
+  #view: DataView = viewOf(this.#bytes);
   #length = 0;
   #damaged = false;
 
@@ -294,6 +303,7 @@ export class ColumnParser {
   /** Adds the lines from `start` on, until the chunk is full or the bytes are over; gives the place of the next line. */
   parse(bytes: Buffer, start: number): number {
     if (this.#length === 0) this.#allocate();
+    if (this.#bytes !== bytes) [this.#bytes, this.#view] = [bytes, viewOf(bytes)];
     let at = start;
     while (at < bytes.length && this.#length < this.#rows) {
       const next = this.#isEvent ? this.#event(bytes, at) : this.#point(bytes, at);
@@ -336,13 +346,11 @@ export class ColumnParser {
   }
 
   #point(bytes: Buffer, start: number): number {
-    const decimals = this.#decimals;
-    const x = decimals.read(bytes, start);
-    const y = x >= 0 ? decimals.read(bytes, decimals.end + 1) : DAMAGED;
-    if (!(y >= 0)) return this.#anyPoint(bytes, start);
-    this.#leading[0]![this.#length] = x;
-    this.#leading[1]![this.#length] = y;
-    return this.#texts(bytes, decimals.end);
+    const [x, y] = this.#leading as [Float64Array, Float64Array];
+    const row = this.#length;
+    const xEnd = decimalInto(x, row, bytes, start);
+    const yEnd = xEnd !== DAMAGED && bytes[xEnd] === COMMA ? decimalInto(y, row, bytes, xEnd + 1) : DAMAGED;
+    return yEnd !== DAMAGED && bytes[yEnd] === COMMA ? this.#texts(bytes, yEnd) : this.#anyPoint(bytes, start);
   }
 
   /** The same, of whatever numbers. */
@@ -360,10 +368,8 @@ export class ColumnParser {
   }
 
   #event(bytes: Buffer, start: number): number {
-    const whole = this.#decimals.readWhole(bytes, start);
-    if (whole < 0) return this.#anyEvent(bytes, start);
-    this.#leading[0]![this.#length] = whole;
-    return this.#texts(bytes, this.#decimals.end);
+    const end = wholeInto(this.#leading[0]!, this.#length, bytes, start);
+    return end !== DAMAGED && bytes[end] === COMMA ? this.#texts(bytes, end) : this.#anyEvent(bytes, start);
   }
 
   /** The same, of whatever time. */
@@ -379,22 +385,30 @@ export class ColumnParser {
   /** The fields behind the comma at `comma`; gives the place of the next line. */
   #texts(bytes: Buffer, comma: number): number {
     const fields = this.#fields;
-    const row = this.#length;
     let end = comma;
     for (let place = 0; place < fields.length; place++) {
       if (place > this.#lastWanted) {
-        const next = skippedFields(bytes, end, fields.length - place);
+        const next = skippedFields(this.#view, end, fields.length - place);
         if (next !== DAMAGED) return next;
       }
       if (bytes[end] !== COMMA) return DAMAGED;
-      const start = end + 1;
-      end = fieldEnd(bytes, start);
+      end = this.#field(bytes, end + 1, fields[place]!);
       if (end === DAMAGED) return DAMAGED;
-      const { numbers, ids, dictionary } = fields[place]!;
-      if (ids !== undefined) ids[row] = dictionary!.idAt(bytes, start, end);
-      if (numbers !== undefined) numbers[row] = fieldNumberAt(bytes, start, end);
     }
     return lineEnd(bytes, end, this.#isEvent ? fields.length - 1 : fields.length);
+  }
+
+  /** The field that begins at `start`; gives where it ends, DAMAGED where the line is. */
+  #field(bytes: Buffer, start: number, { numbers, ids, dictionary }: FieldTarget): number {
+    const row = this.#length;
+    let end = numbers === undefined ? DAMAGED : decimalInto(numbers, row, bytes, start);
+    if (end === DAMAGED || (bytes[end] !== COMMA && bytes[end] !== NEWLINE)) {
+      end = fieldEnd(bytes, start);
+      if (end === DAMAGED) return DAMAGED;
+      if (numbers !== undefined) numbers[row] = fieldNumberAt(bytes, start, end);
+    }
+    if (ids !== undefined) ids[row] = dictionary!.idAt(bytes, start, end);
+    return end;
   }
 }
 
@@ -552,6 +566,11 @@ const SHARED = 1 << 14;
 /** Bytes of the longest that is. */
 const LONGEST_SHARED = 64;
 
+/** V8 makes a string of its own of a piece of another up to this length; a longer one would keep the other alive. */
+const OWN = 12;
+/** Bytes that are turned into characters at once. */
+const PIECE = 16 * 1024;
+
 /** Reads texts, and shares the strings of those that are equal to one that was read lately. */
 class TextReader {
   /** Where the text that was read last ended: at the separator or the newline. */
@@ -562,6 +581,10 @@ class TextReader {
   readonly #texts = new Array<string>(SHARED).fill('');
   readonly #lengths = new Int32Array(SHARED);
   readonly #bytes = Buffer.allocUnsafeSlow(SHARED * LONGEST_SHARED);
+  /** Some bytes of the lines as characters, of which buffer they are, and where they begin in it. */
+  #piece = '';
+  #pieceOf: Buffer | undefined;
+  #from = 0;
 
   constructor(readonly separator: Separator) {
     this.#byte = separator === ',' ? COMMA : SEMICOLON;
@@ -594,13 +617,25 @@ class TextReader {
   }
 
   #share(slot: number, bytes: Buffer, start: number, end: number): string {
-    const text = bytes.toString('utf8', start, end);
+    const text = this.#string(bytes, start, end);
     this.#texts[slot] = text;
     this.#lengths[slot] = end - start;
     const own = this.#bytes;
     let at = slot * LONGEST_SHARED;
     for (let i = start; i < end; i++) own[at++] = bytes[i]!;
     return text;
+  }
+
+  /** A piece of a string takes a fourth of the time that one of its own from bytes does. */
+  #string(bytes: Buffer, start: number, end: number): string {
+    if (end - start > OWN) return bytes.toString('utf8', start, end);
+    for (let i = start; i < end; i++) if (bytes[i]! > 0x7f) return bytes.toString('utf8', start, end);
+    if (this.#pieceOf !== bytes || start < this.#from || end > this.#from + this.#piece.length) {
+      this.#piece = bytes.toString('latin1', start, start + PIECE);
+      this.#pieceOf = bytes;
+      this.#from = start;
+    }
+    return this.#piece.slice(start - this.#from, end - this.#from);
   }
 
   #escaped(bytes: Buffer, start: number, from: number): string | undefined {

@@ -424,13 +424,23 @@ class TextFile {
     return buffer;
   }
 
-  /** The bytes from `start` to `end` in blocks. Each is good only until the next is asked for. */
+  /** The bytes from `start` to `end` in blocks, the next one of which is read meanwhile. Each is good only until the next is asked for. */
   async *blocks(start: number, end: number): AsyncIterable<Block> {
-    const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(this.blockSize, end - start)));
-    for (let at = start; at < end; at += buffer.length) {
-      const bytes = buffer.subarray(0, Math.min(buffer.length, end - at));
+    const size = Math.max(0, Math.min(this.blockSize, end - start));
+    const read = async (buffer: Buffer, at: number): Promise<Block> => {
+      const bytes = buffer.subarray(0, Math.min(size, end - at));
       await this.#fill(bytes, at);
-      yield { bytes, at };
+      return { bytes, at };
+    };
+    let [buffer, other] = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)];
+    let next = read(buffer, start);
+    for (let at = start; at < end; at += size) {
+      const block = await next;
+      [buffer, other] = [other, buffer];
+      if (at + size < end) next = read(buffer, at + size);
+      // Where nobody waits for it any more.
+      next.catch(() => undefined);
+      yield block;
     }
   }
 

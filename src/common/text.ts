@@ -100,15 +100,21 @@ export function wrap(text: string, length: number): string[] {
   return [...lines, line].filter((part) => part !== '');
 }
 
+/** A number with thousands separators: 1,234.5. Intl is asked only where there are no plain digits: it takes 20 ms to begin. */
+export function grouped(value: number): string {
+  if (!(Math.abs(value) < 1e21)) return value.toLocaleString('en-US');
+  return String(value).replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ',');
+}
+
 /** A count with thousands separators: 1,234,567. */
 export function formatCount(count: number): string {
-  return Math.round(count).toLocaleString('en-US');
+  return grouped(Math.round(count));
 }
 
 /** A measured value with three significant digits, never in scientific notation between 1e-6 and 1e15. */
 export function formatValue(value: number): string {
   const size = Math.abs(value);
-  if (size >= 999.5) return Math.round(value).toLocaleString('en-US');
+  if (size >= 999.5) return formatCount(value);
   if (size !== 0 && size < 1e-6) return value.toExponential(2);
   return String(Number(value.toPrecision(3)));
 }
@@ -117,7 +123,7 @@ export function formatValue(value: number): string {
 export function formatTick(value: number): string {
   const exact = Number(value.toPrecision(12));
   if (exact !== 0 && Math.abs(exact) < 1e-6) return String(exact);
-  return exact.toLocaleString('en-US', { maximumSignificantDigits: 12 });
+  return grouped(exact);
 }
 
 /** Units that are too small to be read where there are many of them, the largest first. */

@@ -85,7 +85,7 @@ interface Points {
   readonly idle: number;
 }
 
-/** Points that are kept between the two passes over them: 16 bytes each. */
+/** Points that are kept until it is known what bins fit them: 16 bytes each. */
 const MOST_KEPT = 12_000_000;
 
 const PID = { field: 'pid', as: 'number' } as const;
@@ -125,22 +125,30 @@ export class HeatMap extends GenericDisplay<HeatMapOptions> {
     }
   }
 
-  /** Counts the points in bins. What the bins are hangs on all points: these are kept meanwhile; more than `mostKept` are read again. */
+  /**
+   * Counts the points in bins. What the bins are hangs on all points: these are kept meanwhile. Where there are more than `mostKept`
+   * they are counted in the bins that fit those so far, and read again only if in the end others fit.
+   */
   async layout(bins: BinOptions = this.job.options, mostKept = MOST_KEPT): Promise<HeatLayout> {
+    const { section, filter } = this.job;
     const summary = new PointSummary();
+    const home = (): BinGrid => homeGrid(section.header, filter, summary, bins);
     const kept: Points[] = [];
+    let early: BinGrid | undefined;
     let idle = 0;
     let rows = 0;
     for await (const points of this.#points()) {
       rows += points.x.length;
       summary.addAll(points.x, points.y, points.counts);
       idle += points.idle;
-      if (rows <= mostKept) kept.push(points);
-      else kept.length = 0;
+      kept.push(points);
+      if (rows <= mostKept) continue;
+      early ??= home();
+      for (const { x, y, counts } of kept.splice(0)) early.addAll(x, y, counts);
     }
-    const grid = homeGrid(this.job.section.header, this.job.filter, summary, bins);
-    const again = rows <= mostKept ? kept : this.#points();
-    for await (const { x, y, counts } of again) grid.addAll(x, y, counts);
+    const grid = home();
+    if (early?.hasBinsOf(grid) === true) return { summary, grid: early, idle };
+    for await (const { x, y, counts } of early === undefined ? kept : this.#points()) grid.addAll(x, y, counts);
     return { summary, grid, idle };
   }
 

@@ -184,7 +184,7 @@ async function packEvents(section: SectionReader, filter: Filter, packer: Packer
 function checkRows({ number, header }: SectionReader, rows: number): void {
   if (rows <= MAX_ROWS) return;
   throw new MarpleError(
-    `section ${number} (${header.interface}) has more than ${MAX_ROWS.toLocaleString('en-US')} records, too many for one page`,
+    `section ${number} (${header.interface}) has more than ${formatCount(MAX_ROWS)} records, too many for one page`,
     EXIT.usage,
     header.hosts === undefined
       ? 'marple serve FILE shows all of it; --from SECONDS --to SECONDS, --pid and --comm take a part'

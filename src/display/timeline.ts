@@ -4,7 +4,7 @@ import { recordFields, selectEvents } from '../analysis/select.ts';
 import { EXIT, MarpleError } from '../common/errors.ts';
 import type { Column, ColumnRequest } from '../common/reader.ts';
 import { plural, shorten } from '../common/text.ts';
-import { FAINT_INK, FONT, INK, loadCanvas, measuresText, NO_FONTS, NOTE_INK, sign } from './chart.ts';
+import { encodePng, FAINT_INK, FONT, INK, loadCanvas, measuresText, NO_FONTS, NOTE_INK } from './chart.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { footerLines, sectionSeconds } from './notes.ts';
 import { MAX_ROWS, renderView } from './page.ts';
@@ -188,7 +188,7 @@ export class TimelineView extends GenericDisplay<TimelineOptions> {
       this.notes.push(
         `${plural(hidden, 'track')} not shown, where less goes on: [plot] tracks in config.txt, or --height`,
       );
-    return sign(canvas.toBuffer('image/png'));
+    return encodePng(canvas);
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeText, encodeText, parseNumber } from '../../src/common/codec.ts';
+import { decodeRecord, decodeText, encodeText, parseNumber } from '../../src/common/codec.ts';
 import type { ColumnRequest } from '../../src/common/column-data.ts';
 import {
   ColumnParser,
@@ -212,6 +212,27 @@ test.each(damaged)('a damaged datapoint is found by both parsers, behind a good 
     true,
     1,
   ]);
+});
+
+test('of fields that are not wanted every byte is looked at too', () => {
+  // Those that mean something, their neighbours, and letters of several bytes.
+  const characters = [...',,,abc +-[]\\~!\x00\x1f\x7f\u0080é€', '\\n', '\\,', '\u{10ffff}'];
+  const good = '1,2,a,b,c\n';
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...characters), { maxLength: 14 }), (fields) => {
+      const line = `1,2,${fields.join('')}`;
+      const bytes = Buffer.from(`${line}\n${good}`);
+      let next = bytes.length;
+      try {
+        decodeRecord('datapoint', line, 3);
+      } catch {
+        next = 0;
+      }
+      const parser = new ColumnParser(headerOf(...point), [], bytes.length);
+      expect([parser.parse(bytes, 0), parser.damaged]).toEqual([next, next === 0]);
+    }),
+    { numRuns: 20_000 },
+  );
 });
 
 test.each([

@@ -1,7 +1,9 @@
 import { createCanvas, loadImage } from 'canvas';
 import { describe, expect, it } from 'vitest';
+import type { EventColumns, PointColumns } from '../../src/common/column-data.ts';
 import type { Datapoint } from '../../src/common/datatypes.ts';
 import { EXIT } from '../../src/common/errors.ts';
+import { renumbered, type SectionReader } from '../../src/common/reader.ts';
 import { type DisplayJob, SIGNATURE } from '../../src/display/generic-display.ts';
 import { HeatMap, type HeatMapOptions, HeatmapException } from '../../src/display/heatmap.ts';
 import { heatColour } from '../../src/display/shape/palette.ts';
@@ -51,6 +53,22 @@ const SAMPLES: TestSection = {
 };
 const BINS = { columns: 100, rows: 50, scale: 'auto' } as const;
 
+type Values = Float64Array | Int32Array;
+
+/** The same columns in chunks of a hundred rows. */
+async function* inHundreds<Chunk extends PointColumns | EventColumns>(
+  chunks: AsyncIterable<Chunk>,
+  leading: (chunk: Chunk, of: <T extends Values>(values: T) => T) => Partial<Chunk>,
+): AsyncGenerator<Chunk> {
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += 100) {
+      const of = <T extends Values>(values: T) => values.subarray(at, at + 100) as T;
+      const columns = chunk.columns.map((column) => ({ ...column, values: of(column.values) }));
+      yield { ...chunk, length: Math.min(100, chunk.length - at), columns, ...leading(chunk, of) };
+    }
+  }
+}
+
 describe('HeatMap.layout', () => {
   it('counts every point once, outliers in rows of their own', async () => {
     const { grid, summary } = await (await heatMap(SKEWED)).layout();
@@ -72,18 +90,41 @@ describe('HeatMap.layout', () => {
     expect(await total({ filter: { comm: /nobody/u } })).toBe(0);
   });
 
-  it('is the same where points are too many to be kept, and are read a second time', async () => {
-    for (const [datatype, more] of [
-      ['datapoint', {}],
-      ['event', { filter: { from: 2 } }],
-    ] as const) {
-      const display = new HeatMap(
-        await jobOf(HeatMap.description, [datatype === 'event' ? SAMPLES : POINTS], {}, more),
-      );
-      const [kept, again] = [await display.layout(), await display.layout({ ...BINS }, 10)];
+  describe('of points that are too many to be kept', () => {
+    /** How often they are read, and that it makes no difference. */
+    async function readings(records: TestSection, more: More = {}): Promise<number> {
+      const job = await jobOf(HeatMap.description, [records], {}, more);
+      const kept = await new HeatMap(job).layout();
       expect(kept.summary.count).toBeGreaterThan(100);
-      expect(again).toEqual(kept);
+      let count = 0;
+      const section: SectionReader = {
+        ...renumbered(job.section, 1),
+        points: (want) => {
+          count++;
+          return inHundreds(job.section.points(want), ({ x, y }, of) => ({ x: of(x), y: of(y) }));
+        },
+        events: (want) => {
+          count++;
+          return inHundreds(job.section.events(want), ({ time, type }, of) => ({
+            time: of(time),
+            type: { ...type, values: of(type.values) },
+          }));
+        },
+      };
+      expect(await new HeatMap({ ...job, section }).layout({ ...BINS }, 1000)).toEqual(kept);
+      return count;
     }
+
+    it('they are read once where the bins that fit the first of them fit all', async () => {
+      expect(await readings(POINTS)).toBe(1);
+      expect(await readings(SAMPLES, { filter: { from: 2, to: 10 } })).toBe(1);
+    });
+
+    it('they are read again where others do', async () => {
+      const grow = ({ x, info }: Datapoint): Datapoint => ({ x, y: x ** 3, info });
+      expect(await readings({ ...POINTS, records: (POINTS.records as Datapoint[]).map(grow) })).toBe(2);
+      expect(await readings(SAMPLES)).toBe(2);
+    });
   });
 
   it('covers the range of time that was asked for', async () => {

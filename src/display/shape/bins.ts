@@ -160,6 +160,13 @@ export class BinGrid {
     }
   }
 
+  /** Whether its bins are those of another, whatever is counted in them. */
+  hasBinsOf(other: BinGrid): boolean {
+    const edges = ({ columns, rows, xRange, viewport: { scale, bottom, top } }: BinGrid) =>
+      [columns, rows, ...xRange, scale, bottom, top].join(' ');
+    return edges(this) === edges(other);
+  }
+
   /** From which x to which the bins of a column reach. */
   columnRange(column: number): [from: number, to: number] {
     const [from, to] = this.xRange;

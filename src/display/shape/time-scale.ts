@@ -1,3 +1,5 @@
+import { formatCount, grouped } from '../../common/text.ts';
+
 /*
  * Times on a ruler, from hours to nanoseconds. All are nanoseconds.
  */
@@ -48,7 +50,7 @@ export function timeScale(from: number, to: number, most: number): TimeScale {
   return {
     ticks: places.map((at) => ({
       at,
-      label: `${base === 0 ? '' : '+'}${Math.round((at - base) / unit).toLocaleString('en-US')} ${name}`,
+      label: `${base === 0 ? '' : '+'}${formatCount((at - base) / unit)} ${name}`,
     })),
     base: base === 0 ? undefined : formatTime(base),
   };
@@ -72,7 +74,7 @@ export function formatTime(time: number): string {
   const rest = String(whole - seconds * SECOND).padStart(9, '0');
   const groups = [rest.slice(0, 3), rest.slice(3, 6), rest.slice(6)];
   while (groups.length > 1 && groups.at(-1) === '000') groups.pop();
-  return `${seconds.toLocaleString('en-US')}.${groups.join('\u202f')} s`;
+  return `${grouped(seconds)}.${groups.join('\u202f')} s`;
 }
 
 /** A length of time in the unit that suits it, with three digits or so: `850 ns`, `12.3 µs`, `1.25 s`, `2 min 5 s`. */
