@@ -98,7 +98,7 @@ export function eventLog(
   };
 }
 
-type Tracks = Pick<CpelLog, 'track' | 'trackName' | 'datum'>;
+type Tracks = Pick<CpelLog, 'track' | 'trackName' | 'datums'>;
 
 /** The track of events that name no task or CPU. */
 const NONE = -1;
@@ -111,7 +111,7 @@ function cpuTracks(fields: readonly string[]): Tracks {
       name: numberOf(datum[cpu]) === NONE ? 'no cpu' : `cpu ${datum[cpu]}`,
       number: undefined,
     }),
-    datum: datumWithout(fields, 'cpu'),
+    datums: datumsWithout(fields, 'cpu'),
   };
 }
 
@@ -120,7 +120,7 @@ function taskTracks(fields: readonly string[], isSched: boolean): Tracks {
   const endOf = (prefix: string) => ({
     pid: fields.indexOf(`${prefix}pid`),
     comm: fields.indexOf(`${prefix}comm`),
-    datum: datumWithout(fields, `${prefix}pid`, `${prefix}comm`),
+    datums: datumsWithout(fields, `${prefix}pid`, `${prefix}comm`),
   });
   const [own, other] = [endOf(''), endOf('other_')];
   const end = ({ type }: EventData) => (isSched && isAboutOther(type) ? other : own);
@@ -133,7 +133,10 @@ function taskTracks(fields: readonly string[], isSched: boolean): Tracks {
       // Each CPU has an idle task of its own name, all with the pid 0.
       return { name: number === 0 ? 'swapper' : (event.datum[comm] ?? ''), number };
     },
-    datum: (event) => end(event).datum(event),
+    datums: (offsetOf) => {
+      const offsets = new Map([own, other].map((side) => [side, side.datums(offsetOf)]));
+      return (event) => offsets.get(end(event))!(event);
+    },
   };
 }
 
@@ -144,39 +147,48 @@ function numberOf(text: string | undefined): number {
 /** Texts that are remembered; more need more memory. */
 const REMEMBERED = 1 << 17;
 
-/** Where the values of the fields so far lead: to those of the next, and at last to the text. */
+/** Where the values of the fields so far lead: by the number of its value to the next field, and at last to where the text stands. */
 interface Known {
-  readonly next: Map<string, Known>;
-  text: string | undefined;
+  readonly next: Known[];
+  offset: number | undefined;
 }
 
 /** `cpu=1 state=S`: the fields that the track does not tell, as far as they are known. Events are many, and such texts few. */
-function datumWithout(fields: readonly string[], ...told: readonly string[]): (event: EventData) => string {
+function datumsWithout(fields: readonly string[], ...told: readonly string[]): CpelLog['datums'] {
   // What an event log has beside its tracks is imported under that name, and needs none when it is written again.
   const rest = fields.flatMap((field, place) =>
     told.includes(field) ? [] : [{ start: field === 'datum' ? '' : `${field}=`, place }],
   );
-  let known: Known = { next: new Map(), text: undefined };
-  let count = 0;
   const textOf = (datum: readonly string[]): string =>
     rest.flatMap(({ start, place }) => (datum[place] ? [start + datum[place]] : [])).join(' ');
-  return ({ datum }) => {
-    let at = known;
-    for (const { place } of rest) {
-      const value = datum[place]!;
-      let next = at.next.get(value);
-      if (next === undefined) {
-        next = { next: new Map(), text: undefined };
-        at.next.set(value, next);
+  return (offsetOf) => {
+    let known: Known = { next: [], offset: undefined };
+    let values = rest.map(() => new Map<string, number>());
+    let count = 0;
+    return ({ datum }) => {
+      let at = known;
+      for (let i = 0; i < rest.length; i++) {
+        const number = numberIn(values[i]!, datum[rest[i]!.place]!);
+        at = at.next[number] ??= { next: [], offset: undefined };
       }
-      at = next;
-    }
-    if (at.text !== undefined) return at.text;
-    at.text = textOf(datum);
-    if (++count === REMEMBERED) {
-      known = { next: new Map(), text: undefined };
-      count = 0;
-    }
-    return at.text;
+      if (at.offset !== undefined) return at.offset;
+      at.offset = offsetOf(textOf(datum));
+      if (++count === REMEMBERED) {
+        known = { next: [], offset: undefined };
+        values = rest.map(() => new Map());
+        count = 0;
+      }
+      return at.offset;
+    };
   };
+}
+
+/** Values are numbered as they come. */
+function numberIn(numbers: Map<string, number>, value: string): number {
+  let number = numbers.get(value);
+  if (number === undefined) {
+    number = numbers.size;
+    numbers.set(value, number);
+  }
+  return number;
 }

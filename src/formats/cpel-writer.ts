@@ -43,8 +43,8 @@ export interface CpelLog {
   track(event: EventData): number;
   /** Name of that track, without the limits of the format; the last name of a track is the one that is written. */
   trackName(event: EventData): TrackName;
-  /** What else is known of the event. */
-  datum(event: EventData): string;
+  /** Gives what tells where the text stands that says what else is known of an event; `offsetOf` tells that of a text, which is slow. */
+  datums(offsetOf: (text: string) => number): (event: EventData) => number;
   /** Unix seconds. */
   readonly date: number;
   /** Types whose codes are always the same, from 1 on; the others follow by name. */
@@ -108,29 +108,28 @@ export async function draftCpel(log: CpelLog, tempDir: string): Promise<CpelDraf
   const found = { first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY, isSorted: true };
   const merged = { types: 0, tracks: 0 };
   const types = new Map<string, number>();
-  const tracks = new Map<number, TrackName>();
-  const trackPlaces = new Map<number, number>();
+  const tracks = new Map<number, Track>();
   const table = new DatumTable();
+  const datumOf = log.datums((text) => table.offsetOf(text));
   let count = 0;
   try {
     for await (const batch of log.events()) {
       const rows = new DataView(new ArrayBuffer(DRAFT_BYTES * batch.length));
-      for (const [row, event] of batch.entries()) {
+      for (let row = 0; row < batch.length; row++) {
+        const event = batch[row]!;
         const { time, type } = event;
         if (time < found.last) found.isSorted = false;
         else found.last = time;
         if (time < found.first) found.first = time;
         const typePlace = placeOf(types, type);
         if (typePlace === OTHERS_PLACE) merged.types++;
-        const track = log.track(event);
-        const trackPlace = placeOf(trackPlaces, track);
+        const trackPlace = placeOfTrack(tracks, log.track(event), log.trackName(event));
         if (trackPlace === OTHERS_PLACE) merged.tracks++;
-        else tracks.set(track, log.trackName(event));
         const at = DRAFT_BYTES * row;
         rows.setFloat64(at, time);
         rows.setUint32(at + 8, trackPlace);
         rows.setUint32(at + 12, typePlace);
-        rows.setUint32(at + 16, table.offsetOf(log.datum(event)));
+        rows.setUint32(at + 16, datumOf(event));
       }
       count += batch.length;
       if (count > MOST_EVENTS) throw tooLarge(`more than ${formatCount(MOST_EVENTS)} events`);
@@ -148,7 +147,8 @@ export async function draftCpel(log: CpelLog, tempDir: string): Promise<CpelDraf
     return shown;
   };
   const typeDefinitions = defineTypes([...types.keys()], log.firstTypes, merged.types > 0, safe);
-  const trackDefinitions = defineTracks([...tracks], merged.tracks > 0, safe);
+  const trackNames = Array.from(tracks, ([number, { name }]) => [number, name] as const);
+  const trackDefinitions = defineTracks(trackNames, merged.tracks > 0, safe);
   const names = new NameTable([
     TABLE_NAME,
     log.signature,
@@ -185,6 +185,25 @@ function placeOf<Key>(places: Map<Key, number>, key: Key): number {
   const place = places.size;
   if (place >= OTHERS_PLACE) return OTHERS_PLACE;
   places.set(key, place);
+  return place;
+}
+
+interface Track {
+  readonly place: number;
+  /** The last. */
+  name: TrackName;
+}
+
+/** The same for a track, which has a name from now on. */
+function placeOfTrack(tracks: Map<number, Track>, number: number, name: TrackName): number {
+  const known = tracks.get(number);
+  if (known !== undefined) {
+    known.name = name;
+    return known.place;
+  }
+  const place = tracks.size;
+  if (place >= OTHERS_PLACE) return OTHERS_PLACE;
+  tracks.set(number, { place, name });
   return place;
 }
 
@@ -320,6 +339,7 @@ async function* sortedEvents(draft: CpelDraft): AsyncGenerator<Buffer> {
 /** Bytes that wait in a file. */
 class Aside {
   bytes = 0;
+  #written: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly path: string,
@@ -330,14 +350,26 @@ class Aside {
     return new Aside(path, await open(path, 'wx', 0o600));
   }
 
+  /** Waits for what came before, and writes this while more is made. */
   async add(bytes: Buffer): Promise<void> {
-    for (let done = 0; done < bytes.length; ) done += (await this.handle.write(bytes, done)).bytesWritten;
+    await this.#written;
     this.bytes += bytes.length;
+    this.#written = this.#write(bytes);
+    // Who waits for it is told then.
+    this.#written.catch(() => undefined);
   }
 
   /** To be called when all are there, or no more will come. */
-  close(): Promise<void> {
-    return this.handle.close();
+  async close(): Promise<void> {
+    try {
+      await this.#written;
+    } finally {
+      await this.handle.close();
+    }
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
+    for (let done = 0; done < bytes.length; ) done += (await this.handle.write(bytes, done)).bytesWritten;
   }
 
   /** All of them, so many at once. Each block is a buffer of its own. */

@@ -21,7 +21,10 @@ async function logBytes(name: (event: EventData) => { name: string; number: numb
     },
     track: ({ datum }) => Number(datum[0]),
     trackName: name,
-    datum: ({ datum }) => datum[2]!,
+    datums:
+      (offsetOf) =>
+      ({ datum }) =>
+        offsetOf(datum[2]!),
     date: 1_772_357_400,
     firstTypes: [],
     signature: 'test',

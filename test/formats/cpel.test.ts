@@ -17,7 +17,10 @@ function logOf(events: readonly EventData[], batch = 3, more: Partial<CpelLog> =
     },
     track: ({ datum: [number] }) => Number(number),
     trackName: ({ datum: [number, name] }) => ({ name: name!, number: Number(number) }),
-    datum: ({ datum: [, , text] }) => text ?? '',
+    datums:
+      (offsetOf) =>
+      ({ datum: [, , text] }) =>
+        offsetOf(text ?? ''),
     date: 1_772_357_400,
     firstTypes: [],
     signature: 'Made by a test',
