@@ -2,7 +2,7 @@ import type { SectionHeader } from '../../common/header.ts';
 import { hostValue } from '../../common/host-keys.ts';
 import type { Column, ColumnRequest, EventColumns } from '../../common/reader.ts';
 import { largest } from '../largest.ts';
-import { type ByProcess, Groups, OTHERS, ProcessGroups, type ProcessName } from './groups.ts';
+import { type ByProcess, OTHERS, ProcessGroups, type ProcessName, TextGroups } from './groups.ts';
 
 /** How many events, and what their fields `weight` and `bytes` come to; null where the section has no such field. */
 export interface EventTotals {
@@ -40,7 +40,7 @@ export class EventCounter {
   readonly #amounts: readonly (typeof AMOUNTS)[number][];
   readonly #processes: ProcessGroups<Tally> | undefined;
   readonly #fields: readonly string[];
-  readonly #by: readonly Groups<string, Tally>[];
+  readonly #by: readonly TextGroups<Tally>[];
   readonly #all = new Tally();
   readonly #types = namedTallies();
 
@@ -70,11 +70,10 @@ export class EventCounter {
     const ofProcess = columns.slice(amounts.length + telling.length);
     for (let i = 0; i < length; i++) {
       this.#count(this.#all, amounts, i);
-      this.#count(this.#types.of(type.dictionary[type.values[i]!]!), amounts, i);
+      this.#count(this.#types.at(type, i), amounts, i);
       if (this.#processes !== undefined) this.#count(this.#processes.of(ofProcess, i).totals, amounts, i);
       for (let place = 0; place < telling.length; place++) {
-        const { dictionary, values } = telling[place]!;
-        this.#count(this.#by[place]!.of(dictionary[values[i]!]!), amounts, i);
+        this.#count(this.#by[place]!.at(telling[place]!, i), amounts, i);
       }
     }
   }
@@ -123,8 +122,8 @@ export class EventCounter {
   }
 }
 
-function namedTallies(): Groups<string, Tally> {
-  return new Groups(
+function namedTallies(): TextGroups<Tally> {
+  return new TextGroups(
     (name) => new Tally(name),
     () => new Tally(OTHERS),
   );

@@ -45,6 +45,21 @@ export class Groups<Key, Group> {
   }
 }
 
+/** Groups by the texts of a column: each text is looked for once, and then by its number. */
+export class TextGroups<Group> extends Groups<string, Group> {
+  readonly #byId: Group[] = [];
+
+  at({ values, dictionary }: Column, row: number): Group {
+    const id = values[row]!;
+    let group = this.#byId[id];
+    if (group === undefined) {
+      group = this.of(dictionary[id]!);
+      this.#byId[id] = group;
+    }
+    return group;
+  }
+}
+
 /** The records of one process, or of all of one name, and what is counted of them. */
 export class ProcessGroup<Totals> {
   readonly #pids = new Set<number>();
@@ -75,6 +90,8 @@ export class ProcessGroup<Totals> {
 export class ProcessGroups<Totals> {
   readonly want: readonly ColumnRequest[];
   readonly #groups: Groups<number, ProcessGroup<Totals>>;
+  /** Those of one name that are no process alone, by the number of the name. */
+  readonly #named: ProcessGroup<Totals>[] = [];
   readonly #hasComm: boolean;
   readonly #hasPid: boolean;
   #comm = '';
@@ -105,10 +122,14 @@ export class ProcessGroups<Totals> {
     const comm = this.#hasComm ? columns[0] : undefined;
     const pid = this.#hasPid ? (columns[columns.length - 1]?.values[row] ?? Number.NaN) : Number.NaN;
     const commId = comm?.values[row] ?? 0;
-    this.#comm = comm?.dictionary[commId] ?? '';
-    const alone = this.by === 'pid' || !this.#hasComm;
     // A pid that is no number is none.
-    const group = this.#groups.of(commId * ALL_PIDS + (alone && pid >= 0 && pid < ALL_PIDS - 1 ? pid + 1 : 0));
+    const alone = (this.by === 'pid' || !this.#hasComm) && pid >= 0 && pid < ALL_PIDS - 1;
+    let group = alone ? undefined : this.#named[commId];
+    if (group === undefined) {
+      this.#comm = comm?.dictionary[commId] ?? '';
+      group = this.#groups.of(commId * ALL_PIDS + (alone ? pid + 1 : 0));
+      if (!alone) this.#named[commId] = group;
+    }
     if (pid >= 0) group.see(pid);
     return group;
   }

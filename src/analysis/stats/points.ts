@@ -2,7 +2,7 @@ import type { SectionHeader } from '../../common/header.ts';
 import type { ColumnRequest, PointColumns } from '../../common/reader.ts';
 import { countField, timesOf } from '../counted.ts';
 import { largest } from '../largest.ts';
-import { type ByProcess, Groups, OTHERS, ProcessGroups, type ProcessName } from './groups.ts';
+import { type ByProcess, OTHERS, ProcessGroups, type ProcessName, TextGroups } from './groups.ts';
 import { Summariser, type Summary } from './summary.ts';
 
 /** The values of a datapoint section. */
@@ -24,7 +24,7 @@ export class PointCounter {
   readonly want: readonly ColumnRequest[];
   readonly #all: Summariser;
   readonly #processes: ProcessGroups<Summariser>;
-  readonly #by: readonly { readonly field: string; readonly groups: Groups<string, NamedSummariser> }[];
+  readonly #by: readonly { readonly field: string; readonly groups: TextGroups<NamedSummariser> }[];
 
   constructor(
     readonly header: SectionHeader,
@@ -38,8 +38,8 @@ export class PointCounter {
     const shown = telling.length > 0 || this.#processes.possible ? telling : fields.slice(0, 1);
     this.#by = shown.map((field) => ({
       field,
-      groups: new Groups(
-        (name: string) => new NamedSummariser(name, sampled),
+      groups: new TextGroups(
+        (name) => new NamedSummariser(name, sampled),
         () => new NamedSummariser(OTHERS, sampled),
       ),
     }));
@@ -66,8 +66,7 @@ export class PointCounter {
       this.#all.add(value, times);
       if (ofProcess.length > 0) this.#processes.of(ofProcess, i).totals.add(value, times);
       for (let place = 0; place < others.length; place++) {
-        const { dictionary, values } = others[place]!;
-        this.#by[place]!.groups.of(dictionary[values[i]!]!).add(value, times);
+        this.#by[place]!.groups.at(others[place]!, i).add(value, times);
       }
     }
   }
