@@ -1,10 +1,11 @@
-import type { StackData } from '../common/datatypes.ts';
+import type { StackColumns } from '../common/column-data.ts';
 import type { SectionHeader } from '../common/header.ts';
 import type { SectionReader } from '../common/reader.ts';
-import { WeightedTrie } from '../common/stack-trie.ts';
+import { stackColumns } from '../common/stack-cursor.ts';
+import { addStacks, WeightedTrie } from '../common/stack-trie.ts';
 import { sectionNotes, sectionSeconds } from './notes.ts';
 import { isScheduling } from './scheduling.ts';
-import { type Filter, type SectionGroup, selectEvents, selectPoints, selectStacks, xIsTime } from './select.ts';
+import { type Filter, type SectionGroup, selectEvents, selectPoints, selectStackColumns, xIsTime } from './select.ts';
 import { ConnectionCounter, type ConnectionStats, isConnections } from './stats/connections.ts';
 import { EventCounter, type EventStats } from './stats/events.ts';
 import type { ByProcess } from './stats/groups.ts';
@@ -125,19 +126,18 @@ async function analysePoints(section: SectionReader, { filter, by, top, sampled 
 async function analyseStacks(group: SectionGroup, section: SectionReader, options: StatsOptions): Promise<Numbers> {
   const { header } = section;
   const counter = header.interface === 'memmap' ? new RamCounter(header) : new StackCounter(header);
-  const stacks = selectStacks(group, section, options.filter);
-  if (header.hosts === undefined) for await (const stack of stacks) counter.add(stack);
-  else for (const stack of await merged(stacks)) counter.add(stack);
+  const stacks = selectStackColumns(group, section, options.filter);
+  for await (const columns of header.hosts === undefined ? stacks : merged(stacks)) counter.add(columns);
   const numbers =
     counter instanceof RamCounter ? { ram: counter.stats(options.top) } : { stacks: counter.stats(options.top) };
   return { records: counter.count, last: 0, ...numbers };
 }
 
 /** What several hosts have alike is one stack. */
-async function merged(stacks: AsyncIterable<StackData>): Promise<Iterable<StackData>> {
+async function* merged(stacks: AsyncIterable<StackColumns>): AsyncGenerator<StackColumns> {
   const trie = new WeightedTrie();
-  for await (const { stack, weight } of stacks) trie.addWeight(stack, weight);
-  return trie.stacks();
+  await addStacks(trie, stacks);
+  yield* stackColumns(trie.stacks());
 }
 
 async function analyseEvents(section: SectionReader, { filter, by, top }: StatsOptions): Promise<Numbers> {

@@ -245,6 +245,22 @@ export class WeightedTrie extends StackTrie {
   }
 }
 
+/** Adds stacks that come as columns. `nameOf` gives the name that a frame has in the trie. */
+export async function addStacks(
+  trie: WeightedTrie,
+  stacks: AsyncIterable<StackColumns>,
+  nameOf?: (frame: string) => string,
+): Promise<void> {
+  const path = new StackPath(trie, nameOf);
+  for await (const columns of stacks) {
+    for (let i = 0; i < columns.length; i++) {
+      path.move(columns, i);
+      const weight = columns.weight[i]!;
+      if (weight > 0) trie.addWeightAt(path.end(), weight);
+    }
+  }
+}
+
 function place(parent: number, frame: number): number {
   const mixed = Math.imul(Math.imul(parent, 0x9e3779b1) ^ frame, 0x85ebca6b);
   return (mixed ^ (mixed >>> 15)) >>> 0;

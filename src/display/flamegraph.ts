@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { RamCounter, StackCounter } from '../analysis/stats/stacks.ts';
+import type { StackData } from '../common/datatypes.ts';
 import { UnavailableError } from '../common/errors.ts';
+import { stackColumns } from '../common/stack-cursor.ts';
 import { formatCount, plural, unitOfMany } from '../common/text.ts';
 import { GenericDisplay, type Rendered, type ViewDescription } from './generic-display.ts';
 import { renderView } from './page.ts';
@@ -95,9 +97,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     const { header } = section;
     const counter = header.interface === 'memmap' ? new RamCounter(header) : new StackCounter(header);
     const { tree, title, subtitle, footer, countname } = await this.#picture();
-    for (const { stack, weight } of tree.trie.stacks()) {
-      counter.add({ weight, stack: options.reversed ? stack.toReversed() : stack });
-    }
+    for (const columns of stackColumns(rootFirst(tree.trie.stacks(), options.reversed))) counter.add(columns);
     const lists = counter instanceof RamCounter ? ramLists(counter, screen) : stackLists(counter, screen);
     return textPage(title, [subtitle], footer, screen, (area) => flameText(tree, lists, countname, area));
   }
@@ -138,6 +138,10 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
       icicle: options.icicle,
     };
   }
+}
+
+function* rootFirst(stacks: Iterable<StackData>, isReversed: boolean): Generator<StackData> {
+  for (const { stack, weight } of stacks) yield { weight, stack: isReversed ? stack.toReversed() : stack };
 }
 
 function stackLists(counter: StackCounter, { rows }: Screen): FlameList[] {

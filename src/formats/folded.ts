@@ -1,6 +1,6 @@
 import { isJoined, withHostFrames } from '../analysis/fleet/joined.ts';
 import type { StackData } from '../common/datatypes.ts';
-import { StackPath, WeightedTrie } from '../common/stack-trie.ts';
+import { addStacks, WeightedTrie } from '../common/stack-trie.ts';
 import { textBytes } from '../common/text-bytes.ts';
 import { type Exporter, type ExportSource, firstOf, hasStacks } from './exporter.ts';
 import type { Importer, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
@@ -75,18 +75,11 @@ export const foldedExporter: Exporter = {
 async function* foldedText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<string> {
   const first = firstOf(source, hasStacks, 'stacks', 'folded text', warn);
   const trie = new WeightedTrie();
-  const path = new StackPath(trie, plainFrame);
   const isByHost = source.byHost === true && isJoined(first);
   const stacks = isByHost
     ? withHostFrames(first.stacks(), await first.lineEnds(), first.header.hosts ?? [])
     : first.stacks();
-  for await (const columns of stacks) {
-    for (let i = 0; i < columns.length; i++) {
-      path.move(columns, i);
-      const weight = columns.weight[i]!;
-      if (weight > 0) trie.addWeightAt(path.end(), weight);
-    }
-  }
+  await addStacks(trie, stacks, plainFrame);
   yield* sortedLines(trie);
 }
 

@@ -1,5 +1,6 @@
-import type { StackData } from '../../common/datatypes.ts';
+import type { StackColumns } from '../../common/column-data.ts';
 import type { SectionHeader } from '../../common/header.ts';
+import { StackCursor } from '../../common/stack-cursor.ts';
 import { largest } from '../largest.ts';
 import { isIdleStack } from '../select.ts';
 import { OTHER } from '../summary/other.ts';
@@ -61,6 +62,9 @@ const COUNTS: ReadonlySet<string> = new Set(['cpusched', 'diskblockrq', 'ipc']);
 /** Gathers StackStats. */
 export class StackCounter {
   readonly #functions = new Groups<string, FunctionTotals>(newFunction, () => newFunction(OTHERS), MOST_FUNCTIONS);
+  /** The same by their places in the names of the columns. */
+  readonly #byPlace: (FunctionTotals | undefined)[] = [];
+  readonly #cursor = new StackCursor();
   readonly #processes = new Totals();
   readonly #reasons = new Totals();
   /** Where the functions begin: behind the process, and in offcpu behind the reason. */
@@ -69,6 +73,8 @@ export class StackCounter {
   readonly #isOfCode: boolean;
   #total = 0;
   #idle = 0;
+  /** Whether the process of the stack is the idle task. */
+  #isIdle = false;
   #unique = 0;
   readonly #broken = { unique: 0, weight: 0 };
 
@@ -81,26 +87,43 @@ export class StackCounter {
     return this.#unique;
   }
 
-  add({ stack, weight }: StackData): void {
-    if (weight === 0) return;
-    if (isIdleStack(stack)) {
-      this.#idle += weight;
-      return;
+  /** Adds stacks, all of the same names. */
+  add(columns: StackColumns): void {
+    const cursor = this.#cursor;
+    for (let i = 0; i < columns.length; i++) {
+      cursor.move(columns, i);
+      if (columns.shared[i] === 0) this.#isIdle = isIdleStack([cursor.nameAt(0) ?? '']);
+      const weight = columns.weight[i]!;
+      if (weight === 0) continue;
+      if (this.#isIdle) this.#idle += weight;
+      else this.#add(cursor, weight);
     }
+  }
+
+  #add(stack: StackCursor, weight: number): void {
+    const start = this.#start;
     this.#unique++;
     this.#total += weight;
-    this.#processes.add(stack[0] ?? '', weight);
-    if (this.#start === 2) this.#reasons.add(stack[1] ?? '', weight);
-    if (this.#isOfCode && looksBroken(stack, this.#start)) {
+    this.#processes.add(stack.nameAt(0) ?? '', weight);
+    if (start === 2) this.#reasons.add(stack.nameAt(1) ?? '', weight);
+    if (this.#isOfCode && looksBroken(stack.nameAt(start), stack.nameAt(start + 1))) {
       this.#broken.unique++;
       this.#broken.weight += weight;
     }
-    for (let i = this.#start; i < stack.length; i++) {
-      const found = this.#functions.of(stack[i]!);
-      if (found.stack !== this.#unique) found.total += weight;
-      found.stack = this.#unique;
-      if (i === stack.length - 1) found.self += weight;
+    const { depth } = stack;
+    let innermost: FunctionTotals | undefined;
+    for (let i = start; i < depth; i++) {
+      const place = stack.frameAt(i);
+      innermost = place < this.#byPlace.length ? this.#byPlace[place] : undefined;
+      if (innermost === undefined) {
+        while (this.#byPlace.length <= place) this.#byPlace.push(undefined);
+        innermost = this.#functions.of(stack.nameAt(i)!);
+        this.#byPlace[place] = innermost;
+      }
+      if (innermost.stack !== this.#unique) innermost.total += weight;
+      innermost.stack = this.#unique;
     }
+    if (innermost !== undefined) innermost.self += weight;
   }
 
   stats(top: number): StackStats {
@@ -138,14 +161,12 @@ const KERNEL_ENTRY =
   /^(entry_\w+|asm_\w+|el\d\w*|ret_from_fork\w*|secondary_startup\w*|do_syscall_64|syscall_return\w*)$/;
 
 /** Names alone tell no user code from the kernel's: where the kernel was not entered, all is taken for user code. */
-function looksBroken(stack: readonly string[], start: number): boolean {
-  const outermost = stack[start];
+function looksBroken(outermost: string | undefined, next: string | undefined): boolean {
   if (outermost === undefined) return true;
   // Of a summary: not a function, but what was too little to be told.
   if (outermost === OTHER) return false;
   if (KERNEL_ENTRY.test(outermost)) return false;
   if (NAMELESS.test(outermost)) return true;
-  const next = stack[start + 1];
   return (next === undefined || KERNEL_ENTRY.test(next)) && !ENTRY.test(outermost);
 }
 
@@ -163,20 +184,26 @@ export class RamCounter {
     () => ({ name: OTHERS, zone: '', weight: 0 }),
   );
   readonly #processes = new Totals();
+  readonly #cursor = new StackCursor();
   #total = 0;
   count = 0;
 
   constructor(readonly header: SectionHeader) {}
 
-  add({ stack, weight }: StackData): void {
-    if (weight === 0) return;
-    this.count++;
-    this.#total += weight;
-    const [, zone = '', use = '', process = ''] = stack;
-    this.#zones.add(zone, weight);
-    this.#uses.of(`${zone}\0${use}`).weight += weight;
-    // Only what belongs to a process has a mapping behind it: the fourth frame of the rest is a finer use.
-    if (stack.length > MAPPING) this.#processes.add(process, weight);
+  add(columns: StackColumns): void {
+    const stack = this.#cursor;
+    for (let i = 0; i < columns.length; i++) {
+      stack.move(columns, i);
+      const weight = columns.weight[i]!;
+      if (weight === 0) continue;
+      this.count++;
+      this.#total += weight;
+      const [zone, use] = [stack.nameAt(1) ?? '', stack.nameAt(2) ?? ''];
+      this.#zones.add(zone, weight);
+      this.#uses.of(`${zone}\0${use}`).weight += weight;
+      // Only what belongs to a process has a mapping behind it: the fourth frame of the rest is a finer use.
+      if (stack.depth > MAPPING) this.#processes.add(stack.nameAt(3)!, weight);
+    }
   }
 
   stats(top: number): RamStats {
