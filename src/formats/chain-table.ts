@@ -19,8 +19,8 @@ export class ChainTable<Found> {
   #end = 1;
   #found: Found[] = [];
 
-  /** `owner`: whose addresses they are, as a number. `find` works out what is not known yet. */
-  get(owner: number, chain: CallChain, find: () => Found): Found {
+  /** `owner`: whose addresses they are, as a number. Undefined where the chain is not known. */
+  get(owner: number, chain: CallChain): Found | undefined {
     const hash = hashOf(owner, chain);
     const slots = this.#slots;
     const mask = slots.length / 2 - 1;
@@ -29,9 +29,7 @@ export class ChainTable<Found> {
       if (slots[2 * slot] === hash && this.#isAt(at, owner, chain)) return this.#found[this.#chains[at + 3]!]!;
       slot = (slot + 1) & mask;
     }
-    const found = find();
-    this.#add(hash, owner, chain, found);
-    return found;
+    return undefined;
   }
 
   #isAt(at: number, owner: number, { view, start, end, begins }: CallChain): boolean {
@@ -43,7 +41,9 @@ export class ChainTable<Found> {
     return true;
   }
 
-  #add(hash: number, owner: number, { view, start, end, begins }: CallChain, found: Found): void {
+  /** Adds one that is not known. */
+  add(owner: number, chain: CallChain, found: Found): void {
+    const { view, start, end, begins } = chain;
     const length = HEAD + (end - start) / 4;
     if (this.#end + length > 2 * MOST_VALUES) this.#forget();
     if (this.#end + length > this.#chains.length) {
@@ -59,7 +59,7 @@ export class ChainTable<Found> {
     chains[at + 2] = end - start;
     chains[at + 3] = this.#found.length;
     for (let i = start, value = at + HEAD; i < end; i += 4, value++) chains[value] = view.getInt32(i, true);
-    this.#put(hash, at);
+    this.#put(hashOf(owner, chain), at);
     if (4 * this.#found.push(found) > this.#slots.length) this.#grow();
   }
 

@@ -401,6 +401,8 @@ export class PerfFile {
   readonly #byId = new Map<number, Attribute>();
   /** Where in a sample the id of its event is, a place that is the same for all; -1 where there is one event, or none has ids. */
   readonly #idAt: number;
+  /** Where in a sample its time is; undefined where that is not the same for all events. */
+  readonly #timeAt: number | undefined;
   readonly #trailerPlaces: TrailerPlaces;
   readonly #data: { readonly start: number; readonly end: number };
   readonly #header: Block;
@@ -430,6 +432,8 @@ export class PerfFile {
       if (first === undefined) throw this.#damage(24, 'the file describes no events');
       this.#trailerPlaces = trailerPlaces(first);
       this.#idAt = this.#attributes.length > 1 ? first.places.id : -1;
+      const { time } = first.places;
+      this.#timeAt = this.#attributes.every(({ places }) => places.time === time) ? time : undefined;
     } catch (error) {
       closeSync(this.#fd);
       throw error;
@@ -640,7 +644,7 @@ export class PerfFile {
 
   /** Undefined where it has none, or is too short. */
   #sampleTime(view: DataView, at: number, size: number): number | undefined {
-    const time = this.#attributeOf(view, at, size)?.places.time ?? -1;
+    const time = this.#timeAt ?? this.#attributeOf(view, at, size)?.places.time ?? -1;
     return time < 0 || time + 8 > size ? undefined : this.#since(view, at + time);
   }
 

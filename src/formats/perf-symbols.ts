@@ -180,7 +180,13 @@ export class PerfSymbols {
   stack({ pid, chain }: Pick<FileSample, 'pid' | 'chain'>): NumberedStack {
     const space = this.#spaceOf(pid);
     if (space.isChanging) return this.#stackOf(space, chain);
-    return this.#stacks.get(space.generation, chain, () => this.#stackOf(space, chain));
+    const { generation } = space;
+    let stack = this.#stacks.get(generation, chain);
+    if (stack === undefined) {
+      stack = this.#stackOf(space, chain);
+      this.#stacks.add(generation, chain, stack);
+    }
+    return stack;
   }
 
   #stackOf(space: AddressSpace, { view, start, end, begins }: CallChain): NumberedStack {

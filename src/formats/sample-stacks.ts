@@ -41,26 +41,24 @@ const MOST_STACKS = 1 << 17;
 /** The nodes at which numbered stacks end: of those that share a place the last one is known. */
 class StackEnds {
   /** By place: the number of the stack, the node on which it stands, and that at which it ends; 0 is none. */
-  readonly #stacks = new Int32Array(MOST_STACKS);
-  readonly #bases = new Int32Array(MOST_STACKS);
-  readonly #ends = new Int32Array(MOST_STACKS);
+  readonly #places = new Int32Array(4 * MOST_STACKS);
 
   /** 0 where it is not known. */
   get(base: number, stack: number): number {
-    const place = placeOf(base, stack);
-    return this.#stacks[place] === stack && this.#bases[place] === base ? this.#ends[place]! : 0;
+    const [places, at] = [this.#places, placeOf(base, stack)];
+    return places[at] === stack && places[at + 1] === base ? places[at + 2]! : 0;
   }
 
   put(base: number, stack: number, end: number): void {
-    const place = placeOf(base, stack);
-    this.#stacks[place] = stack;
-    this.#bases[place] = base;
-    this.#ends[place] = end;
+    const [places, at] = [this.#places, placeOf(base, stack)];
+    places[at] = stack;
+    places[at + 1] = base;
+    places[at + 2] = end;
   }
 }
 
 function placeOf(base: number, stack: number): number {
-  return (Math.imul(base, 0x9e3779b1) + stack) & (MOST_STACKS - 1);
+  return 4 * ((Math.imul(base, 0x9e3779b1) + stack) & (MOST_STACKS - 1));
 }
 
 /** The last stack of a task: what the next one begins with as well is at the same nodes. */

@@ -55,6 +55,9 @@ export class SymbolTable {
   }
 }
 
+/** Bytes of the last symbol where its size is not known. */
+const LAST_BYTES = 4096;
+
 /** Symbols as they are added; programs have very many. */
 export class SymbolTableBuilder {
   readonly #starts: number[] = [];
@@ -80,31 +83,32 @@ export class SymbolTableBuilder {
 
   /** Of several symbols at one address the best is kept, or the one that was added last. */
   build(keep: 'best' | 'last' = 'best'): SymbolTable {
-    const [starts, sizes] = [this.#starts, this.#sizes];
-    const chosen: number[] = [];
+    const apart = this.#apart(keep);
+    const starts = new Float64Array(apart.length);
+    const ends = new Float64Array(apart.length);
+    const places = new Float64Array(apart.length);
+    let count = 0;
     let end = Number.NEGATIVE_INFINITY;
-    for (const symbol of this.#apart(keep)) {
-      const [start, size] = [starts[symbol]!, sizes[symbol]!];
-      // A label within a function is no function of its own.
-      if (size > 0 || start >= end) chosen.push(symbol);
+    for (const symbol of apart) {
+      const [start, size] = [this.#starts[symbol]!, this.#sizes[symbol]!];
+      const isWithin = size === 0 && start < end;
       end = Math.max(end, start + size);
+      // A label within a function is no function of its own.
+      if (isWithin) continue;
+      if (count > 0 && ends[count - 1] === starts[count - 1]) ends[count - 1] = start;
+      starts[count] = start;
+      ends[count] = start + size;
+      places[count++] = this.#places[symbol]!;
     }
-    return new SymbolTable(
-      Float64Array.from(chosen, (symbol) => starts[symbol]!),
-      Float64Array.from(chosen, (symbol, i) => {
-        const [start, size] = [starts[symbol]!, sizes[symbol]!];
-        return size > 0 ? start + size : (starts[chosen[i + 1] ?? -1] ?? start + 4096);
-      }),
-      Float64Array.from(chosen, (symbol) => this.#places[symbol]!),
-      this.#nameAt,
-    );
+    if (count > 0 && ends[count - 1] === starts[count - 1]) ends[count - 1]! += LAST_BYTES;
+    return new SymbolTable(starts.subarray(0, count), ends.subarray(0, count), places.subarray(0, count), this.#nameAt);
   }
 
   /** One symbol of each address, in the order of their addresses. */
   #apart(keep: 'best' | 'last'): number[] {
     const apart: number[] = [];
     let last = Number.NaN;
-    for (const symbol of orderOf(Float64Array.from(this.#starts))) {
+    for (const symbol of orderOf(new Float64Array(this.#starts))) {
       const start = this.#starts[symbol]!;
       if (start !== last) apart.push(symbol);
       else if (keep === 'last' || this.#isBetter(symbol, apart.at(-1)!)) apart[apart.length - 1] = symbol;
