@@ -1,7 +1,6 @@
 import { isJoined, withHostFrames } from '../analysis/fleet/joined.ts';
 import type { StackData } from '../common/datatypes.ts';
 import { addStacks, WeightedTrie } from '../common/stack-trie.ts';
-import { textBytes } from '../common/text-bytes.ts';
 import { type Exporter, type ExportSource, firstOf, hasStacks } from './exporter.ts';
 import type { Importer, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
 import { plainLines } from './lines.ts';
@@ -69,10 +68,10 @@ export const foldedExporter: Exporter = {
   hosts: 'records',
   only: 'stack',
   summary: 'folded stacks of the first stack section',
-  run: (source, warn) => textBytes(foldedText(source, warn)),
+  run: foldedText,
 };
 
-async function* foldedText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<string> {
+async function* foldedText(source: ExportSource, warn: (sentence: string) => void): AsyncGenerator<Buffer> {
   const first = firstOf(source, hasStacks, 'stacks', 'folded text', warn);
   const trie = new WeightedTrie();
   const isByHost = source.byHost === true && isJoined(first);
@@ -88,53 +87,93 @@ function plainFrame(frame: string): string {
   return /[;\r\n]/.test(frame) ? frame.replaceAll(';', ':').replace(/[\r\n]/g, ' ') : frame;
 }
 
-/** What stands behind some frames: the end of a line, or a frame with more behind it. */
-interface Rest {
-  /** Orders it among its like; bytes of UTF-8 as code units. */
-  readonly key: string;
-  readonly text: string;
-  /** The node whose children follow; 0 at the end of a line. */
-  readonly node: number;
-}
+/** Bytes that are given at once, and what a weight and the line's end take of them at most. */
+const PIECE = 256 * 1024;
+const WEIGHT = 32;
 
 /**
  * The lines in the order of their bytes, as `LC_ALL=C sort` has it, without holding them all: those that begin alike are one
  * subtree. No frame holds a `;`, so its order among its siblings decides.
  */
-function* sortedLines(trie: WeightedTrie): Generator<string> {
+function* sortedLines(trie: WeightedTrie): Generator<Buffer> {
   const { names, frames, self } = trie;
-  const children = childrenOf(trie);
-  const restsOf = (parent: number): Rest[] => {
-    const rests: Rest[] = [];
-    for (const node of children(parent)) {
-      const name = names[frames[node]!]!;
-      const key = bytesOf(name);
-      if (self[node]! > 0) rests.push({ key: `${key} ${self[node]}`, text: `${name} ${self[node]}\n`, node: 0 });
-      if (children(node).length > 0) rests.push({ key: `${key};`, text: `${name};`, node });
-    }
-    // Popped from the end.
-    return rests.sort((a, b) => (a.key < b.key ? 1 : a.key > b.key ? -1 : 0));
-  };
-  const pending: { readonly start: string; readonly rests: Rest[] }[] = [{ start: '', rests: restsOf(0) }];
+  const restsOf = restsBehind(trie);
+  const line = new Line();
+  let piece = Buffer.allocUnsafe(PIECE);
+  let filled = 0;
+  // The rests are taken from the end.
+  const pending = [{ start: 0, rests: restsOf(0) }];
   for (let level = pending.at(-1); level !== undefined; level = pending.at(-1)) {
-    const next = level.rests.pop();
-    if (next === undefined) pending.pop();
-    else if (next.node === 0) yield level.start + next.text;
-    else pending.push({ start: level.start + next.text, rests: restsOf(next.node) });
+    const rest = level.rests.pop();
+    if (rest === undefined) {
+      pending.pop();
+      continue;
+    }
+    const end = line.put(level.start, names[frames[rest.node]!]!);
+    if (!rest.isEnd) {
+      pending.push({ start: line.put(end, ';'), rests: restsOf(rest.node) });
+      continue;
+    }
+    if (filled + end + WEIGHT > piece.length) {
+      yield piece.subarray(0, filled);
+      piece = Buffer.allocUnsafe(Math.max(PIECE, end + WEIGHT));
+      filled = 0;
+    }
+    filled += line.copy(end, piece, filled);
+    filled += piece.write(` ${self[rest.node]}\n`, filled, 'latin1');
+  }
+  if (filled > 0) yield piece.subarray(0, filled);
+}
+
+/** The bytes of a line, as far as it is known. */
+class Line {
+  #bytes = Buffer.allocUnsafe(4096);
+
+  /** Goes on with a text behind the first bytes, and gives how many there are then. */
+  put(start: number, text: string): number {
+    if (start + 3 * text.length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(2 * (start + 3 * text.length));
+      this.#bytes.copy(larger, 0, 0, start);
+      this.#bytes = larger;
+    }
+    return start + this.#bytes.write(text, start);
+  }
+
+  /** Copies the first bytes. */
+  copy(length: number, to: Buffer, at: number): number {
+    return this.#bytes.copy(to, at, 0, length);
   }
 }
 
-/** The children of each node, in the order in which they were added. */
-function childrenOf({ parents, size }: WeightedTrie): (node: number) => Int32Array {
+/** What stands behind some frames: one more, and there the end of a line, or others. */
+interface Rest {
+  readonly node: number;
+  readonly isEnd: boolean;
+}
+
+/** The rests behind a node, the last of them in the order of their bytes first. */
+function restsBehind({ names, frames, parents, self, size }: WeightedTrie): (node: number) => Rest[] {
   const starts = new Int32Array(size + 1);
   for (let node = 1; node < size; node++) starts[parents[node]! + 1]!++;
   for (let node = 0; node < size; node++) starts[node + 1]! += starts[node]!;
   const places = starts.slice();
   const children = new Int32Array(size);
   for (let node = 1; node < size; node++) children[places[parents[node]!]!++] = node;
-  return (node) => children.subarray(starts[node]!, starts[node + 1]!);
+  const keyOf = ({ node, isEnd }: Rest): string => bytesOf(names[frames[node]!]!) + (isEnd ? ` ${self[node]}` : ';');
+  return (parent) => {
+    const rests: Rest[] = [];
+    for (let i = starts[parent]!; i < starts[parent + 1]!; i++) {
+      const node = children[i]!;
+      if (self[node]! > 0) rests.push({ node, isEnd: true });
+      if (starts[node + 1]! > starts[node]!) rests.push({ node, isEnd: false });
+    }
+    if (rests.length < 2) return rests;
+    const keyed = rests.map((rest) => ({ rest, key: keyOf(rest) }));
+    return keyed.sort((a, b) => (a.key < b.key ? 1 : a.key > b.key ? -1 : 0)).map(({ rest }) => rest);
+  };
 }
 
+/** Bytes of UTF-8 as code units. */
 function bytesOf(text: string): string {
   return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1');
 }

@@ -32,6 +32,17 @@ test('stacks that come twice are one', async () => {
   expect(await foldedExport(path)).toBe('a 2\nb;c 6\n');
 });
 
+test('lines longer than what is written at once, and more of them', async () => {
+  const long = ['x'.repeat(5_000), 'é'.repeat(200_000), '€'.repeat(100_000)];
+  const records = long.flatMap((_, i) => [
+    { weight: i + 1, stack: long.slice(0, i + 1) },
+    { weight: 7, stack: [...long.slice(i), 'y'] },
+  ]);
+  const { text } = await exportSections(foldedExporter, [{ header: headerOf('stack'), records }]);
+  const lines = records.map(({ weight, stack }) => Buffer.from(`${stack.join(';')} ${weight}\n`));
+  expect(text === Buffer.concat(lines.sort(Buffer.compare)).toString()).toBe(true);
+});
+
 test('what is exported is in the order of the bytes of its lines', async () => {
   const frame = fc.constantFrom('a', 'a b', 'a 3', 'a:', 'ab', '', 'é', '€', '😀', '\uffee', '0', '~', 'x;y', 'x:y');
   const stack = fc.record({ stack: fc.array(frame, { minLength: 1, maxLength: 5 }), weight: fc.nat(30) });
