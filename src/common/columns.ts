@@ -181,11 +181,12 @@ function skippedFields(view: DataView, comma: number, count: number): number {
   const last = view.byteLength - 4;
   for (let i = comma; i <= last; i += 4) {
     const bytes = view.getInt32(i, true);
-    const [other, slash, del] = [bytes ^ 0x2c2c2c2c, bytes ^ 0x5c5c5c5c, bytes ^ 0x7f7f7f7f];
+    const other = bytes ^ 0x2c2c2c2c;
+    const slash = bytes ^ 0x5c5c5c5c;
     const isComma = ~(((other & 0x7f7f7f7f) + 0x7f7f7f7f) | other | 0x7f7f7f7f);
-    // A byte that is found borrows from the next one, so that of those found only the first is sure to be one.
+    // Controls and DEL, and backslashes. What is found borrows from the byte behind it, so that only the first is sure to be one.
     const isEnd =
-      (((bytes - 0x20202020) & ~bytes) | ((slash - 0x01010101) & ~slash) | ((del - 0x01010101) & ~del)) & 0x80808080;
+      ((((bytes - 0x20202020) | (bytes + 0x01010101)) & ~bytes) | ((slash - 0x01010101) & ~slash)) & 0x80808080;
     if (isEnd === 0) {
       commas += Math.imul(isComma >>> 7, 0x01010101) >>> 24;
       continue;
@@ -346,10 +347,10 @@ export class ColumnParser {
   }
 
   #point(bytes: Buffer, start: number): number {
-    const [x, y] = this.#leading as [Float64Array, Float64Array];
     const row = this.#length;
-    const xEnd = decimalInto(x, row, bytes, start);
-    const yEnd = xEnd !== DAMAGED && bytes[xEnd] === COMMA ? decimalInto(y, row, bytes, xEnd + 1) : DAMAGED;
+    const xEnd = decimalInto(this.#leading[0]!, row, bytes, start);
+    const hasX = xEnd !== DAMAGED && bytes[xEnd] === COMMA;
+    const yEnd = hasX ? decimalInto(this.#leading[1]!, row, bytes, xEnd + 1) : DAMAGED;
     return yEnd !== DAMAGED && bytes[yEnd] === COMMA ? this.#texts(bytes, yEnd) : this.#anyPoint(bytes, start);
   }
 

@@ -227,8 +227,10 @@ function checkName({ section, key, source }: ConfigEntry, sections: Sections): v
 
 /** An empty text would be coerced to 0. */
 function checkNumber(entry: ConfigEntry, schema: z.ZodType | undefined): void {
-  const type = schema === undefined ? undefined : jsonSchema(schema).type;
-  if (entry.value === '' && (type === 'number' || type === 'integer')) throw badValue(entry, schema, 'a number');
+  // Only then is the type asked for, which takes long.
+  if (entry.value !== '' || schema === undefined) return;
+  const { type } = jsonSchema(schema);
+  if (type === 'number' || type === 'integer') throw badValue(entry, schema, 'a number');
 }
 
 function badValue(entry: ConfigEntry, schema: z.ZodType | undefined, otherwise: string): UsageError {
