@@ -1,4 +1,4 @@
-import type { Datatype, MarpleRecord } from './datatypes.ts';
+import type { Datatype, NewRecord } from './datatypes.ts';
 import type { Axis } from './header.ts';
 
 /** What is known of a section before anything is collected. An interface has one section or more, in this order. */
@@ -17,7 +17,7 @@ export interface SectionSpec {
 export interface Batch {
   /** Index into the interface's list of sections. */
   readonly section: number;
-  readonly records: readonly MarpleRecord[];
+  readonly records: readonly NewRecord[];
 }
 
 /**

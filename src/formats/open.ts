@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod';
-import type { MarpleRecord } from '../common/datatypes.ts';
+import type { NewRecord } from '../common/datatypes.ts';
 import { EXIT, errorCode, errorMessage, MarpleError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
 import { PARTIAL, sectionFileName } from '../common/partial.ts';
@@ -198,7 +198,7 @@ async function* decodePartial(
 }
 
 /** Whether a record can stand in a section. */
-function fits(record: MarpleRecord, header: SectionHeader | undefined): boolean {
+function fits(record: NewRecord, header: SectionHeader | undefined): boolean {
   if ('stack' in record) return header?.datatype === 'stack';
   const values = 'x' in record ? record.info : record.datum;
   const isKind = header?.datatype === ('x' in record ? 'datapoint' : 'event');

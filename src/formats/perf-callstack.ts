@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { EventData } from '../common/datatypes.ts';
+import type { NewEvent } from '../common/datatypes.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
 import { InOrder } from './in-order.ts';
@@ -31,7 +31,9 @@ export type CallStackDetails = z.infer<typeof detailsSchema>;
 /** Sections of callstack, by index. */
 const STACKS = 0;
 const EVENTS = 1;
+/** Stacks, and events, that are given at once. */
 const BATCH = 4096;
+const EVENT_BATCH = 256;
 
 /**
  * Decodes a callstack recording. Section 0: each unique stack once (process name first, then the outermost frame) with the
@@ -48,8 +50,9 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   const path = await openPerfData(dir, details, report);
   if (path === undefined) return;
 
-  const decoder = new CallStackDecoder(run, report);
   const needsPerf = details.options['call_graph'] !== 'fp';
+  // The reader of the file puts its records in order, as far as the rounds in which perf wrote them are true.
+  const decoder = new CallStackDecoder(run, report, needsPerf ? WINDOW : DIRECT_WINDOW);
   const end = yield* needsPerf
     ? throughPerf(path, details, run, decoder, report)
     : direct(path, details, run, decoder, report);
@@ -76,7 +79,7 @@ async function* direct(
   reportEvents(file.events.map(({ name }) => name).filter(isNoDummy), details, run, report);
   for await (const records of perfSamples(path, BigInt(run.origin), report, { modules: run.modules })) {
     for (const record of records) decoder.add(record);
-    yield* decoder.take(BATCH);
+    yield* decoder.take(EVENT_BATCH);
   }
 }
 
@@ -93,7 +96,7 @@ async function* throughPerf(
   let end: ScriptEnd | undefined;
   for await (const bytes of scriptText(perf, path, (ended) => (end = ended), RECORDED_FIELDS, run.modules?.kept)) {
     decoder.push(bytes);
-    yield* decoder.take(BATCH);
+    yield* decoder.take(EVENT_BATCH);
   }
   return end;
 }
@@ -121,8 +124,9 @@ function reportEvents(events: readonly string[], details: CallStackDetails, run:
   }
 }
 
-/** Events are held until so many came after them, should perf not print them in order. */
+/** Events are held until so many came after them, should they not be in order: as perf prints them, and as they are read here. */
 const WINDOW = 4096;
+const DIRECT_WINDOW = 64;
 
 /** From the lines of perf script to the records of both sections. */
 export class CallStackDecoder {
@@ -133,12 +137,10 @@ export class CallStackDecoder {
   readonly #origin: { seconds: number; nanoseconds: number };
   readonly #quality: StackQuality;
   /** What is too late for its place gets the nearest time that keeps the section sorted. */
-  readonly #order = new InOrder<EventData>(
-    WINDOW,
-    ({ time }) => time,
-    (event, time) => ({ ...event, time }),
-  );
-  #ready: EventData[] = [];
+  readonly #order: InOrder<NewEvent>;
+  #ready: NewEvent[] = [];
+  /** What events are called, by the names of perf. */
+  readonly #types = new Map<string, string>();
   #lost = 0;
   #early = 0;
   #timeless = 0;
@@ -148,7 +150,13 @@ export class CallStackDecoder {
   constructor(
     run: RunInfo,
     readonly report: Report,
+    window = WINDOW,
   ) {
+    this.#order = new InOrder<NewEvent>(
+      window,
+      ({ time }) => time,
+      (event, time) => ({ ...event, time }),
+    );
     this.#parser = new PerfScriptParser((line) => report.skipped(line), 'recorded');
     this.#quality = new StackQuality(run.modules === undefined);
     this.#tasks = new TaskTable(run.tasks);
@@ -221,11 +229,20 @@ export class CallStackDecoder {
     }
     this.#quality.judge(sample);
     const stack = this.#table.addSample(sample, 1);
-    const type = withoutModifiers(sample.event ?? '');
-    this.#give(this.#order.add({ time: since, type, datum: [`${stack}`, `${cpu ?? ''}`, `${pid}`, `${tid}`, '1'] }));
+    const type = this.#typeOf(sample.event ?? '');
+    this.#give(this.#order.add({ time: since, type, datum: [stack, cpu ?? '', pid, tid, 1] }));
   }
 
-  #give(events: readonly EventData[]): void {
+  #typeOf(event: string): string {
+    let type = this.#types.get(event);
+    if (type === undefined) {
+      type = withoutModifiers(event);
+      this.#types.set(event, type);
+    }
+    return type;
+  }
+
+  #give(events: readonly NewEvent[]): void {
     for (const event of events) this.#ready.push(event);
   }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
-import type { EventData, StackData } from '../common/datatypes.ts';
+import type { NewEvent, StackData } from '../common/datatypes.ts';
 import { errorMessage } from '../common/errors.ts';
 import { ScopeFilter, TaskTable } from '../common/scope.ts';
 import type { Batch, Report } from '../common/section.ts';
@@ -12,7 +12,7 @@ import { beginsBlock, type OffCpuReason, OffCpuTimes, reasonOf, withoutTracing }
 import { PerfFile } from './perf-file.ts';
 import { checkBoot, describePerf, openPerfData, perfDetailsSchema } from './perf-recording.ts';
 import { type NamedSwitch, perfSamples, type TimedSample } from './perf-samples.ts';
-import type { PerfFrame } from './perf-script.ts';
+import type { PerfSample } from './perf-script.ts';
 import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { SampleStacks } from './sample-stacks.ts';
 import { stateReader } from './sched.ts';
@@ -46,8 +46,9 @@ const STACKS = 0;
 const EVENTS = 1;
 /** Records that are handled between two rests, so that what else runs has its turns. */
 const SLICE = 20_000;
+type Frames = Pick<PerfSample, 'frames' | 'stack'>;
 const NOT_RECORDED = '[stack not recorded]';
-const NO_STACK: readonly PerfFrame[] = [{ address: '', symbol: NOT_RECORDED, module: '' }];
+const NO_STACK: Frames = { frames: [{ address: '', symbol: NOT_RECORDED, module: '' }] };
 
 /**
  * Decodes an offcpu recording: sched_switch with stacks, and the switches as perf notes them by itself. Section 0: each
@@ -130,7 +131,7 @@ class OffCpuDecoder {
   readonly #quality: StackQuality;
   /** The last sched_switch of each CPU: the switch that perf notes right behind it is the same. */
   readonly #leaving = new Map<number, TimedSample | undefined>();
-  #events: EventData[] = [];
+  #events: NewEvent[] = [];
   /** CPUs whose recording has begun; some begin moments before others. */
   readonly #begun = new Set<number>();
   #early = 0;
@@ -178,21 +179,22 @@ class OffCpuDecoder {
     const leaving = sample?.sample.tid === tid ? sample : undefined;
     const reason = leaving?.raw === undefined ? unseenReason(record) : reasonOf(this.state(leaving.raw));
     if (reason === undefined) return;
-    const frames = leaving === undefined ? this.#noFrames(record, time, weight) : this.#frames(leaving);
-    if (frames === undefined) return;
-    const stack = this.#table.addSample({ comm, pid, tid, frames }, weight, `[${reason}]`);
-    this.#events.push({ time, type: reason, datum: [`${stack}`, `${cpu}`, `${pid}`, `${tid}`, `${weight}`] });
+    const found = leaving === undefined ? this.#noFrames(record, time, weight) : this.#frames(leaving);
+    if (found === undefined) return;
+    const { frames, stack: known } = found;
+    const stack = this.#table.addSample({ comm, pid, tid, frames, stack: known }, weight, `[${reason}]`);
+    this.#events.push({ time, type: reason, datum: [stack, cpu, pid, tid, weight] });
   }
 
   /** Without what belongs to the tracing itself. */
-  #frames({ sample }: TimedSample): readonly PerfFrame[] {
-    const frames = withoutTracing(sample.frames);
-    this.#quality.judge({ frames });
-    return frames;
+  #frames({ sample }: TimedSample): Frames {
+    const found = { frames: withoutTracing(sample.frames), stack: sample.stack };
+    this.#quality.judge(found);
+    return found;
   }
 
   /** Undefined where the recording of the CPU had ended. */
-  #noFrames({ cpu }: NamedSwitch, time: number, weight: number): readonly PerfFrame[] | undefined {
+  #noFrames({ cpu }: NamedSwitch, time: number, weight: number): Frames | undefined {
     if (!this.endsWithoutStacks && !this.times.isSampledAfter(cpu ?? 0, time)) return undefined;
     this.#stackless++;
     this.#stacklessTime += weight;
@@ -200,7 +202,7 @@ class OffCpuDecoder {
   }
 
   /** The events since the last call. */
-  take(): EventData[] {
+  take(): NewEvent[] {
     const events = this.#events;
     this.#events = [];
     return events;

@@ -5,7 +5,7 @@ import type { MarpleRecord } from '../../src/common/datatypes.ts';
 import { HeaderReport } from '../../src/common/report.ts';
 import { decodeRecording } from '../../src/formats/decoders.ts';
 import { readSetting } from '../../src/formats/perf-recording.ts';
-import { tempFolder } from '../support/data-files.ts';
+import { asRead, tempFolder } from '../support/data-files.ts';
 
 const WHOLE = join(import.meta.dirname, '../fixtures/ftrace/whole');
 const BOOT = readSetting('random/boot_id') ?? '';
@@ -27,7 +27,7 @@ async function decode(files: Readonly<Record<string, string>>, bootId = BOOT) {
   const run = { origin: '0', scope: { own: 0 }, tasks: [], bootId };
   for await (const { section, records } of decodeRecording(dir, run, report)) {
     expect(section).toBe(0);
-    points.push(...records);
+    points.push(...records.map(asRead));
   }
   return { points, warnings: report.warnings };
 }

@@ -20,7 +20,7 @@ import { HeaderReport } from '../../src/common/report.ts';
 import { decodeRecording } from '../../src/formats/decoders.ts';
 import { openData } from '../../src/formats/open.ts';
 import type { RunInfo } from '../../src/formats/recording.ts';
-import { headerOf, readRecords, tempFolder, textFile, writeFile } from '../support/data-files.ts';
+import { asRead, headerOf, readRecords, tempFolder, textFile, writeFile } from '../support/data-files.ts';
 
 const stacks: MarpleRecord[] = [
   { weight: 3, stack: ['a', 'b'] },
@@ -128,7 +128,7 @@ async function decoded(): Promise<{ records: MarpleRecord[]; report: HeaderRepor
   const records: MarpleRecord[] = [];
   for await (const batch of decodeRecording(FIXTURE, run, report)) {
     expect(batch.section).toBe(0);
-    records.push(...batch.records);
+    records.push(...batch.records.map(asRead));
   }
   return { records, report };
 }

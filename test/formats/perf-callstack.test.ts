@@ -5,12 +5,14 @@ import { bootId } from '../../src/collect/proc/tasks.ts';
 import type { EventData, MarpleRecord, StackData } from '../../src/common/datatypes.ts';
 import { HeaderReport } from '../../src/common/report.ts';
 import type { Scope } from '../../src/common/scope.ts';
+import type { Batch } from '../../src/common/section.ts';
 import { CallStackDecoder, type CallStackDetails, decode } from '../../src/formats/perf-callstack.ts';
 import { isUserOnly, withoutModifiers } from '../../src/formats/perf-data.ts';
 import { perfDataFile } from '../../src/formats/perf-recording.ts';
 import type { PerfFrame } from '../../src/formats/perf-script.ts';
 import type { RunInfo } from '../../src/formats/recording.ts';
 import { userPart } from '../../src/formats/stack-quality.ts';
+import { asRead } from '../support/data-files.ts';
 import { testFolder } from '../support/folder.ts';
 
 const NOBODY = 999_999_999;
@@ -25,8 +27,8 @@ function decodeText(text: string, run = runInfo()): { stacks: StackData[]; event
   const decoder = new CallStackDecoder(run, report);
   decoder.push(Buffer.from(text));
   decoder.finish();
-  const records = (batches: Iterable<{ records: readonly MarpleRecord[] }>): MarpleRecord[] =>
-    [...batches].flatMap((batch) => batch.records);
+  const records = (batches: Iterable<Batch>): MarpleRecord[] =>
+    [...batches].flatMap((batch) => batch.records.map(asRead));
   const events = records(decoder.take(1)) as EventData[];
   const stacks = records(decoder.stacks()) as StackData[];
   decoder.reportCounts(0);

@@ -16,6 +16,7 @@ import { cpelExporter } from '../../src/formats/cpel-events.ts';
 import { decodeRecording } from '../../src/formats/decoders.ts';
 import { exportSources } from '../../src/formats/export.ts';
 import { RAW_FOLDER } from '../../src/formats/raw-archive.ts';
+import { asRead } from '../support/data-files.ts';
 import { numbers, perfFileOf, ROUND, record, sample, trailer } from '../support/perf-file.ts';
 import { pick } from './mutate.ts';
 
@@ -110,7 +111,7 @@ async function decoded({ name, folder }: Recorded): Promise<Buffer> {
   const made = sections.map((spec) => ({ header: headerOf(name, spec), records: [] as MarpleRecord[] }));
   for await (const { section, records } of decodeRecording(folder, RUN, new HeaderReport())) {
     // Some are enough.
-    made[section]!.records.push(...records.slice(0, 200 - made[section]!.records.length));
+    made[section]!.records.push(...records.slice(0, 200 - made[section]!.records.length).map(asRead));
   }
   return written(made);
 }

@@ -19,6 +19,7 @@ import { perfDataFile } from '../../src/formats/perf-recording.ts';
 import { findPerf, type Perf } from '../../src/formats/perf-tool.ts';
 import type { RunInfo } from '../../src/formats/recording.ts';
 import { bundleScript } from '../support/bundle.ts';
+import { asRead } from '../support/data-files.ts';
 import { ROOT, testFolder } from '../support/folder.ts';
 import { compileProgram } from '../support/programs.ts';
 import { collectAll, type TestRun, testRun } from '../support/run.ts';
@@ -336,7 +337,7 @@ describe.skipIf(!SYSTEM_WIDE)('after kill -9', () => {
   async function decodeAll(dir: string, info: RunInfo, report: HeaderReport): Promise<Collected> {
     const all: MarpleRecord[][] = [[], []];
     for await (const { section, records } of decodeRecording(dir, { ...info, scope: { own: NOBODY } }, report))
-      all[section]?.push(...records);
+      all[section]?.push(...records.map(asRead));
     return sections(all);
   }
 

@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { onTestFinished } from 'vitest';
-import type { Datapoint, Datatype, EventData, MarpleRecord, RecordOf, StackData } from '../../src/common/datatypes.ts';
+import type {
+  Datapoint,
+  Datatype,
+  EventData,
+  MarpleRecord,
+  NewRecord,
+  RecordOf,
+  StackData,
+} from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import type { SectionReader, StackColumns } from '../../src/common/reader.ts';
 import { DataFileWriter } from '../../src/common/writer.ts';
@@ -20,6 +28,11 @@ export function textFile(text: string | Uint8Array, name = 'x.marple'): string {
   const path = join(tempFolder(), name);
   writeFileSync(path, text);
   return path;
+}
+
+/** The record that comes of it in a file. */
+export function asRead(record: NewRecord): MarpleRecord {
+  return 'datum' in record ? { time: record.time, type: record.type, datum: record.datum.map(String) } : record;
 }
 
 export function headerOf(datatype: Datatype, more: Partial<SectionHeader> = {}): SectionHeader {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import type { Datatype, MarpleRecord, NewRecord } from '../../src/common/datatypes.ts';
+import type { Datatype, MarpleRecord } from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import { openDataFile } from '../../src/common/reader.ts';
 import { HeaderReport } from '../../src/common/report.ts';
@@ -12,7 +12,7 @@ import { foldedExporter } from '../../src/formats/folded.ts';
 import { type ImportResult, importFile } from '../../src/formats/import.ts';
 import type { Importer, ImportHeader, ImportSection, ImportSink } from '../../src/formats/importer.ts';
 import { detectImporter } from '../../src/formats/importers.ts';
-import { readRecords, tempFolder } from './data-files.ts';
+import { asRead, readRecords, tempFolder } from './data-files.ts';
 import { exportPath } from './exports.ts';
 
 export interface ImportedSection {
@@ -37,11 +37,6 @@ class MemorySink extends HeaderReport implements ImportSink {
     this.sections.push({ header, records });
     return { header, write: (more) => void records.push(...more.map(asRead)) };
   }
-}
-
-/** The record that comes of it in a file. */
-function asRead(record: NewRecord): MarpleRecord {
-  return 'datum' in record ? { time: record.time, type: record.type, datum: record.datum.map(String) } : record;
 }
 
 /** What one importer makes of bytes, in memory. */

@@ -10,6 +10,7 @@ import { HeaderReport } from '../../src/common/report.ts';
 import type { Scope, Task } from '../../src/common/scope.ts';
 import { decodeRecording } from '../../src/formats/decoders.ts';
 import type { RunInfo } from '../../src/formats/recording.ts';
+import { asRead } from './data-files.ts';
 
 export interface TestRunSettings<Options> {
   readonly tool: string;
@@ -96,7 +97,7 @@ export async function collectAll<Options>(collecter: Collecter<Options>): Promis
       records = [];
       sections[batch.section] = records;
     }
-    for (const record of batch.records) records.push(record);
+    for (const record of batch.records) records.push(asRead(record));
   }
   return sections;
 }
