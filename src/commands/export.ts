@@ -53,7 +53,7 @@ function declare(command: Command): void {
   command
     .summary('write a data file, or a selection of it, for other tools')
     .description(
-      'Writes a data file, the last one where none is named, in the format of another tool. What import reads may be named too.',
+      'Writes a data file, the last one where none is named, in the format of another tool. What import reads may be named too, where it is a file and not compressed.',
     )
     .usage('[-i FILE] --format FORMAT -o FILE [options]')
     .option('--format <format>', EXPORTERS.map(({ format, summary }) => `${format}: ${summary}`).join('\n'))
@@ -82,8 +82,8 @@ async function runExport(
   const exporter = findExporter(format);
   const selection = parseSelection('export', flags);
   const tempDir = makeTempDir();
-  // What is selected of stacks is found by their events.
-  const only = isWide(makeFilter(selection)) ? exporter.only : undefined;
+  // What is selected of stacks is found by their events, and sections are counted with those of events.
+  const only = isWide(makeFilter(selection)) && selection.pick === undefined ? exporter.only : undefined;
   const data = await openAll(selection.inputs, tempDir, {
     convert: (file, name) => importForeign(file, name, { only, tempDir }),
   });

@@ -5,6 +5,10 @@ import type { SectionHeader } from './header.ts';
 /** Bytes that a buffer has at first. */
 const CAPACITY = 320 * 1024;
 
+/** Buffers that are kept for later, and the bytes of the largest: most queues are short, and most records are. */
+const MOST_SPARE = 4;
+const LARGEST_SPARE = 4 * CAPACITY;
+
 const NEWLINE = 0x0a;
 const HASH = 0x23;
 const COMMA = 0x2c;
@@ -54,7 +58,8 @@ export class RecordEncoder {
 
   /** Takes lines back that nobody needs any more: there is room for others in place of them. */
   reuse(lines: Buffer): void {
-    this.#spare.push(Buffer.from(lines.buffer as ArrayBuffer));
+    if (this.#spare.length < MOST_SPARE && lines.buffer.byteLength <= LARGEST_SPARE)
+      this.#spare.push(Buffer.from(lines.buffer as ArrayBuffer));
   }
 
   /** @throws RangeError where the record is none that the section can hold; nothing of it is added then. */

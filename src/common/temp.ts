@@ -1,7 +1,7 @@
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UsageError } from './errors.ts';
+import { errorCode, UsageError } from './errors.ts';
 import { isAlive, pidNamespace, processIdentity } from './process-identity.ts';
 import { systemReason } from './system-reason.ts';
 
@@ -25,10 +25,15 @@ export function removeAtExit(path: string): () => void {
  * @throws UsageError (2)
  */
 export function makeTempDir(): string {
-  const startTime = processIdentity()?.startTime ?? 0;
-  const folder = madeIn(tmpdir(), `marple-${process.pid}-${startTime}-${pidNamespace()}-`);
+  const folder = makeLastingTempDir();
   removeAtExit(folder);
   return folder;
+}
+
+/** The same, but it stays until it is removed, or the next run clears it. */
+export function makeLastingTempDir(): string {
+  const startTime = processIdentity()?.startTime ?? 0;
+  return madeIn(tmpdir(), `marple-${process.pid}-${startTime}-${pidNamespace()}-`);
 }
 
 function madeIn(parent: string, prefix: string): string {
@@ -65,7 +70,17 @@ export const UNDO = 'undo-';
 
 /** Removes the temporary folders whose MARPLE was killed, but those where something is to be undone. Returns how many. */
 export function clearStaleTempDirs(): number {
-  const done = staleTempDirs().filter((folder) => !readdirSync(folder).some((name) => name.startsWith(UNDO)));
+  const done = staleTempDirs().filter((folder) => namesToUndo(folder).length === 0);
   for (const folder of done) rmSync(folder, { recursive: true, force: true });
   return done.length;
+}
+
+/** What is to be undone before a folder goes: names of files in it. None where another run has removed it meanwhile. */
+export function namesToUndo(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => name.startsWith(UNDO));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
 }

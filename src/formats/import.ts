@@ -109,7 +109,8 @@ export async function importForeign(
   name: string,
   options: Pick<ImportOptions, 'only' | 'tempDir'>,
 ): Promise<ImportedFile | undefined> {
-  const head = await headOf(path);
+  // Whoever opens it says what is wrong with it.
+  const head = await headOf(path).catch(() => undefined);
   if (head === undefined || head[0] === HEADER_START || !isKnown(head)) return undefined;
   const output = join(await mkdtemp(join(options.tempDir, 'imported-')), 'data');
   const fixed = {

@@ -161,7 +161,8 @@ export class PerfScriptParser {
   }
 
   #add(frame: PerfFrame): void {
-    this.#before.push(...this.#lines.end().frames, frame);
+    this.#keep(this.#lines.end().frames);
+    this.#before.push(frame);
     this.#lines.begin();
   }
 
@@ -181,6 +182,11 @@ export class PerfScriptParser {
     else this.#add(frame);
   }
 
+  /** They may be more than a call takes as arguments. */
+  #keep(frames: readonly PerfFrame[]): void {
+    for (const frame of frames) this.#before.push(frame);
+  }
+
   #endSample(): void {
     const header = this.#header;
     if (header === undefined) return;
@@ -191,7 +197,7 @@ export class PerfScriptParser {
       this.#records.push({ kind: 'sample', comm, pid, tid, cpu, time, period, event, frames, stack: number });
       return;
     }
-    this.#before.push(...frames);
+    this.#keep(frames);
     this.#records.push({ kind: 'sample', comm, pid, tid, cpu, time, period, event, frames: this.#before });
     this.#before = [];
   }

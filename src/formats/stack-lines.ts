@@ -46,13 +46,17 @@ export class StackLines {
     this.#stacks = [];
   }
 
-  /** Adds the line at `start`, where it is a frame, and gives the place behind its newline; -1 where it is none. */
+  /**
+   * Adds the line at `start`, where it is a frame, and gives the place behind its newline; -1 where it is none, or where no more
+   * lines can be remembered before the next stack.
+   */
   add(bytes: Buffer, start: number): number {
     const before = this.#depth === 0 ? NO_LINE : this.#run[this.#depth - 1]!;
     const likely = this.#followers[before]!;
     let end = likely === NO_LINE ? -1 : this.#lines.endAt(likely - 1, bytes, start);
     let line = likely;
     if (end < 0) {
+      if (this.#lines.size >= MOST_BYTES) return -1;
       end = bytes.indexOf(NEWLINE, start) + 1;
       line = this.#lines.idAt(bytes, start, end) + 1;
       if (line === this.#frames.length) {

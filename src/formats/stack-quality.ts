@@ -130,7 +130,7 @@ export function userPart(frames: readonly PerfFrame[], depth = kernelDepth(frame
 }
 
 /** Whether a kernel function in the stack has no name. */
-export function isNameless(frames: readonly PerfFrame[], depth = kernelDepth(frames)): boolean {
+function isNameless(frames: readonly PerfFrame[], depth = kernelDepth(frames)): boolean {
   for (let i = 0; i < depth; i++) if (frames[i]!.symbol === '[unknown]') return true;
   return false;
 }

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { pidNamespace, processIdentity } from '../../src/common/process-identity.ts';
-import { clearStaleTempDirs, makeTempDir } from '../../src/common/temp.ts';
+import { clearStaleTempDirs, makeTempDir, namesToUndo } from '../../src/common/temp.ts';
 import { bundleScript } from '../support/bundle.ts';
 import { ROOT, testFolder } from '../support/folder.ts';
 
@@ -83,6 +83,13 @@ describe('clearStaleTempDirs', () => {
   test('a pid that is used again does not keep it', () => {
     mkdirSync(join(tmp, `marple-${process.pid}-1-${namespace}-abcdef`));
     expect(clearStaleTempDirs()).toBe(1);
+  });
+
+  test('what is to be undone, in a folder that another run has removed too', () => {
+    expect(namesToUndo(join(tmp, 'gone'))).toEqual([]);
+    writeFileSync(join(tmp, 'undo-x'), '');
+    writeFileSync(join(tmp, 'other'), '');
+    expect(namesToUndo(tmp)).toEqual(['undo-x']);
   });
 
   test('one that says what is to be undone stays until it is', () => {

@@ -115,6 +115,23 @@ describe('what another tool wrote', () => {
     );
   });
 
+  test('sections have the numbers that they have in its data file', async () => {
+    for (const number of ['1', '2', '3']) {
+      const [direct, imported] = [
+        await folded('-i', 'script.txt', '-e', number),
+        await folded('-i', 'script.marple', '-e', number),
+      ];
+      expect({ code: direct.code, stdout: direct.stdout }).toEqual({ code: imported.code, stdout: imported.stdout });
+    }
+  });
+
+  test('a file that is not there', async () => {
+    expect(await folded('-i', 'nosuch')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('there is no file nosuch'),
+    });
+  });
+
   test('what could not be read of it is said', async () => {
     writeFileSync(place.path('odd.txt'), `${text}\nnonsense\n`);
     expect((await folded('-i', 'odd.txt')).stderr).toContain(

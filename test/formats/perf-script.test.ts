@@ -212,6 +212,25 @@ describe('the text as a whole', () => {
     expect(samples.map(({ stack }) => stack === undefined)).toEqual([true, false]);
   });
 
+  test('a stack may have more frames than a call has arguments', () => {
+    const many = '\tff one (/x)\n'.repeat(200_000);
+    const { samples } = read(`a 1 1.5: cycles:\n${many}  fe two (/x)\n${many}\n`);
+    expect(samples.map(({ frames }) => frames.length)).toEqual([400_001]);
+  });
+
+  test('frames are read on where no more lines are remembered', () => {
+    // More than it keeps of lines, in one stack, and a stack behind it.
+    const name = 'f'.repeat(4000);
+    const parser = new PerfScriptParser((line) => expect(line).toBeUndefined());
+    const samples: PerfRecord[] = [...parser.push(Buffer.from('a 1 1.5: cycles:\n'))];
+    for (let i = 0; i < 10_000; i++)
+      samples.push(...parser.push(Buffer.from(`\t${i.toString(16)} ${name}${i} (/x)\n`)));
+    samples.push(...parser.push(Buffer.from('\na 1 1.6: cycles:\n\tff one (/x)\n')), ...parser.end());
+    const frames = samples.map((sample) => (sample as PerfSample).frames.map(({ symbol }) => symbol));
+    expect(frames.map(({ length }) => length)).toEqual([10_000, 1]);
+    expect(frames[0]).toEqual(Array.from({ length: 10_000 }, (_, i) => `${name}${i}`));
+  });
+
   test('a first line is read the same, whatever first lines came before it', () => {
     const heads = [
       'a 1 ',

@@ -1,8 +1,8 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity, processIdentity } from '../../common/process-identity.ts';
-import { makeTempDir, staleTempDirs, UNDO } from '../../common/temp.ts';
+import { makeLastingTempDir, namesToUndo, staleTempDirs, UNDO } from '../../common/temp.ts';
 import { removeBccProbes } from '../perf/uprobes.ts';
 
 /*
@@ -15,7 +15,8 @@ const NOTE = new RegExp(`^${UNDO}bcc-(?<pid>\\d+)-(?<startTime>\\d+)$`);
 
 /** Notes that this BCC is ours. Gives what is to be called when it has ended: its probes go, and the note. */
 export function noteBcc(pid: number): () => void {
-  const folder = makeTempDir();
+  // Should we leave before BCC has ended, it stays.
+  const folder = makeLastingTempDir();
   writeFileSync(join(folder, `${UNDO}bcc-${pid}-${processIdentity(pid)?.startTime ?? 0}`), '', { mode: 0o600 });
   return () => {
     removeBccProbes(pid);
@@ -34,9 +35,9 @@ const POLL_MS = 50;
 export async function clearStaleBccProbes(): Promise<number> {
   let removed = 0;
   for (const folder of staleTempDirs()) {
-    for (const note of readdirSync(folder)) {
+    for (const note of namesToUndo(folder)) {
       const { pid, startTime } = NOTE.exec(note)?.groups ?? {};
-      if (pid === undefined || !(await hasEnded({ pid: Number(pid), startTime: Number(startTime) }))) continue;
+      if (pid === undefined || !(await isFree({ pid: Number(pid), startTime: Number(startTime) }))) continue;
       removed += removeBccProbes(Number(pid));
       rmSync(join(folder, note), { force: true });
     }
@@ -44,10 +45,12 @@ export async function clearStaleBccProbes(): Promise<number> {
   return removed;
 }
 
-async function hasEnded(bcc: ProcessIdentity): Promise<boolean> {
+/** Whether it has ended, and no other process has its pid: that one's probes could be called the same. */
+async function isFree(bcc: ProcessIdentity): Promise<boolean> {
   for (let waited = 0; isAlive(bcc); waited += POLL_MS) {
     if (waited >= PATIENCE_MS) return false;
     await sleep(POLL_MS);
   }
-  return true;
+  const now = processIdentity(bcc.pid);
+  return now === undefined || now.startTime === bcc.startTime;
 }

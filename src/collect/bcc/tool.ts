@@ -29,12 +29,23 @@ export function startBcc(name: string, args: readonly string[], stop: AbortSigna
   // Some begin with the name of a Python that is not there.
   const argv = [PYTHON, bccTool(name), ...args];
   const tool = startTool(argv, { env: bccEnvironment(), graceMs: 30_000, mustBegin: stop });
-  const ended = noteBcc(tool.pid);
+  const ended = noted(tool);
   const exit = tool.exit.then((how) => {
     ended();
     return how;
   });
   return { ...tool, exit, stop: () => tool.stop().then(() => exit) };
+}
+
+function noted(tool: ToolProcess): () => void {
+  const isStarted = tool.pid > 0;
+  if (!isStarted) return () => undefined;
+  try {
+    return noteBcc(tool.pid);
+  } catch (error) {
+    void tool.stop();
+    throw error;
+  }
 }
 
 /** A BCC tool that looks at one process. */

@@ -269,8 +269,9 @@ function nextRound(round: number, longest: number, share: number): number {
 }
 
 /**
- * Reads pages until the buffer is full or the kernel has no more. Returns the bytes. A page that is not nearly full is taken
- * for the last one: to be told so by the kernel costs more than the page did. What there is all the same comes in the next round.
+ * Reads pages until the buffer is full or the kernel has no more. Returns the bytes. A page that is not nearly full, but
+ * for the first, is taken for the last one: to be told so by the kernel costs more than the page did. What there is all the same
+ * comes in the next round.
  */
 function readPages(fd: number, buffer: Buffer, layout: PageLayout): number {
   let filled = 0;
@@ -282,7 +283,8 @@ function readPages(fd: number, buffer: Buffer, layout: PageLayout): number {
       const read = readSync(fd, buffer, filled, buffer.length - filled, null);
       if (read === 0) break;
       filled += read;
-      if (pageFill(buffer, filled - layout.size, layout) < NEARLY_FULL) break;
+      // The first can be the rest of one that was still being written when it was read before.
+      if (filled > layout.size && pageFill(buffer, filled - layout.size, layout) < NEARLY_FULL) break;
     }
   } catch (error) {
     if (errorCode(error) !== 'EAGAIN') throw error;
