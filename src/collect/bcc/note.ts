@@ -19,8 +19,8 @@ export function noteBcc(pid: number): () => void {
   const folder = makeLastingTempDir();
   writeFileSync(join(folder, `${UNDO}bcc-${pid}-${processIdentity(pid)?.startTime ?? 0}`), '', { mode: 0o600 });
   return () => {
-    removeBccProbes(pid);
-    rmSync(folder, { recursive: true, force: true });
+    // What is still in use is left to the next run.
+    if (removeBccProbes(pid).left === 0) rmSync(folder, { recursive: true, force: true });
   };
 }
 
@@ -38,8 +38,9 @@ export async function clearStaleBccProbes(): Promise<number> {
     for (const note of namesToUndo(folder)) {
       const { pid, startTime } = NOTE.exec(note)?.groups ?? {};
       if (pid === undefined || !(await isFree({ pid: Number(pid), startTime: Number(startTime) }))) continue;
-      removed += removeBccProbes(Number(pid));
-      rmSync(join(folder, note), { force: true });
+      const probes = removeBccProbes(Number(pid));
+      removed += probes.removed;
+      if (probes.left === 0) rmSync(join(folder, note), { force: true });
     }
   }
   return removed;

@@ -110,20 +110,22 @@ export function clearStaleProbes(): number {
 }
 
 // p:uprobes/p__usr_lib_x86_64_linux_gnu_libc_so_6_99130_1_bcc_14032 /usr/lib/x86_64-linux-gnu/libc.so.6:0x0000000000099130
-/** Removes the probes that a BCC of ours, which has ended, has left: their names end with its pid. Returns how many. */
-export function removeBccProbes(pid: number): number {
+/** Removes the probes that a BCC of ours, which has ended, has left: their names end with its pid. Returns how many, and how many are still in use. */
+export function removeBccProbes(pid: number): { readonly removed: number; readonly left: number } {
   const root = mountedTracefs();
-  if (root === undefined) return 0;
-  let removed = 0;
+  let [removed, left] = [0, 0];
+  if (root === undefined) return { removed, left };
   for (const file of FILES) {
-    const left = eventsIn(join(root, file)).filter((name) => name.endsWith(`_bcc_${pid}`));
-    for (const event of left) {
+    for (const event of eventsIn(join(root, file)).filter((name) => name.endsWith(`_bcc_${pid}`))) {
       const error = removeEvent(root, file, event, RETRIES);
       if (error === undefined) removed++;
-      else log('warn', "BCC's probe not removed", { event, error: errorMessage(error) });
+      else {
+        left++;
+        log('warn', "BCC's probe not removed", { event, error: errorMessage(error) });
+      }
     }
   }
-  return removed;
+  return { removed, left };
 }
 
 // p:marple_5201_417/perf_malloc_0 /usr/lib/x86_64-linux-gnu/libc.so.6:0x0000000000098930 size=%di:u64
