@@ -1,6 +1,6 @@
 import { transform } from 'esbuild';
 import { defineConfig, type Plugin } from 'vitest/config';
-import { webAppVitePlugin } from './scripts/web-app.mjs';
+import { viteVirtualModules } from './scripts/virtual-modules.mjs';
 
 /**
  * TypeScript goes through esbuild, as it does for the bundle: vitest's own compiler leaves decorators as they are, and
@@ -32,7 +32,7 @@ const MACHINE = ['test/e2e/**/*.test.ts', 'test/real/**/*.test.ts'];
 const BINARY = ['test/binary/**/*.test.ts'];
 
 export default defineConfig({
-  plugins: [webAppVitePlugin, compileTypeScript()],
+  plugins: [viteVirtualModules, compileTypeScript()],
   oxc: false,
   test: {
     env: { LC_ALL: 'C', TZ: 'UTC' },

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { webAppPlugin } from './web-app.mjs';
+import { virtualModules } from './virtual-modules.mjs';
 
 const folder = await mkdtemp(join(tmpdir(), 'marple-fuzz-'));
 const outfile = join(folder, 'fuzz.cjs');
@@ -17,7 +17,7 @@ await build({
   target: 'node20',
   define: { 'import.meta.url': 'undefined', 'import.meta.dirname': '""', MARPLE_VERSION: '"fuzz"' },
   external: ['canvas', 'chart.js', 'chartjs-node-canvas'],
-  plugins: [webAppPlugin],
+  plugins: [virtualModules],
   logLevel: 'warning',
 });
 const env = {

@@ -19,6 +19,7 @@ const USES: Readonly<Record<string, readonly string[]>> = {
   analysis: ['common'],
   formats: ['analysis', 'common'],
   common: [],
+  worker: ['common'],
 };
 /** Packages that draw: they are native or large, and collecting does without them. */
 const DRAWING = ['canvas', 'chart.js', 'chartjs-node-canvas'];
@@ -28,7 +29,7 @@ const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8'
   .sort();
 const textOf = (file: string): string => readFileSync(join(ROOT, 'src', file), 'utf8');
 
-/** The layer of a file of src/: its folder; launcher.ts, cli.ts and program.ts stand in src/ itself. */
+/** The layer of a file of src/: its folder; launcher.ts, cli.ts, program.ts and worker.ts stand in src/ itself. */
 function layerOf(file: string): string {
   if (file.includes('/')) return file.slice(0, file.indexOf('/'));
   return posix.basename(file, '.ts');

@@ -1,11 +1,11 @@
 import { openDataFile, type SectionReader } from '../../src/common/reader.ts';
 
-/* Reads a data file to its end: `read.cjs FILE columns|records`. */
+/* Reads a data file to its end by one thread: `read.cjs FILE columns|records`. */
 
 const [path = '', how = 'columns'] = process.argv.slice(2);
 
 async function main(): Promise<void> {
-  const file = await openDataFile(path);
+  const file = await openDataFile(path, { threads: 1 });
   let count = 0;
   for (const section of file.sections) {
     for await (const length of how === 'records' ? readRecords(section) : readColumns(section)) count += length;

@@ -245,7 +245,7 @@ interface FieldTarget {
 }
 
 /** A chunk as the parser gives it: x and y, or time alone, then the columns that were asked for. */
-interface ParsedColumns {
+export interface ParsedColumns {
   readonly length: number;
   readonly leading: readonly Float64Array[];
   readonly columns: readonly Column[];

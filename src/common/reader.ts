@@ -3,13 +3,16 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeRecord } from './codec.ts';
-import type { ColumnRequest, EventColumns, Part, PointColumns, StackColumns } from './column-data.ts';
-import { CHUNK_ROWS, ColumnParser, RecordParser, StackColumnParser } from './columns.ts';
+import type { Column, ColumnRequest, EventColumns, Part, PointColumns, StackColumns } from './column-data.ts';
+import { type Chunk, COLUMNS } from './column-task.ts';
+import { ColumnParser, RecordParser, StackColumnParser } from './columns.ts';
 import type { Datatype, RecordOf } from './datatypes.ts';
 import { DamagedFileError, errorCode, errorMessage, UsageError } from './errors.ts';
 import { HEADER_START, parseHeader, type SectionHeader } from './header.ts';
+import { JoinedTexts } from './joined-texts.ts';
 import { isPartialFolder, sectionFiles } from './partial.ts';
 import { systemReason } from './system-reason.ts';
+import { type FilePart, inOrder, MANY_PARTS, PART_SIZE, threadCount } from './threads.ts';
 import { fill } from './util/fill.ts';
 
 export type { Column, ColumnRequest, EventColumns, Part, PointColumns, StackColumns } from './column-data.ts';
@@ -58,6 +61,8 @@ export function renumbered(section: SectionReader, number: number, header = sect
 const NEWLINE = 0x0a;
 /** Bytes read at once. */
 const BLOCK = 1024 * 1024;
+/** Bytes in which a line mostly ends. */
+const LINE_PIECE = 4096;
 /** No tool writes a longer line, and a line has to be held in memory whole. */
 const LONGEST_LINE = 64 * 1024 * 1024;
 /** Records given at once. */
@@ -70,6 +75,9 @@ export interface OpenOptions {
   readonly name?: string;
   /** Bytes read at once, 1 MiB. */
   readonly blockSize?: number;
+  /** How many threads may read points or events of a large section at once (those that there are CPUs for), and the bytes of a part for one. */
+  readonly threads?: number;
+  readonly partSize?: number;
   /** The partial folder is of a run that ended by itself. */
   readonly isEnded?: boolean;
 }
@@ -79,12 +87,13 @@ export interface OpenOptions {
  * @throws UsageError (2) where it cannot be opened; DamagedFileError (65) where it is none, or its headers are damaged.
  */
 export async function openDataFile(path: string, options: OpenOptions = {}): Promise<DataFile> {
-  const { name = path, blockSize = BLOCK, isEnded = false } = options;
+  const { name = path, isEnded = false } = options;
+  const reading = { blockSize: BLOCK, threads: threadCount(), partSize: PART_SIZE, ...options };
   const found = await stat(path).catch((error: unknown) => {
     throw cannotOpen(name, error);
   });
-  if (found.isDirectory()) return openPartial(path, name, blockSize, isEnded);
-  const file = await TextFile.open(path, name, blockSize);
+  if (found.isDirectory()) return openPartial(path, name, reading, isEnded);
+  const file = await TextFile.open(path, name, reading);
   try {
     const sections = await readSections(file);
     return { path: name, partial: false, sections, warnings: [], close: () => file.close() };
@@ -94,7 +103,7 @@ export async function openDataFile(path: string, options: OpenOptions = {}): Pro
   }
 }
 
-async function openPartial(path: string, name: string, blockSize: number, isEnded: boolean): Promise<DataFile> {
+async function openPartial(path: string, name: string, reading: Reading, isEnded: boolean): Promise<DataFile> {
   const sections: FileSection[] = [];
   const warnings = isEnded
     ? []
@@ -109,7 +118,7 @@ async function openPartial(path: string, name: string, blockSize: number, isEnde
       throw new UsageError(`${name} is a folder, and no data file`, 'name a file in it: marple display -i FILE');
     }
     for (const entry of sectionFiles(names)) {
-      const file = await TextFile.open(join(path, entry), join(name, entry), blockSize);
+      const file = await TextFile.open(join(path, entry), join(name, entry), reading);
       files.push(file);
       const section = await readCutSection(file, sections.length + 1, warnings);
       if (section !== undefined) sections.push(section);
@@ -240,7 +249,7 @@ async function nextHeader(file: TextFile, start: number): Promise<number> {
 /** Where the last whole line ends. */
 async function lastLineEnd(file: TextFile): Promise<number> {
   for (let end = file.size; end > 0; ) {
-    const start = Math.max(0, end - file.blockSize);
+    const start = Math.max(0, end - file.reading.blockSize);
     const found = (await file.read(start, end - start)).lastIndexOf(NEWLINE);
     if (found >= 0) return start + found + 1;
     end = start;
@@ -292,41 +301,83 @@ class FileSection implements SectionReader {
 
   async *stacks(): AsyncIterable<StackColumns> {
     this.#expect('stack');
-    const parser = new StackColumnParser(this.end - this.start);
+    const { start, end } = this;
     let count = 0;
-    for await (const { bytes, at } of this.#lines(this.start, this.end)) {
-      for (let place = 0; place < bytes.length; ) {
-        place = parser.parse(bytes, place);
-        if (parser.damaged) throw await this.#lineDamage(bytes, place, at);
-        if (!parser.full) continue;
-        count += parser.length;
-        yield parser.take();
-      }
+    for await (const columns of this.#parsed(new StackColumnParser(end - start), start, end)) {
+      count += columns.length;
+      yield columns;
     }
-    count += parser.length;
-    if (parser.length > 0) yield parser.take();
     await this.#checkCount(count);
   }
 
-  async *#columns(
-    want: readonly ColumnRequest[],
-    part: Part | undefined,
-  ): AsyncIterable<ReturnType<ColumnParser['take']> & { readonly end: number }> {
+  async *#columns(want: readonly ColumnRequest[], part: Part | undefined): AsyncIterable<Chunk> {
     const { start = this.start, end = this.end } = part ?? {};
-    const parser = new ColumnParser(this.header, want, end - start);
     let count = 0;
+    const all = this.#areMany(start, end)
+      ? this.#columnsByThreads(want, start, end)
+      : this.#readColumns(want, start, end);
+    for await (const columns of all) {
+      count += columns.length;
+      yield columns;
+    }
+    if (part === undefined) await this.#checkCount(count);
+  }
+
+  #readColumns(want: readonly ColumnRequest[], start: number, end: number): AsyncIterable<Chunk> {
+    return this.#parsed(new ColumnParser(this.header, want, end - start), start, end);
+  }
+
+  async *#columnsByThreads(want: readonly ColumnRequest[], start: number, end: number): AsyncIterable<Chunk> {
+    const texts = Array.from({ length: want.length + 1 }, () => new JoinedTexts());
+    const setup = { fd: this.file.handle.fd, header: this.header, want };
+    const joined = (thread: number, { values, dictionary }: Column, place: number): Column => {
+      if (!(values instanceof Int32Array)) return { values, dictionary };
+      const own = texts[place]!;
+      return { values: own.joined(thread, values, dictionary), dictionary: own.texts };
+    };
+    for await (const { part, thread, result } of inOrder(
+      COLUMNS,
+      setup,
+      this.#parts(start, end),
+      this.file.reading.threads,
+    )) {
+      if (result === undefined) throw await damageOf(this.#readColumns(want, part.start, part.end));
+      for (const { columns, ...chunk } of result) {
+        yield { ...chunk, columns: columns.map((column, place) => joined(thread, column, place)) };
+      }
+    }
+  }
+
+  /** What a parser makes of the lines, as it comes. */
+  async *#parsed<Columns>(
+    parser: LineParser<Columns>,
+    start: number,
+    end: number,
+  ): AsyncIterable<Columns & { readonly end: number }> {
     for await (const { bytes, at } of this.#lines(start, end)) {
       for (let place = 0; place < bytes.length; ) {
         place = parser.parse(bytes, place);
         if (parser.damaged) throw await this.#lineDamage(bytes, place, at);
-        if (parser.length < CHUNK_ROWS) continue;
-        count += parser.length;
-        yield { ...parser.take(), end: at + place };
+        if (parser.full) yield { ...parser.take(), end: at + place };
       }
     }
-    count += parser.length;
     if (parser.length > 0) yield { ...parser.take(), end };
-    if (part === undefined) await this.#checkCount(count);
+  }
+
+  /** Whether threads are worth while. */
+  #areMany(start: number, end: number): boolean {
+    const { threads, partSize } = this.file.reading;
+    return threads > 1 && end - start >= MANY_PARTS * partSize;
+  }
+
+  /** Whole lines, so many that a thread has something to do. */
+  async *#parts(start: number, end: number): AsyncIterable<FilePart> {
+    const { file } = this;
+    for (let at = start; at < end; ) {
+      const next = Math.min(end, await file.lineEnd(Math.min(end, at + file.reading.partSize)));
+      yield { start: at, end: next };
+      at = next;
+    }
   }
 
   /** A header of one datatype cannot be read as another: that is a bug of the caller's. */
@@ -384,11 +435,32 @@ class FileSection implements SectionReader {
   }
 }
 
+/** What reading ends with, of lines that a thread took for damaged. */
+async function damageOf(chunks: AsyncIterable<unknown>): Promise<unknown> {
+  try {
+    for await (const _ of chunks);
+  } catch (error) {
+    return error;
+  }
+  return new Error('lines were taken for damaged that are not');
+}
+
+interface LineParser<Columns> {
+  readonly length: number;
+  readonly full: boolean;
+  readonly damaged: boolean;
+  parse(bytes: Buffer, start: number): number;
+  take(): Columns;
+}
+
 /** Bytes of a file, and where in the file they are. */
 interface Block {
   readonly bytes: Buffer;
   readonly at: number;
 }
+
+/** How a file is read: see OpenOptions. */
+type Reading = Required<Pick<OpenOptions, 'blockSize' | 'threads' | 'partSize'>>;
 
 /** An open file, and the name that messages call it. */
 class TextFile {
@@ -397,15 +469,15 @@ class TextFile {
     readonly name: string,
     /** When it was opened; a partial file may grow. */
     readonly size: number,
-    readonly blockSize: number,
+    readonly reading: Reading,
   ) {}
 
-  static async open(path: string, name: string, blockSize: number): Promise<TextFile> {
+  static async open(path: string, name: string, reading: Reading): Promise<TextFile> {
     try {
       // A pipe without a writer would not open else.
       const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
       const found = await handle.stat();
-      if (found.isFile()) return new TextFile(handle, name, found.size, blockSize);
+      if (found.isFile()) return new TextFile(handle, name, found.size, reading);
       await handle.close();
     } catch (error) {
       throw cannotOpen(name, error);
@@ -426,7 +498,7 @@ class TextFile {
 
   /** The bytes from `start` to `end` in blocks, the next one of which is read meanwhile. Each is good only until the next is asked for. */
   async *blocks(start: number, end: number): AsyncIterable<Block> {
-    const size = Math.max(0, Math.min(this.blockSize, end - start));
+    const size = Math.max(0, Math.min(this.reading.blockSize, end - start));
     const read = async (buffer: Buffer, at: number): Promise<Block> => {
       const bytes = buffer.subarray(0, Math.min(size, end - at));
       await this.#fill(bytes, at);
@@ -449,9 +521,9 @@ class TextFile {
     const pieces: Buffer[] = [];
     // Most headers fit into the first read.
     for (
-      let from = at, length = Math.min(4096, this.blockSize);
+      let from = at, length = Math.min(LINE_PIECE, this.reading.blockSize);
       from < this.size && from - at < LONGEST_LINE;
-      from += length, length = this.blockSize
+      from += length, length = this.reading.blockSize
     ) {
       const bytes = await this.read(from, Math.min(length, this.size - from));
       const end = bytes.indexOf(NEWLINE);
@@ -459,6 +531,16 @@ class TextFile {
       pieces.push(bytes);
     }
     return undefined;
+  }
+
+  /** Where the line that holds the byte before a position ends; a line that does not end within reason ends somewhere. */
+  async lineEnd(position: number): Promise<number> {
+    let from = position - 1;
+    for (; from < this.size && from - position < LONGEST_LINE; from += LINE_PIECE) {
+      const end = (await this.read(from, Math.min(LINE_PIECE, this.size - from))).indexOf(NEWLINE);
+      if (end >= 0) return from + end + 1;
+    }
+    return from;
   }
 
   /** The error for the line that holds the byte at `position`. Lines are counted only now. */

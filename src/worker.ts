@@ -1,0 +1,14 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { COLUMNS } from './common/column-task.ts';
+import type { Task } from './common/threads.ts';
+
+/* A thread of common/threads.ts: does the task that it was begun for, part by part. */
+
+const TASKS: readonly Task<never, never, unknown>[] = [COLUMNS];
+
+const { task, setup } = workerData as { task: string; setup: unknown };
+const work = TASKS.find(({ name }) => name === task)!.begin(setup as never);
+parentPort!.on('message', (part) => {
+  const { result, transfer } = work(part as never);
+  parentPort!.postMessage(result, transfer);
+});
