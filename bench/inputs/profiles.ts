@@ -1,9 +1,8 @@
-import { createReadStream, createWriteStream, openSync, readSync } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
+import { createReadStream, createWriteStream, openSync, readFileSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Random } from '../../src/analysis/random.ts';
-import type { Inputs } from '../inputs.ts';
+import { type Inputs, sizeOf } from '../inputs.ts';
 import { runCommand } from '../process.ts';
 import type { Programs } from '../programs.ts';
 
@@ -14,7 +13,12 @@ import type { Programs } from '../programs.ts';
 const SECONDS = 25;
 const LOAD = ['stress-ng', '--cpu', '1', '--switch', '1', '--vm', '1', '--hdd', '1', '--sock', '1', '-t', `${SECONDS}`];
 
-/** A perf.data of the whole machine, some 100 MB: as many samples as perf can take. Its boot is part of its name. */
+/** Part of the names of recordings: addresses mean something only until the next boot. */
+export function bootName(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8);
+}
+
+/** A perf.data of the whole machine, some 100 MB: as many samples as perf can take. */
 export function perfData(inputs: Inputs, boot: string): Promise<string> {
   return inputs.get(`perf-${boot}.data`, async (path) => {
     const record = ['perf', 'record', '-q', '-a', '-g', '-N', '-k', 'CLOCK_MONOTONIC', '-F', '20000', '-m', '4M'];
@@ -22,17 +26,26 @@ export function perfData(inputs: Inputs, boot: string): Promise<string> {
   });
 }
 
-/** Its text, `bytes` of it, up to the end of a sample. */
-export async function perfText(inputs: Inputs, boot: string, bytes: number): Promise<string> {
+/** All of its text. */
+export async function wholeText(inputs: Inputs, boot: string): Promise<string> {
   const data = await perfData(inputs, boot);
-  const whole = await inputs.get(`perf-${boot}.txt`, async (path) => {
+  return inputs.get(`perf-${boot}.txt`, async (path) => {
     await runCommand(perfScript(data), { stdout: path });
   });
-  return inputs.get(`perf-${boot}-${bytes}.txt`, async (path) => {
-    const end = lastSampleEnd(whole, bytes);
-    if (end === undefined) await copyFile(whole, path);
-    else await pipeline(createReadStream(whole, { end: end - 1 }), createWriteStream(path));
-  });
+}
+
+/** So many bytes of its text, up to the end of a sample; it is there several times where there is not so much. */
+export async function perfText(inputs: Inputs, boot: string, bytes: number): Promise<string> {
+  const whole = await wholeText(inputs, boot);
+  return inputs.get(`perf-${boot}-${bytes}.txt`, (path) => pipeline(textOf(whole, bytes), createWriteStream(path)));
+}
+
+async function* textOf(whole: string, bytes: number): AsyncGenerator<Buffer> {
+  const size = await sizeOf(whole);
+  let left = bytes;
+  for (; left >= size; left -= size) yield* createReadStream(whole);
+  const end = lastSampleEnd(whole, left);
+  if (end > 0) yield* createReadStream(whole, { end: end - 1 });
 }
 
 /** As people run it for flame graphs. */
@@ -40,11 +53,11 @@ export function perfScript(data: string): string[] {
   return ['perf', 'script', '-i', data, '--no-inline', '-F', 'comm,pid,tid,cpu,time,event,ip,sym,dso'];
 }
 
-/** Behind the last sample that ends within so many bytes; undefined where there are not so many. */
-function lastSampleEnd(path: string, bytes: number): number | undefined {
-  const block = Buffer.alloc(1 << 20);
+/** Behind the last sample that ends within so many bytes. */
+function lastSampleEnd(path: string, bytes: number): number {
+  const block = Buffer.alloc(Math.min(bytes, 1 << 20));
   const start = bytes - block.length;
-  if (readSync(openSync(path, 'r'), block, 0, block.length, start) < block.length) return undefined;
+  readSync(openSync(path, 'r'), block, 0, block.length, start);
   return start + block.lastIndexOf('\n\n') + 2;
 }
 

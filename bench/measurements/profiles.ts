@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { programs as pipelineOf, program } from '../contestants.ts';
-import { foldedText, perfData, perfScript, perfText, stackFile } from '../inputs/profiles.ts';
+import { bootName, foldedText, perfData, perfScript, perfText, stackFile, wholeText } from '../inputs/profiles.ts';
 import { sizeOf } from '../inputs.ts';
 import type { Bench, Contestant, Measurement, Race } from '../measurement.ts';
 import type { Command } from '../process.ts';
@@ -15,14 +15,17 @@ export const profiles: Measurement = {
 };
 
 const TEXT_BYTES = 200e6;
-const STACKS = 1_000_000;
+/** How many, and the seconds that they may take. */
+const STACKS = [
+  [18_533, 0.2],
+  [1_000_000, 3],
+] as const;
 /** With its own renderer in place of flamegraph.pl. */
 const BUILT_IN = 'marple, engine = builtin';
 
 async function* races(bench: Bench): AsyncGenerator<Race> {
   const { inputs, programs, scratch } = bench;
-  // Addresses mean something only until the next boot.
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8);
+  const boot = bootName();
   const folded = join(scratch, 'out.folded');
   const marple = (input: string): Contestant =>
     program('marple', programs.marple('export', '-i', input, '--format', 'folded', '-o', folded, '--force', '-q'));
@@ -34,16 +37,20 @@ async function* races(bench: Bench): AsyncGenerator<Race> {
       return path === undefined ? [] : [pipelineOf(name, of(path), { stdout: folded })];
     });
 
-  const text = await perfText(inputs, boot, TEXT_BYTES);
-  yield {
-    title: 'text of perf script to folded',
-    bytes: await sizeOf(text),
-    contestants: [
-      marple(text),
-      program('marple import', programs.marple('import', text, '-o', '-', '-q')),
-      ...peers((path) => [[path, text]], 'stackcollapse-perf.pl', 'inferno-collapse-perf'),
-    ],
-  };
+  for (const text of [await perfText(inputs, boot, TEXT_BYTES), await wholeText(inputs, boot)]) {
+    const bytes = await sizeOf(text);
+    yield {
+      title: `text of perf script to folded, ${Math.round(bytes / 1e6)} MB`,
+      bytes,
+      contestants: [
+        marple(text),
+        program('marple import', programs.marple('import', text, '-o', '-', '-q')),
+        ...peers((path) => [[path, text]], 'stackcollapse-perf.pl'),
+        ...peers((path) => [[path, '-n', '1', text]], 'inferno-collapse-perf'),
+      ],
+      goals: [{ of: 'marple', mebibytes: 250 }],
+    };
+  }
   const data = await perfData(inputs, boot);
   yield {
     title: 'perf.data to folded',
@@ -55,25 +62,27 @@ async function* races(bench: Bench): AsyncGenerator<Race> {
     ],
     goals: [{ of: 'marple', seconds: 2 }],
   };
-  const [stacks, lines] = [await stackFile(inputs, programs, STACKS), await foldedText(inputs, STACKS)];
   const svg = join(scratch, 'out.svg');
-  const drawn = programs.marple('display', '-i', stacks, '-fg', '-o', svg, '--force', '--no-open', '-q');
   const config = join(scratch, 'marple/config.txt');
   mkdirSync(dirname(config), { recursive: true });
   writeFileSync(config, '[flamegraph]\nengine = builtin\n');
-  yield {
-    title: `${STACKS} different stacks to SVG`,
-    bytes: await sizeOf(lines),
-    contestants: [
-      program('marple', drawn),
-      program(BUILT_IN, ['env', `XDG_CONFIG_HOME=${scratch}`, ...drawn]),
-      ...peers((path) => [[path, lines]], 'flamegraph.pl', 'inferno-flamegraph'),
-    ],
-    goals: [
-      { of: 'marple', seconds: 3 },
-      { of: BUILT_IN, seconds: 3 },
-      { of: 'marple', mebibytes: 500 },
-      { of: BUILT_IN, mebibytes: 500 },
-    ],
-  };
+  for (const [count, seconds] of STACKS) {
+    const [stacks, lines] = [await stackFile(inputs, programs, count), await foldedText(inputs, count)];
+    const drawn = programs.marple('display', '-i', stacks, '-fg', '-o', svg, '--force', '--no-open', '-q');
+    yield {
+      title: `${count} different stacks to SVG`,
+      bytes: await sizeOf(lines),
+      contestants: [
+        program('marple', drawn),
+        program(BUILT_IN, ['env', `XDG_CONFIG_HOME=${scratch}`, ...drawn]),
+        ...peers((path) => [[path, lines]], 'flamegraph.pl', 'inferno-flamegraph'),
+      ],
+      goals: [
+        { of: 'marple', seconds },
+        { of: BUILT_IN, seconds },
+        { of: 'marple', mebibytes: 500 },
+        { of: BUILT_IN, mebibytes: 500 },
+      ],
+    };
+  }
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { program } from '../contestants.ts';
 import { eventFile, pointFile } from '../inputs/data-files.ts';
 import { switching } from '../inputs/loads.ts';
+import { bootName, perfText } from '../inputs/profiles.ts';
 import { beginning, bytesIn, recording } from '../inputs/recordings.ts';
 import { sizeOf } from '../inputs.ts';
 import type { Bench, Measurement, Race } from '../measurement.ts';
@@ -37,6 +38,9 @@ async function* races({ inputs, programs, scratch }: Bench): AsyncGenerator<Race
     const events = await eventFile(inputs, Math.round((size * 1e6) / EVENT_BYTES));
     const eventBytes = await sizeOf(events);
     yield one('stats of events', eventBytes, programs.marple('stats', '-i', events));
+    const text = await perfText(inputs, bootName(), size * 1e6);
+    const folded = ['--format', 'folded', ...output('x.folded')];
+    yield one('text to folded', await sizeOf(text), programs.marple('export', '-i', text, '-q', ...folded));
     yield one('CPEL', eventBytes, programs.marple('export', '-i', events, '--format', 'cpel', ...output('x.cpel')));
   }
   const whole = await recording(inputs, programs, 'cpusched', ['--cpu'], switching, RECORDED_SECONDS);
