@@ -28,13 +28,17 @@ const optionsSchema = z.strictObject({
   icicle: z.coerce.string().pipe(z.stringbool()).default(false),
   /** The innermost frames first: who calls what costs most. */
   reversed: z.coerce.string().pipe(z.stringbool()).default(false),
-  engine: z.enum(['flamegraph.pl', 'builtin']).default('flamegraph.pl'),
+  /** auto: the script, and MARPLE's own renderer for what the script would take seconds for. */
+  engine: z.enum(['auto', 'flamegraph.pl', 'builtin']).default('auto'),
 });
 
 export type FlameGraphOptions = z.infer<typeof optionsSchema>;
 
 /** Pixels beside the frames, in both engines. */
 const SIDES = 20;
+
+/** Frames for which flamegraph.pl takes some 0.3 s. */
+const MOST_FOR_SCRIPT = 10_000;
 
 /** What both engines draw from. */
 export interface FlamePicture {
@@ -74,8 +78,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     if (this.job.height !== undefined) {
       this.notes.push('--height is not used: the stacks set how high a flame graph is');
     }
-    // The script refuses an input without a single sample.
-    if (this.job.options.engine === 'flamegraph.pl' && picture.tree.total > 0) {
+    if (this.#isForScript(picture)) {
       try {
         return await drawWithScript(findScript(), picture);
       } catch (error) {
@@ -84,6 +87,18 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
       }
     }
     return Buffer.from(drawFlame(picture, layoutFlame(picture.wide, picture.width - SIDES)));
+  }
+
+  #isForScript({ tree, wide }: FlamePicture): boolean {
+    const { engine } = this.job.options;
+    // The script refuses an input without a single sample.
+    if (engine === 'builtin' || tree.total === 0) return false;
+    const frames = wide.parents.length - 1;
+    if (engine === 'flamegraph.pl' || frames <= MOST_FOR_SCRIPT) return true;
+    this.notes.push(
+      `drawn by the built-in renderer: for ${formatCount(frames)} frames flamegraph.pl takes seconds ([flamegraph] engine = flamegraph.pl takes it all the same)`,
+    );
+    return false;
   }
 
   #title(): string {

@@ -30,7 +30,7 @@ interface Drawn {
 }
 
 async function draw(
-  engine: Engine,
+  engine: Engine | 'auto',
   records: readonly StackData[],
   options: Partial<FlameGraphOptions> = {},
   more: Partial<Omit<DisplayJob<FlameGraphOptions>, 'options' | 'section' | 'group'>> = {},
@@ -308,6 +308,32 @@ describe('the two engines', () => {
       { numRuns: 25 },
     );
   }, 30_000);
+});
+
+describe('by itself', () => {
+  /** So many frames, one below the root. */
+  const many = (count: number): StackData[] => [
+    { weight: 1, stack: ['p'] },
+    ...Array.from({ length: count - 1 }, (_, i) => ({ weight: 1, stack: ['p', `f${i}`] })),
+  ];
+  const width = { width: 20_000 };
+
+  it('the script is taken', async () => {
+    for (const records of [TWO_THIRDS, many(10_000)]) {
+      const { svg, notes } = await draw('auto', records, width);
+      expect(svg).toBe((await draw('flamegraph.pl', records, width)).svg);
+      expect(notes).toEqual([]);
+    }
+  });
+
+  it('but for so many frames that it would take seconds, which is said', async () => {
+    const { svg, notes } = await draw('auto', many(10_001), width);
+    expect(svg).toBe((await draw('builtin', many(10_001), width)).svg);
+    expect(notes).toEqual([
+      'drawn by the built-in renderer: for 10,001 frames flamegraph.pl takes seconds ([flamegraph] engine = flamegraph.pl takes it all the same)',
+    ]);
+    expect((await draw('flamegraph.pl', many(10_001), width)).notes).toEqual([]);
+  });
 });
 
 describe('flamegraph.pl', () => {
