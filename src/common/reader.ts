@@ -12,7 +12,7 @@ import { HEADER_START, parseHeader, type SectionHeader } from './header.ts';
 import { JoinedTexts } from './joined-texts.ts';
 import { isPartialFolder, sectionFiles } from './partial.ts';
 import { systemReason } from './system-reason.ts';
-import { type FilePart, inOrder, MANY_PARTS, PART_SIZE, threadCount } from './threads.ts';
+import { type FilePart, freeThreads, inOrder, MANY_PARTS, PART_SIZE } from './threads.ts';
 import { fill } from './util/fill.ts';
 
 export type { Column, ColumnRequest, EventColumns, Part, PointColumns, StackColumns } from './column-data.ts';
@@ -75,7 +75,7 @@ export interface OpenOptions {
   readonly name?: string;
   /** Bytes read at once, 1 MiB. */
   readonly blockSize?: number;
-  /** How many threads may read points or events of a large section at once (those that there are CPUs for), and the bytes of a part for one. */
+  /** How many threads read points or events of a large section (else those that are free), and the bytes of a part for one. */
   readonly threads?: number;
   readonly partSize?: number;
   /** The partial folder is of a run that ended by itself. */
@@ -88,7 +88,7 @@ export interface OpenOptions {
  */
 export async function openDataFile(path: string, options: OpenOptions = {}): Promise<DataFile> {
   const { name = path, isEnded = false } = options;
-  const reading = { blockSize: BLOCK, threads: threadCount(), partSize: PART_SIZE, ...options };
+  const reading = { blockSize: BLOCK, partSize: PART_SIZE, ...options };
   const found = await stat(path).catch((error: unknown) => {
     throw cannotOpen(name, error);
   });
@@ -313,10 +313,11 @@ class FileSection implements SectionReader {
   async *#columns(want: readonly ColumnRequest[], part: Part | undefined): AsyncIterable<Chunk> {
     const { start = this.start, end = this.end } = part ?? {};
     let count = 0;
-    const all = this.#areMany(start, end)
-      ? this.#columnsByThreads(want, start, end)
-      : this.#readColumns(want, start, end);
-    for await (const columns of all) {
+    const { partSize, threads = freeThreads() } = this.file.reading;
+    const isByThreads = threads > 1 && end - start >= MANY_PARTS * partSize;
+    for await (const columns of isByThreads
+      ? this.#columnsByThreads(want, start, end, threads)
+      : this.#readColumns(want, start, end)) {
       count += columns.length;
       yield columns;
     }
@@ -327,7 +328,12 @@ class FileSection implements SectionReader {
     return this.#parsed(new ColumnParser(this.header, want, end - start), start, end);
   }
 
-  async *#columnsByThreads(want: readonly ColumnRequest[], start: number, end: number): AsyncIterable<Chunk> {
+  async *#columnsByThreads(
+    want: readonly ColumnRequest[],
+    start: number,
+    end: number,
+    threads: number,
+  ): AsyncIterable<Chunk> {
     const texts = Array.from({ length: want.length + 1 }, () => new JoinedTexts());
     const setup = { fd: this.file.handle.fd, header: this.header, want };
     const joined = (thread: number, { values, dictionary }: Column, place: number): Column => {
@@ -335,12 +341,7 @@ class FileSection implements SectionReader {
       const own = texts[place]!;
       return { values: own.joined(thread, values, dictionary), dictionary: own.texts };
     };
-    for await (const { part, thread, result } of inOrder(
-      COLUMNS,
-      setup,
-      this.#parts(start, end),
-      this.file.reading.threads,
-    )) {
+    for await (const { part, thread, result } of inOrder(COLUMNS, setup, this.#parts(start, end), threads)) {
       if (result === undefined) throw await damageOf(this.#readColumns(want, part.start, part.end));
       for (const { columns, ...chunk } of result) {
         yield { ...chunk, columns: columns.map((column, place) => joined(thread, column, place)) };
@@ -362,12 +363,6 @@ class FileSection implements SectionReader {
       }
     }
     if (parser.length > 0) yield { ...parser.take(), end };
-  }
-
-  /** Whether threads are worth while. */
-  #areMany(start: number, end: number): boolean {
-    const { threads, partSize } = this.file.reading;
-    return threads > 1 && end - start >= MANY_PARTS * partSize;
   }
 
   /** Whole lines, so many that a thread has something to do. */
@@ -460,7 +455,7 @@ interface Block {
 }
 
 /** How a file is read: see OpenOptions. */
-type Reading = Required<Pick<OpenOptions, 'blockSize' | 'threads' | 'partSize'>>;
+type Reading = Required<Pick<OpenOptions, 'blockSize' | 'partSize'>> & Pick<OpenOptions, 'threads'>;
 
 /** An open file, and the name that messages call it. */
 class TextFile {

@@ -37,9 +37,15 @@ const MOST_THREADS = 4;
 /** Parts that a thread has been given, so that it need not wait for the next. */
 const GIVEN = 2;
 
-/** How many threads may work at once: as many as there are CPUs for this process. A process of low priority stays by one. */
-export function threadCount(): number {
-  return getPriority() > 0 ? 1 : Math.min(MOST_THREADS, availableParallelism());
+/** Threads that were begun and have not ended. */
+let running = 0;
+
+/**
+ * How many threads may be begun: all together are as many as there are CPUs for this process. A process of low priority
+ * stays by one.
+ */
+export function freeThreads(): number {
+  return getPriority() > 0 ? 0 : Math.max(0, Math.min(MOST_THREADS, availableParallelism()) - running);
 }
 
 /** Does a task for each part in several threads, and gives the results in the order of the parts. Few of them are held. */
@@ -75,6 +81,7 @@ class Thread<Part, Result> {
   #error: Error | undefined;
 
   constructor(task: string, setup: unknown) {
+    running++;
     this.#worker = this.#start(task, setup);
     this.#worker.catch((error: Error) => this.#fail(error));
   }
@@ -94,6 +101,7 @@ class Thread<Part, Result> {
 
   async end(): Promise<void> {
     await (await this.#worker.catch(() => undefined))?.terminate();
+    running--;
   }
 
   async #start(task: string, setup: unknown): Promise<Worker> {

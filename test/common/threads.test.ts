@@ -5,7 +5,7 @@ import type { ColumnRequest } from '../../src/common/column-data.ts';
 import type { Datapoint, EventData, MarpleRecord } from '../../src/common/datatypes.ts';
 import { DamagedFileError } from '../../src/common/errors.ts';
 import { type OpenOptions, openDataFile, type SectionReader } from '../../src/common/reader.ts';
-import { inOrder } from '../../src/common/threads.ts';
+import { freeThreads, inOrder } from '../../src/common/threads.ts';
 import { headerOf, tempFolder, textFile, writeFile } from '../support/data-files.ts';
 
 const ONE: OpenOptions = { threads: 1 };
@@ -141,11 +141,13 @@ describe('a large section is read by several threads', () => {
   test('which end when nobody reads on', async () => {
     const path = await fileOf('datapoint', points);
     const file = await openDataFile(path, THREE);
+    const free = freeThreads();
     const counts: number[] = [];
     for (let i = 0; i < 3; i++) {
       let most = 0;
       for await (const { length } of file.sections[0]!.points(WANT)) {
         most = Math.max(most, threadsNow());
+        expect(freeThreads()).toBe(Math.max(0, free - 3));
         if (length > 0) break;
       }
       counts.push(threadsNow());
@@ -153,6 +155,7 @@ describe('a large section is read by several threads', () => {
     }
     await file.close();
     expect(counts[2]).toBe(counts[1]);
+    expect(freeThreads()).toBe(free);
   });
 
   test('and what goes wrong in one is thrown', async () => {
