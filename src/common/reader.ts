@@ -334,17 +334,23 @@ class FileSection implements SectionReader {
     end: number,
     threads: number,
   ): AsyncIterable<Chunk> {
-    const texts = Array.from({ length: want.length + 1 }, () => new JoinedTexts());
-    const setup = { fd: this.file.handle.fd, header: this.header, want };
+    // What is wanted twice, threads hand over once. Before it is the type of events.
+    const nameOf = ({ field, as }: ColumnRequest): string => `${as} ${field}`;
+    const distinct = new Map(want.map((request) => [nameOf(request), request]));
+    const own = this.header.datatype === 'event' ? 1 : 0;
+    const places = want.map((request) => own + [...distinct.keys()].indexOf(nameOf(request)));
+    const texts = Array.from({ length: own + distinct.size }, () => new JoinedTexts());
+    const setup = { fd: this.file.handle.fd, header: this.header, want: [...distinct.values()] };
     const joined = (thread: number, { values, dictionary }: Column, place: number): Column => {
       if (!(values instanceof Int32Array)) return { values, dictionary };
-      const own = texts[place]!;
-      return { values: own.joined(thread, values, dictionary), dictionary: own.texts };
+      const common = texts[place]!;
+      return { values: common.joined(thread, values, dictionary), dictionary: common.texts };
     };
     for await (const { part, thread, result } of inOrder(COLUMNS, setup, this.#parts(start, end), threads)) {
       if (result === undefined) throw await damageOf(this.#readColumns(want, part.start, part.end));
       for (const { columns, ...chunk } of result) {
-        yield { ...chunk, columns: columns.map((column, place) => joined(thread, column, place)) };
+        const all = columns.map((column, place) => joined(thread, column, place));
+        yield { ...chunk, columns: [...all.slice(0, own), ...places.map((place) => all[place]!)] };
       }
     }
   }

@@ -1,4 +1,5 @@
 import { availableParallelism, getPriority } from 'node:os';
+import { inspect } from 'node:util';
 import { type TransferListItem, Worker } from 'node:worker_threads';
 import { type Deferred, defer } from './deferred.ts';
 import { EXIT, errorCode, MarpleError } from './errors.ts';
@@ -83,7 +84,7 @@ class Thread<Part, Result> {
   constructor(task: string, setup: unknown) {
     running++;
     this.#worker = this.#start(task, setup);
-    this.#worker.catch((error: Error) => this.#fail(error));
+    this.#worker.catch((error: unknown) => this.#fail(error));
   }
 
   do(part: Part): Promise<Result> {
@@ -112,17 +113,18 @@ class Thread<Part, Result> {
     return worker;
   }
 
-  #fail(error: Error): void {
+  #fail(error: unknown): void {
     this.#error = reasonOf(error);
     for (const result of this.#asked.splice(0)) result.reject(this.#error);
   }
 }
 
 /** What the machine has no room for is no bug. */
-function reasonOf(error: Error): Error {
-  if (errorCode(error)?.startsWith('ERR_WORKER_') !== true) return error;
+function reasonOf(error: unknown): Error {
+  const reason = error instanceof Error ? error : new Error(inspect(error));
+  if (errorCode(reason)?.startsWith('ERR_WORKER_') !== true) return reason;
   return new MarpleError(
-    `a thread that was to read a part of a large file ended: ${error.message}`,
+    `a thread that was to read a part of a large file ended: ${reason.message}`,
     EXIT.unavailable,
     'let one read all of it: taskset -c 0 marple ...',
     { cause: error },

@@ -17,6 +17,8 @@ const WANT: ColumnRequest[] = [
   { field: 'pid', as: 'number' },
   { field: 'comm', as: 'number' },
   { field: 'what', as: 'text' },
+  { field: 'comm', as: 'text' },
+  { field: 'pid', as: 'number' },
 ];
 const FIELDS = ['comm', 'pid', 'what'];
 
