@@ -112,6 +112,17 @@ describe('a large section is read by several threads', () => {
     expect(three.ends.at(-1)).toBe(one.ends.at(-1));
   });
 
+  test('as by one where parts fill whole chunks', async () => {
+    const header = JSON.stringify(headerOf('event', { fields: FIELDS }));
+    const lines = Array.from({ length: 600_000 }, (_, i) => `${i},e,c${i >> 12},${i % 7},w`);
+    const path = textFile(`${header}\n${lines.join('\n')}\n`);
+    const [one, two] = [await read(path, ONE), await read(path, { threads: 2, partSize: 1_500_000 })];
+    expect(two.rows.length).toBe(600_000);
+    // To compare them all by expect() takes a minute.
+    expect(two.rows.findIndex((row, i) => row.some((value, k) => value !== one.rows[i]![k]))).toBe(-1);
+    expect(two.dictionaries).toEqual(one.dictionaries);
+  });
+
   test('and the ends of chunks are where others can begin', async () => {
     const path = await fileOf('datapoint', points);
     const { rows, ends } = await read(path, THREE);
