@@ -119,7 +119,7 @@ describe('a large section is read by several threads', () => {
     const [one, two] = [await read(path, ONE), await read(path, { threads: 2, partSize: 1_500_000 })];
     expect(two.rows.length).toBe(600_000);
     // To compare them all by expect() takes a minute.
-    expect(two.rows.findIndex((row, i) => row.some((value, k) => value !== one.rows[i]![k]))).toBe(-1);
+    expect(two.rows.findIndex((row, i) => row.some((value, k) => !Object.is(value, one.rows[i]![k])))).toBe(-1);
     expect(two.dictionaries).toEqual(one.dictionaries);
   });
 
