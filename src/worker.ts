@@ -10,5 +10,10 @@ const { task, setup } = workerData as { task: string; setup: unknown };
 const work = TASKS.find(({ name }) => name === task)!.begin(setup as never);
 parentPort!.on('message', (part) => {
   const { result, transfer } = work(part as never);
-  parentPort!.postMessage(result, transfer);
+  try {
+    parentPort!.postMessage(result, transfer);
+  } catch (error) {
+    // What is thrown there does not reach the other thread with its words.
+    throw new Error(`what was made of a part cannot be handed over: ${error}`, { cause: error });
+  }
 });
