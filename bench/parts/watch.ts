@@ -12,29 +12,26 @@ const [output = '', program = '', ...args] = process.argv.slice(2);
 
 /** USER_HZ. */
 const TICKS_PER_SECOND = 100;
-const SAMPLE_MS = 200;
+const LOOK_MS = 200;
 
-/** What was seen of a process of the recorder's. */
-interface Cost {
-  /** When first seen, and last: ticks with those of children that have ended. */
-  readonly from: number;
-  to: number;
-  /** Most resident memory, bytes. */
-  peak: number;
-}
+/** Most resident memory of each process of the recorder's that was seen, bytes. */
+const peaks = new Map<number, number>();
 
-const costs = new Map<number, Cost>();
-
-function sample(): void {
+/**
+ * CPU time of the recorder and of all its tools until now, ticks. A process that ends hands what it used on to its parent: the
+ * sum stays exact, but for whose it was.
+ */
+function ticks(): { readonly own: number; readonly all: number } {
+  let all = 0;
   for (const pid of family(process.ppid)) {
     const stat = readStat(pid);
-    if (stat === undefined) continue;
-    const ticks = stat.ownTicks + stat.childTicks;
-    const cost = costs.get(pid) ?? { from: costs.size === 0 || pid === process.ppid ? ticks : 0, to: ticks, peak: 0 };
-    cost.to = ticks;
-    cost.peak = Math.max(cost.peak, peakOf(pid));
-    costs.set(pid, cost);
+    all += (stat?.ownTicks ?? 0) + (stat?.childTicks ?? 0);
   }
+  return { own: readStat(process.ppid)?.ownTicks ?? 0, all };
+}
+
+function look(): void {
+  for (const pid of family(process.ppid)) peaks.set(pid, Math.max(peaks.get(pid) ?? 0, peakOf(pid)));
 }
 
 /** A process and its descendants, without this one and the command. */
@@ -65,28 +62,22 @@ function peakOf(pid: number): number {
 }
 
 // The recorder has its tools, and all that it did until now is not of the recording.
-for (const pid of family(process.ppid)) {
-  const ticks = readStat(pid);
-  if (ticks !== undefined) costs.set(pid, { from: ticks.ownTicks + ticks.childTicks, to: 0, peak: 0 });
-}
-sample();
-const timer = setInterval(sample, SAMPLE_MS);
+const before = ticks();
+look();
+const timer = setInterval(look, LOOK_MS);
 const started = performance.now();
 spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] }).once('exit', (code) => {
   const seconds = (performance.now() - started) / 1000;
   clearInterval(timer);
-  sample();
-  const all = [...costs].map(([pid, { from, to, peak }]) => ({
-    own: pid === process.ppid,
-    cpu: Math.max(0, to - from) / TICKS_PER_SECOND,
-    peak,
-  }));
-  const sum = (values: readonly { cpu: number; peak: number }[]) => ({
-    cpu: values.reduce((total, { cpu }) => total + cpu, 0),
-    peak: values.reduce((total, { peak }) => total + peak, 0),
-  });
-  const recorder = sum(all.filter(({ own }) => own));
-  const tools = sum(all.filter(({ own }) => !own));
+  look();
+  const after = ticks();
+  const own = after.own - before.own;
+  const { [process.ppid]: peak = 0, ...others } = Object.fromEntries(peaks);
+  const recorder = { cpu: own / TICKS_PER_SECOND, peak };
+  const tools = {
+    cpu: (after.all - before.all - own) / TICKS_PER_SECOND,
+    peak: Object.values(others).reduce((sum, each) => sum + each, 0),
+  };
   writeFileSync(output, `${JSON.stringify({ seconds, recorder, tools })}\n`);
   process.exitCode = code ?? 1;
 });
