@@ -1,7 +1,6 @@
 import { readSync } from 'node:fs';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { endianness, release } from 'node:os';
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { EXIT, errorCode, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
 import { systemHint, systemSentence } from '../../common/system-reason.ts';
 import {
@@ -15,6 +14,7 @@ import {
   statsFile,
 } from '../../formats/ftrace.ts';
 import type { Probe } from '../collecter.ts';
+import { pause } from '../waiting.ts';
 import { TraceInstance } from './instance.ts';
 
 export interface RecordOptions {
@@ -59,6 +59,8 @@ export interface RecordStarted {
 /** Time between two rounds of reading, milliseconds: shorter where the events come so fast that the buffers fill. */
 const LONGEST_ROUND_MS = 400;
 const SHORTEST_ROUND_MS = 5;
+/** For so long at most is kept in memory what was read, milliseconds: to write it costs as much as some rounds do. */
+const LONGEST_KEPT_MS = LONGEST_ROUND_MS;
 /** What a CPU may begin to write from one moment to the next, bytes per millisecond: its buffer lasts for a round of it. */
 const BURST_BYTES_PER_MS = 40 * 1024;
 /** Share of a buffer that may fill between two rounds. */
@@ -97,16 +99,21 @@ export async function recordEvents(options: RecordOptions): Promise<FtraceStats>
     const longest = Math.min(LONGEST_ROUND_MS, (bufferKb * 1024) / BURST_BYTES_PER_MS);
     let round = longest;
     const watch = options.guard === undefined ? undefined : new RateWatch(options.guard, instance);
-    const pause = new Pause(options.stop);
+    let written = performance.now();
     while (!options.stop.aborted) {
       const read = await readRound(spools, options.stop);
       watch?.look(spools.reduce((sum, spool) => sum + spool.bytes, 0));
+      if (performance.now() - written >= LONGEST_KEPT_MS) {
+        await writeAll(spools);
+        written = performance.now();
+      }
       round = nextRound(round, longest, read / (bufferKb * 1024));
-      await pause.for(round);
+      await pause(round / 1000, options.stop);
     }
     await options.onStopping?.();
     instance.write('tracing_on', 0);
     while ((await readRound(spools)) > 0);
+    await writeAll(spools);
     const stats = { cpus: details.cpus.map((cpu) => parseStats(cpu, instance.read(`per_cpu/cpu${cpu}/stats`))) };
     await writeFile(statsFile(options.dir), `${JSON.stringify(stats)}\n`, { mode: 0o600 });
     return stats;
@@ -221,9 +228,11 @@ class RateWatch {
 
 /** The raw pages of one CPU on their way into its file. */
 class Spool {
-  /** Moved until now. */
+  /** Read until now. */
   bytes = 0;
   readonly #buffer: Buffer;
+  /** What of the buffer is not written yet. */
+  #kept = 0;
 
   constructor(
     readonly input: number,
@@ -233,32 +242,35 @@ class Spool {
     this.#buffer = Buffer.allocUnsafe(Math.max(1, Math.floor(SLICE_BYTES / layout.size)) * layout.size);
   }
 
-  /** Moves what is there, a slice at most. Returns the bytes; as many as `size` where there may be more. */
-  async slice(): Promise<number> {
-    const filled = readPages(this.input, this.#buffer, this.layout);
-    if (filled > 0) await this.output.writeFile(this.#buffer.subarray(0, filled));
-    this.bytes += filled;
-    return filled;
+  /** Reads what is there, as far as there is room. Returns whether the buffer is full: there may be more. */
+  read(): boolean {
+    const read = readPages(this.input, this.#buffer.subarray(this.#kept), this.layout);
+    this.#kept += read;
+    this.bytes += read;
+    return this.#kept === this.#buffer.length;
   }
 
-  get size(): number {
-    return this.#buffer.length;
+  async write(): Promise<void> {
+    if (this.#kept > 0) await this.output.writeFile(this.#buffer.subarray(0, this.#kept));
+    this.#kept = 0;
   }
 }
 
 /**
  * Reads all CPUs, slice by slice in turn, until none has more, or `stop`: events may come faster than they are read.
- * Returns the most bytes that one of them had.
+ * Slices that are full are written. Returns the most bytes that one of the CPUs had.
  */
 async function readRound(spools: readonly Spool[], stop?: AbortSignal): Promise<number> {
   const before = spools.map((spool) => spool.bytes);
-  for (let full = [...spools]; full.length > 0 && stop?.aborted !== true; ) {
-    const more: Spool[] = [];
-    for (const spool of full) if ((await spool.slice()) === spool.size) more.push(spool);
-    full = more;
-    if (full.length > 0) await yieldToOthers();
+  for (let full = spools; full.length > 0 && stop?.aborted !== true; ) {
+    full = full.filter((spool) => spool.read());
+    await writeAll(full);
   }
   return Math.max(0, ...spools.map((spool, index) => spool.bytes - (before[index] as number)));
+}
+
+async function writeAll(spools: readonly Spool[]): Promise<void> {
+  await Promise.all(spools.map((spool) => spool.write()));
 }
 
 /** Time until the next round, where in the last one `share` of a buffer had filled. */
@@ -292,26 +304,6 @@ function readPages(fd: number, buffer: Buffer, layout: PageLayout): number {
     Error.stackTraceLimit = stackTraceLimit;
   }
   return filled;
-}
-
-/** Waits, but not beyond the end of the recording. */
-class Pause {
-  #end: (() => void) | undefined;
-
-  constructor(readonly stop: AbortSignal) {
-    stop.addEventListener('abort', () => this.#end?.(), { once: true });
-  }
-
-  for(ms: number): Promise<void> {
-    if (this.stop.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#end = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
 }
 
 function spoolError(dir: string, error: unknown): Error {

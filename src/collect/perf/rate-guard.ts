@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { log } from '../../common/log.ts';
+import { pause } from '../waiting.ts';
 import type { PerfRecording } from './record.ts';
 
 /** What the guard does when a recording is above its budget, as it does it; `unanswered`: perf did not do it. */
@@ -16,7 +16,7 @@ export interface RateGuardOptions {
   onStep(step: GuardStep): void;
 }
 
-const LOOK_MS = 100;
+const LOOK_SECONDS = 0.1;
 /** The file may be ahead of its budget by what that allows in so many seconds. */
 const BURST_S = 1;
 /** Where the file is beyond its budget by so many seconds even without the event, the recording ends. */
@@ -33,7 +33,9 @@ export async function guardRate(
 ): Promise<void> {
   const begin = performance.now();
   let isOn = true;
-  while (await pause(over)) {
+  for (;;) {
+    await pause(LOOK_SECONDS, over);
+    if (over.aborted) return;
     const elapsed = (performance.now() - begin) / 1000;
     const ahead = sizeOf(output) / bytesPerSecond - elapsed;
     const step = nextStep(isOn, ahead);
@@ -55,11 +57,6 @@ function nextStep(isOn: boolean, ahead: number): GuardStep | undefined {
   if (ahead > PATIENCE_S) return 'ended';
   if (isOn && ahead > BURST_S) return 'without-event';
   return !isOn && ahead < 0 ? 'with-event' : undefined;
-}
-
-async function pause(over: AbortSignal): Promise<boolean> {
-  await sleep(LOOK_MS, undefined, { signal: over }).catch(() => undefined);
-  return !over.aborted;
 }
 
 function sizeOf(path: string): number {
