@@ -24,6 +24,9 @@ await build({
   ...common,
   entryPoints: ['src/cli.ts'],
   outfile: 'dist/program.cjs',
+  // A function, as Node makes one of a module.
+  banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
+  footer: { js: '})' },
   // What opens pictures looks for a script beside itself, which is not used.
   define: { MARPLE_VERSION: JSON.stringify(version), 'import.meta.url': 'undefined' },
   // What only some views need stays outside, and is loaded when such a view draws: canvas is native.

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getRawAsset, isSea } from 'node:sea';
 import { Script } from 'node:vm';
+import { beFast, beFrugal } from './common/engine.ts';
 
 /*
  * Starts the program. Node takes longer to compile it than most commands take, so the build leaves beside it what V8
@@ -26,15 +27,20 @@ function readCache(): Buffer | undefined {
   }
 }
 
-// The build makes it ASCII.
+// The build makes it ASCII, and a function that is given what a module is: put together here, it would be in memory twice.
 const source = isSea() ? asset('program.cjs').toString('latin1') : readFileSync(PROGRAM, 'latin1');
 const cachedData = readCache();
-const script = new Script(`(function (exports, require, module, __filename, __dirname) { ${source}\n})`, {
+const script = new Script(source, {
   filename: PROGRAM,
   ...(cachedData === undefined ? {} : { cachedData }),
 });
 // For the build: with what has been compiled when a command is done.
 if (process.env['MARPLE_WRITE_CODE_CACHE'] !== undefined) {
-  process.once('exit', () => writeFileSync(CODE_CACHE, script.createCachedData()));
+  process.once('exit', () => {
+    // V8 takes it only under the flags that it was made with.
+    beFast();
+    writeFileSync(CODE_CACHE, script.createCachedData());
+  });
 }
+beFrugal();
 script.runInThisContext()(exports, require, module, PROGRAM, __dirname);

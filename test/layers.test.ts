@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '..');
 
 /** Which layer may use which others; every layer may use itself. */
 const USES: Readonly<Record<string, readonly string[]>> = {
-  launcher: [],
+  launcher: ['common'],
   cli: ['program', 'common'],
   program: ['commands', 'common'],
   commands: ['collect', 'fleet', 'display', 'serve', 'analysis', 'formats', 'common'],

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { monotonicNow, type RunClock, secondsSinceOrigin, startClock } from '../common/clock.ts';
 import type { Config } from '../common/config.ts';
 import { type Deferred, defer } from '../common/deferred.ts';
+import { beFast, beFrugal } from '../common/engine.ts';
 import {
   EXIT,
   type ExitCode,
@@ -137,6 +138,9 @@ const REPEAT_MS = 500;
 /** What helps where nothing better is known. */
 const DOCTOR = 'see what works here: marple doctor';
 
+/** How often it is said how far the run is. */
+const PROGRESS_MS = 1000;
+
 /** How often the members of a cgroup are read. One that lives shorter is seen where its parent is a member. */
 const CGROUP_POLL_MS = 100;
 
@@ -166,6 +170,7 @@ export async function chooseTools(
  *   in the result: what could be collected is in the file.
  */
 export async function collect(options: CollectOptions, dependencies: CollectDependencies): Promise<CollectResult> {
+  beFrugal();
   const { events, config, tempDir } = dependencies;
   await checkOutput(options.output, options.force);
   checkPids(options.pids);
@@ -293,7 +298,7 @@ class Run {
         elapsed,
         this.#jobs.reduce((sum, job) => sum + recordsOf(job), 0),
       );
-    }, 200);
+    }, PROGRESS_MS);
     try {
       if (!this.#stop.signal.aborted && this.options.command !== undefined)
         await this.#startCommand(this.options.command);
@@ -303,6 +308,7 @@ class Run {
       this.#stopped = secondsSinceOrigin(this.#clock, monotonicNow());
       this.#stop.abort();
     }
+    beFast();
     events.finishing();
     if (this.options.isLast === true) giveWay();
     await Promise.all(this.#drains);

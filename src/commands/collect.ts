@@ -15,6 +15,7 @@ import {
 import { findNetns } from '../collect/proc/netns.ts';
 import { COLLECTERS, collectersByArea, findCollecter } from '../collect/registry.ts';
 import type { Config } from '../common/config.ts';
+import { beFast } from '../common/engine.ts';
 import { EXIT, MarpleError, UsageError } from '../common/errors.ts';
 import { DataFileName } from '../common/file-names.ts';
 import { rememberDataFile } from '../common/last-file.ts';
@@ -61,6 +62,7 @@ const optionsSchema = z.object({
 type Flags = z.infer<typeof optionsSchema>;
 
 export const collectCommand: ProgramCommand = {
+  isFrugal: true,
   declare,
   examples: [
     ['sudo marple collect --stack --disk --mem -t 5', 'the whole machine for five seconds: call stacks, disk, memory'],
@@ -224,6 +226,7 @@ async function collectOnFleet(
   config: Config,
   context: Context,
 ): Promise<number> {
+  beFast();
   const { collectOnHosts } = await import('./collect-fleet.ts');
   const { collecters, seconds, command } = options;
   const { output, force, json, display, dryRun, push, times, raw } = flags;

@@ -36,6 +36,28 @@ function run(folder: string, ...args: readonly string[]): { stdout: string; reje
   return { stdout, rejected: /rejected: (\w+)/.exec(stderr)?.[1] };
 }
 
+const MIB = 1024 * 1024;
+
+/** Bytes of V8's space for new objects when a command is done, and `work` after it. */
+function newSpace(work: string, ...args: readonly string[]): number {
+  const folder = installed();
+  const spy = join(folder, 'spy.cjs');
+  writeFileSync(
+    spy,
+    `process.once('exit', () => {
+       ${work}
+       const spaces = require('node:v8').getHeapSpaceStatistics();
+       process.stderr.write('new space: ' + spaces.find((space) => space.space_name === 'new_space').space_size);
+     });`,
+  );
+  const env = { ...process.env, XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder };
+  const { stderr } = spawnSync(process.execPath, ['-r', spy, join(folder, 'dist/marple.cjs'), ...args], {
+    env,
+    encoding: 'utf8',
+  });
+  return Number(/new space: (\d+)/.exec(stderr)?.[1]);
+}
+
 describe('the launcher', () => {
   test('takes the code cache of the build', () => {
     const folder = installed();
@@ -58,5 +80,11 @@ describe('the launcher', () => {
     expect(readdirSync(join(folder, 'dist')).sort()).toEqual(['marple.cjs', 'program.cjs']);
     expect(existsSync(join(folder, `dist/program.${process.arch}.cache`))).toBe(false);
     chmodSync(join(folder, 'dist'), 0o755);
+  });
+
+  test('keeps the space for new objects small where it collects, and lets it grow for other commands', () => {
+    expect(newSpace('', 'collect', '--system', '-t', '0.3', '-o', '-')).toBeLessThanOrEqual(2 * MIB);
+    const work = 'const live = []; while (live.length < 200_000) live.push({ number: live.length });';
+    expect(newSpace(work, 'config')).toBeGreaterThan(2 * MIB);
   });
 });

@@ -16,8 +16,12 @@ export function blockDevices(): BlockDevices {
   const numbers = readdirSync(FOLDER);
   return {
     devices: Object.fromEntries(numbers.map((number) => [number, blockDeviceName(number)])),
-    requestBased: numbers.filter((number) => existsSync(join(FOLDER, number, 'mq'))),
+    requestBased: numbers.filter(isRequestBased),
   };
+}
+
+function isRequestBased(number: string): boolean {
+  return existsSync(join(FOLDER, number, 'mq'));
 }
 
 /** Name of the device `MAJ:MIN`; the number itself where there is none (it was unplugged just now). */
@@ -36,6 +40,9 @@ export function readDiskstats(): string {
 
 /** Requests that the devices with a queue have completed until now. */
 export function completedRequests(): number {
-  const counts = parseDiskstats(readDiskstats());
-  return blockDevices().requestBased.reduce((sum, device) => sum + (counts.get(device)?.requests ?? 0), 0);
+  let sum = 0;
+  for (const [number, { requests }] of parseDiskstats(readDiskstats())) {
+    if (requests > 0 && isRequestBased(number)) sum += requests;
+  }
+  return sum;
 }
