@@ -28,7 +28,7 @@ const optionsSchema = z.strictObject({
   icicle: z.coerce.string().pipe(z.stringbool()).default(false),
   /** The innermost frames first: who calls what costs most. */
   reversed: z.coerce.string().pipe(z.stringbool()).default(false),
-  /** auto: the script, and MARPLE's own renderer for what the script would take seconds for. */
+  /** auto: the script, and MARPLE's own renderer for what the script would take long for. */
   engine: z.enum(['auto', 'flamegraph.pl', 'builtin']).default('auto'),
 });
 
@@ -96,7 +96,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
     const frames = wide.parents.length - 1;
     if (engine === 'flamegraph.pl' || frames <= MOST_FOR_SCRIPT) return true;
     this.notes.push(
-      `drawn by the built-in renderer: for ${formatCount(frames)} frames flamegraph.pl takes seconds ([flamegraph] engine = flamegraph.pl takes it all the same)`,
+      `drawn by the built-in renderer, which takes less time for ${formatCount(frames)} frames; for flamegraph.pl set [flamegraph] engine = flamegraph.pl`,
     );
     return false;
   }
