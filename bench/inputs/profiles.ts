@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, openSync, readFileSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Random } from '../../src/analysis/random.ts';
@@ -53,12 +53,15 @@ export function perfScript(data: string): string[] {
   return ['perf', 'script', '-i', data, '--no-inline', '-F', 'comm,pid,tid,cpu,time,event,ip,sym,dso'];
 }
 
-/** Behind the last sample that ends within so many bytes. */
+/** Behind the last sample that ends within so many bytes; 0 where none does. */
 function lastSampleEnd(path: string, bytes: number): number {
   const block = Buffer.alloc(Math.min(bytes, 1 << 20));
   const start = bytes - block.length;
-  readSync(openSync(path, 'r'), block, 0, block.length, start);
-  return start + block.lastIndexOf('\n\n') + 2;
+  const fd = openSync(path, 'r');
+  readSync(fd, block, 0, block.length, start);
+  closeSync(fd);
+  const last = block.lastIndexOf('\n\n');
+  return last < 0 ? 0 : start + last + 2;
 }
 
 /** Folded text of so many different stacks, about 480 bytes each: a walk through a call tree of 3000 functions. */

@@ -1,12 +1,16 @@
 /** Texts that several parsers number, each for itself, under common numbers: in the order in which they are first told. */
 export class JoinedTexts {
-  readonly texts: string[] = [];
-  readonly #ids = new Map<string, number>();
+  readonly #ids: Map<string, number>;
   /** By parser, the common number of each of its own. */
   readonly #common: Int32Array[] = [];
   readonly #counts: number[] = [];
 
-  /** The values of a parser, which has told its other texts before, with common numbers in place of its own. */
+  /** `texts` are those that have numbers already; others are added to them. */
+  constructor(readonly texts: string[]) {
+    this.#ids = new Map(texts.map((text, id) => [text, id]));
+  }
+
+  /** Puts common numbers in place of a parser's own into `values`. It has told its other texts before. */
   joined(parser: number, values: Int32Array, news: readonly string[]): Int32Array {
     let common = this.#common[parser] ?? new Int32Array(256);
     let count = this.#counts[parser] ?? 0;

@@ -61,6 +61,9 @@ export function renumbered(section: SectionReader, number: number, header = sect
 const NEWLINE = 0x0a;
 /** Bytes read at once. */
 const BLOCK = 1024 * 1024;
+/** So many different texts a column may begin with where several threads are to read on; more, if they are a small share of the rows. */
+const MANY_TEXTS = 1000;
+const MOST_TEXTS = 1 / 8;
 /** Bytes in which a line mostly ends. */
 const LINE_PIECE = 4096;
 /** No tool writes a longer line, and a line has to be held in memory whole. */
@@ -312,12 +315,10 @@ class FileSection implements SectionReader {
 
   async *#columns(want: readonly ColumnRequest[], part: Part | undefined): AsyncIterable<Chunk> {
     const { start = this.start, end = this.end } = part ?? {};
+    const { partSize } = this.file.reading;
     let count = 0;
-    const { partSize, threads = freeThreads() } = this.file.reading;
-    const isByThreads = threads > 1 && end - start >= MANY_PARTS * partSize;
-    for await (const columns of isByThreads
-      ? this.#columnsByThreads(want, start, end, threads)
-      : this.#readColumns(want, start, end)) {
+    const isLarge = end - start >= MANY_PARTS * partSize;
+    for await (const columns of isLarge ? this.#manyColumns(want, start, end) : this.#readColumns(want, start, end)) {
       count += columns.length;
       yield columns;
     }
@@ -325,47 +326,86 @@ class FileSection implements SectionReader {
   }
 
   #readColumns(want: readonly ColumnRequest[], start: number, end: number): AsyncIterable<Chunk> {
-    return this.#parsed(new ColumnParser(this.header, want, end - start), start, end);
+    return this.#parsed(new ColumnParser(this.header, want, end - start), start, end, this.file.reading.partSize);
   }
 
+  /** The first part is read by one thread: it shows whether the texts are so many that each thread would have a dictionary of its own. */
+  async *#manyColumns(want: readonly ColumnRequest[], start: number, end: number): AsyncIterable<Chunk> {
+    const { partSize, threads } = this.file.reading;
+    const parser = new ColumnParser(this.header, want, end - start);
+    const first = Math.min(end, await this.file.lineEnd(start + partSize));
+    let rows = 0;
+    let last: Chunk | undefined;
+    for await (const chunk of this.#parsed(parser, start, first, partSize)) {
+      yield chunk;
+      last = chunk;
+      rows += chunk.length;
+    }
+    const most = Math.max(MANY_TEXTS, MOST_TEXTS * rows);
+    const isVaried = last?.columns.some(({ dictionary }) => dictionary.length > most) !== false;
+    const free = threads ?? freeThreads();
+    if (isVaried || free < 2) yield* this.#parsed(parser, first, end, partSize);
+    else yield* this.#columnsByThreads(want, first, end, free, last!.columns);
+  }
+
+  /** `before` has the dictionaries of what was read before. */
   async *#columnsByThreads(
     want: readonly ColumnRequest[],
     start: number,
     end: number,
     threads: number,
+    before: readonly Column[],
   ): AsyncIterable<Chunk> {
     // What is wanted twice, threads hand over once. Before it is the type of events.
     const nameOf = ({ field, as }: ColumnRequest): string => `${as} ${field}`;
     const distinct = new Map(want.map((request) => [nameOf(request), request]));
     const own = this.header.datatype === 'event' ? 1 : 0;
     const places = want.map((request) => own + [...distinct.keys()].indexOf(nameOf(request)));
-    const texts = Array.from({ length: own + distinct.size }, () => new JoinedTexts());
+    const texts = [...distinct.keys()].map((name) => before[own + want.findIndex((one) => nameOf(one) === name)]!);
+    const common = [...before.slice(0, own), ...texts].map(({ dictionary }) => new JoinedTexts([...dictionary]));
     const setup = { fd: this.file.handle.fd, header: this.header, want: [...distinct.values()] };
-    const joined = (thread: number, { values, dictionary }: Column, place: number): Column => {
-      if (!(values instanceof Int32Array)) return { values, dictionary };
-      const common = texts[place]!;
-      return { values: common.joined(thread, values, dictionary), dictionary: common.texts };
-    };
     for await (const { part, thread, result } of inOrder(COLUMNS, setup, this.#parts(start, end), threads)) {
-      if (result === undefined) throw await damageOf(this.#readColumns(want, part.start, part.end));
+      if (result === undefined) throw await this.#damageIn(want, part);
       for (const { columns, ...chunk } of result) {
-        const all = columns.map((column, place) => joined(thread, column, place));
+        const all = columns.map(({ values, dictionary }, place): Column => {
+          if (!(values instanceof Int32Array)) return { values, dictionary };
+          return { values: common[place]!.joined(thread, values, dictionary), dictionary: common[place]!.texts };
+        });
         yield { ...chunk, columns: [...all.slice(0, own), ...places.map((place) => all[place]!)] };
       }
     }
   }
 
-  /** What a parser makes of the lines, as it comes. */
+  /** What reading ends with, of lines that a thread took for damaged. */
+  async #damageIn(want: readonly ColumnRequest[], { start, end }: FilePart): Promise<unknown> {
+    try {
+      for await (const _ of this.#readColumns(want, start, end));
+    } catch (error) {
+      return error;
+    }
+    return this.file.damage(start, 'the file was changed while it was read');
+  }
+
+  /** What a parser makes of the lines, as it comes. At the end of a part it gives what it has. */
   async *#parsed<Columns>(
     parser: LineParser<Columns>,
     start: number,
     end: number,
+    partSize = Number.POSITIVE_INFINITY,
   ): AsyncIterable<Columns & { readonly end: number }> {
+    let partEnd = start + partSize;
     for await (const { bytes, at } of this.#lines(start, end)) {
       for (let place = 0; place < bytes.length; ) {
-        place = parser.parse(bytes, place);
-        if (parser.damaged) throw await this.#lineDamage(bytes, place, at);
-        if (parser.full) yield { ...parser.take(), end: at + place };
+        const isLast = partEnd <= at + bytes.length;
+        const piece = isLast ? bytes.subarray(0, bytes.indexOf(NEWLINE, partEnd - at - 1) + 1) : bytes;
+        while (place < piece.length) {
+          place = parser.parse(piece, place);
+          if (parser.damaged) throw await this.#lineDamage(bytes, place, at);
+          if (parser.full) yield { ...parser.take(), end: at + place };
+        }
+        if (!isLast) continue;
+        if (parser.length > 0) yield { ...parser.take(), end: at + place };
+        partEnd = at + place + partSize;
       }
     }
     if (parser.length > 0) yield { ...parser.take(), end };
@@ -434,16 +474,6 @@ class FileSection implements SectionReader {
     if (records === null || records === undefined || records === found) return;
     throw await this.file.damage(this.at, `the header counts ${records} records, but ${found} follow it`);
   }
-}
-
-/** What reading ends with, of lines that a thread took for damaged. */
-async function damageOf(chunks: AsyncIterable<unknown>): Promise<unknown> {
-  try {
-    for await (const _ of chunks);
-  } catch (error) {
-    return error;
-  }
-  return new Error('lines were taken for damaged that are not');
 }
 
 interface LineParser<Columns> {

@@ -38,7 +38,7 @@ const MOST_THREADS = 4;
 /** Parts that a thread has been given, so that it need not wait for the next. */
 const GIVEN = 2;
 
-/** Threads that were begun and have not ended. */
+/** Threads of those that are read with several. */
 let running = 0;
 
 /**
@@ -62,6 +62,8 @@ export async function* inOrder<Setup, Part, Result>(
     const { part, thread, result } = asked.shift()!;
     return { part, thread, result: await result };
   };
+  // All at once: who asks next for free ones may do so before the last of these has begun.
+  running += threads;
   try {
     let count = 0;
     for await (const part of parts) {
@@ -73,6 +75,7 @@ export async function* inOrder<Setup, Part, Result>(
     while (asked.length > 0) yield await first();
   } finally {
     await Promise.all(crew.map((thread) => thread.end()));
+    running -= threads;
   }
 }
 
@@ -82,7 +85,6 @@ class Thread<Part, Result> {
   #error: Error | undefined;
 
   constructor(task: string, setup: unknown) {
-    running++;
     this.#worker = this.#start(task, setup);
     this.#worker.catch((error: unknown) => this.#fail(error));
   }
@@ -102,7 +104,6 @@ class Thread<Part, Result> {
 
   async end(): Promise<void> {
     await (await this.#worker.catch(() => undefined))?.terminate();
-    running--;
   }
 
   async #start(task: string, setup: unknown): Promise<Worker> {
@@ -122,11 +123,13 @@ class Thread<Part, Result> {
 /** What the machine has no room for is no bug. */
 function reasonOf(error: unknown): Error {
   const reason = error instanceof Error ? error : new Error(inspect(error));
-  if (errorCode(reason)?.startsWith('ERR_WORKER_') !== true) return reason;
+  const code = errorCode(reason) ?? '';
+  if (!code.startsWith('ERR_WORKER_')) return reason;
+  const what = code === 'ERR_WORKER_INIT_FAILED' ? 'could not be begun' : 'was ended';
   return new MarpleError(
-    `a thread that was to read a part of a large file ended: ${reason.message}`,
+    `a thread that was to read a part of a large file ${what}: ${reason.message}`,
     EXIT.unavailable,
-    'let one read all of it: taskset -c 0 marple ...',
+    'let one read all of it: nice marple ...',
     { cause: error },
   );
 }

@@ -37,8 +37,8 @@ export type FlameGraphOptions = z.infer<typeof optionsSchema>;
 /** Pixels beside the frames, in both engines. */
 const SIDES = 20;
 
-/** Frames for which flamegraph.pl takes some 0.3 s. */
-const MOST_FOR_SCRIPT = 10_000;
+/** Frames for which flamegraph.pl takes some 0.6 s, and the own renderer 0.2 s. */
+const MOST_FOR_SCRIPT = 20_000;
 
 /** What both engines draw from. */
 export interface FlamePicture {

@@ -25,7 +25,7 @@ interface Mark {
 }
 
 /**
- * Where in a section which time is: an entry for every 65,536 records. It is made while the section is read for the first time,
+ * Where in a section which time is: an entry for every chunk. It is made while the section is read for the first time,
  * and lets a range be read without what is around it. Where the records are not in the order of time, every range is all of them.
  */
 export class TimeIndex {

@@ -316,18 +316,20 @@ async function* earliest<R>(
       return true;
     }
   };
-  for (const source of sources) {
-    const head = { batches: source[Symbol.asyncIterator](), records: [], row: 0 };
-    if (await next(head)) heads.push(head);
-  }
-  while (heads.length > 0) {
-    let at = 0;
-    for (let i = 1; i < heads.length; i++) {
-      if (timeOf(heads[i]!.records[heads[i]!.row]!) < timeOf(heads[at]!.records[heads[at]!.row]!)) at = i;
+  const all = sources.map((source) => ({ batches: source[Symbol.asyncIterator](), records: [], row: 0 }));
+  try {
+    for (const head of all) if (await next(head)) heads.push(head);
+    while (heads.length > 0) {
+      let at = 0;
+      for (let i = 1; i < heads.length; i++) {
+        if (timeOf(heads[i]!.records[heads[i]!.row]!) < timeOf(heads[at]!.records[heads[at]!.row]!)) at = i;
+      }
+      const head = heads[at]!;
+      yield head.records[head.row++]!;
+      if (head.row === head.records.length && !(await next(head))) heads.splice(at, 1);
     }
-    const head = heads[at]!;
-    yield head.records[head.row++]!;
-    if (head.row === head.records.length && !(await next(head))) heads.splice(at, 1);
+  } finally {
+    await Promise.all(all.map(({ batches }) => batches.return?.()));
   }
 }
 

@@ -38,11 +38,17 @@ export async function* mergeChunks(
   isKeyed: boolean,
 ): AsyncGenerator<MergeChunk> {
   const outputs = want.map((request) => new Output(request, hosts, isKeyed));
-  const heads: Head[] = [];
-  for (const source of sources) {
-    const head = new Head(source, outputs);
-    if (await head.next()) heads.push(head);
+  const all = sources.map((source) => new Head(source, outputs));
+  try {
+    yield* merged(all, outputs);
+  } finally {
+    await Promise.all(all.map((head) => head.end()));
   }
+}
+
+async function* merged(all: readonly Head[], outputs: readonly Output[]): AsyncGenerator<MergeChunk> {
+  const heads: Head[] = [];
+  for (const head of all) if (await head.next()) heads.push(head);
   for (let i = (heads.length >> 1) - 1; i >= 0; i--) sift(heads, i);
   let leading: Float64Array[] = [];
   let length = 0;
@@ -135,6 +141,11 @@ class Head {
       this.row = 0;
       return true;
     }
+  }
+
+  /** Nothing is read of it any more. */
+  async end(): Promise<void> {
+    await this.#chunks.return?.();
   }
 
   /** The row behind those that come before the next record of all other hosts; one at least, `most` at most. */
