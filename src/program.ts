@@ -4,7 +4,6 @@ import type { DeclaredCommand, ProgramCommand } from './commands/context.ts';
 import { FORMER_FLAGS, withCommand } from './commands/former.ts';
 import { QUICK_START } from './commands/manual/facts.ts';
 import { examplesText, exitStatusText } from './commands/manual/help.ts';
-import { beFast } from './common/engine.ts';
 import { EXIT, errorMessage, MarpleError, SIGNAL_EXIT, UsageError } from './common/errors.ts';
 import { closeLog, log } from './common/log.ts';
 import { Output } from './common/output.ts';
@@ -82,7 +81,6 @@ async function dispatch(
       { command: declareCommand(program, name, part, output), part },
     ]),
   );
-  if (parts.get(own[0] ?? '')?.part.isFrugal !== true) beFast();
   for (const declared of parts.values()) {
     declared.command.action(async (...given: unknown[]) => {
       // Behind the arguments, one or a list each, stand the options and the command.

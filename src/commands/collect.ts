@@ -62,7 +62,6 @@ const optionsSchema = z.object({
 type Flags = z.infer<typeof optionsSchema>;
 
 export const collectCommand: ProgramCommand = {
-  isFrugal: true,
   declare,
   examples: [
     ['sudo marple collect --stack --disk --mem -t 5', 'the whole machine for five seconds: call stacks, disk, memory'],

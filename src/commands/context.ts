@@ -32,8 +32,6 @@ export const COMMANDS = '@commands';
 
 /** A command of `marple`: how it is declared, what its arguments need before commander sees them, and what it does. */
 export interface ProgramCommand {
-  /** Whether it runs on a machine that is looked at, and takes little until it says beFast() itself (common/engine.ts). */
-  readonly isFrugal?: boolean;
   declare(command: Command): void;
   /** For --help and the manual. */
   readonly examples: readonly Example[];
