@@ -15,7 +15,8 @@ export class ByteMemo<T> {
 
   /** Of the text in bytes[start, end), which is as in decodeBytes. */
   at(bytes: Buffer, start: number, end: number): T {
-    if (this.#values.length > 0 && this.#texts.isAt(this.#last, bytes, start, end)) return this.#values[this.#last]!;
+    if (this.#values.length > 0 && this.#texts.endAt(this.#last, bytes, start) === end)
+      return this.#values[this.#last]!;
     if (this.#texts.size > REMEMBERED) {
       this.#texts = new ByteStrings();
       this.#values = [];

@@ -43,12 +43,6 @@ export class ByteStrings {
     return end <= bytes.length && this.#equals(id, bytes, start, end) ? end : -1;
   }
 
-  /** Whether bytes[start, end) are string `id`. */
-  isAt(id: number, bytes: Buffer, start: number, end: number): boolean {
-    this.#see(bytes);
-    return this.#equals(id, bytes, start, end);
-  }
-
   #see(bytes: Buffer): void {
     if (this.#seen === bytes) return;
     this.#seen = bytes;

@@ -10,7 +10,7 @@ import type { SectionHeader } from './header.ts';
  */
 
 /** Rows of one chunk of columns, at most. */
-export const CHUNK_ROWS = 65_536;
+const CHUNK_ROWS = 65_536;
 /** `0,a` and the newline: no line of columns is shorter. */
 const SHORTEST_LINE = 3;
 
