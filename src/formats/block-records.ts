@@ -100,7 +100,7 @@ export function recordReader(name: string, format: EventFormat): RecordReader | 
 }
 
 /** What reads the trace event of a type. @throws Error where the format lacks a field. */
-export function blockReader(type: BlockEventType, format: EventFormat): RecordReader {
+function blockReader(type: BlockEventType, format: EventFormat): RecordReader {
   const tid = numberField(format, 'common_pid');
   const dev = numberField(format, 'dev');
   const sector = numberField(format, 'sector');
@@ -179,7 +179,8 @@ export function deviceName(dev: number, devices: Readonly<Record<string, string>
   return devices[number] ?? number;
 }
 
-function deviceNumber(name: string): number {
+/** The kernel's number of the device `MAJ:MIN`. */
+export function deviceNumber(name: string): number {
   const [major, minor] = name.split(':');
   return Number(major) * 2 ** MINOR_BITS + Number(minor);
 }

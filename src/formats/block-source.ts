@@ -27,12 +27,17 @@ export async function openBlockSource(
   report: Report,
 ): Promise<BlockSource> {
   const origin = BigInt(run.origin);
-  const [tool] = recording.format.split('-');
+  const tool = toolOf(recording);
   if (tool === 'perf') return openPerf(dir, detailsOf(dir, recording, perfBlockSchema), origin, report);
   if (tool === 'bpftrace') {
     return new BpftraceBlocks(dir, detailsOf(dir, recording, bpftraceBlockSchema), origin, report);
   }
   return openFtrace(dir, detailsOf(dir, recording, z.object({ ftrace: ftraceDetailsSchema })).ftrace, origin);
+}
+
+/** The tool that made the recording. */
+export function toolOf({ format }: Recording): string {
+  return format.slice(0, format.indexOf('-'));
 }
 
 /** The recording's details in the shape of a schema. @throws DamagedFileError where they are not. */

@@ -33,7 +33,8 @@ export interface LostEvents {
 }
 
 // I 2934694082690 44 44 266338304 68952424 8 4096 DS kworker/0:1H\x00\x00\x00\x00
-const ISSUE = /^I (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\S*) (.*)$/su;
+// Q is its insertion into a queue.
+const BY_MAKER = /^([IQ]) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\S*) (.*)$/su;
 // C 2934694222929 3860 266338304 68952424 8 0 DS
 const COMPLETE = /^C (\d+) (\d+) (\d+) (\d+) (\d+) (-?\d+) (\S*)$/u;
 // R 2934694222929 3860 266338304 68952424 8 DS
@@ -50,12 +51,12 @@ const CHATTER = /^(Attaching \d+ probes?\.\.\.|marple (first|last)|\d+|)$/u;
 /** Reads one line; undefined where it is no record, `chatter` where it need not be one. */
 export function parseLine(line: string, origin: bigint): BlockRecord | LostEvents | 'chatter' | undefined {
   const since = (text: string | undefined): number => Number(BigInt(text ?? 0) - origin);
-  let match = ISSUE.exec(line);
+  let match = BY_MAKER.exec(line);
   if (match !== null) {
-    const [, time, pid, tid, dev, sector, sectors, bytes, op = '', name = ''] = match;
+    const [, step, time, pid, tid, dev, sector, sectors, bytes, op = '', name = ''] = match;
     return {
       kind: 'block',
-      type: 'issue',
+      type: step === 'Q' ? 'insert' : 'issue',
       time: since(time),
       pid: Number(pid),
       tid: Number(tid),

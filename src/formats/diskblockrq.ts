@@ -12,8 +12,9 @@ import {
   traceEventOf,
 } from './block-records.ts';
 import { detailsOf, openBlockSource } from './block-source.ts';
-import { IoPairs, type IssuedIo } from './io-pairs.ts';
+import { IoPairs } from './io-pairs.ts';
 import type { Recording, RunInfo } from './recording.ts';
+import type { Maker } from './waiting-requests.ts';
 
 /** The events that a diskblockrq recording holds. */
 export const BLOCKRQ_EVENTS = [...BLOCK_EVENT_TYPES.map(traceEventOf), ...TASK_EVENTS] as const;
@@ -21,7 +22,7 @@ export const BLOCKRQ_EVENTS = [...BLOCK_EVENT_TYPES.map(traceEventOf), ...TASK_E
 /**
  * Decodes a diskblockrq recording: one event per step of a request's life, sorted by time (ns since the origin). `type` is
  * insert, issue, requeue or complete; fields `dev`, `sector` (of 512 bytes), `bytes`, `op` (rwbs as the kernel prints it),
- * `comm`, `pid`, `tid` (who inserted or issued it; of a requeue or completion the issuer, empty where the issue was not
+ * `comm`, `pid`, `tid` (who made it: who inserted it, or issued it where it waited in no queue; empty where neither was
  * seen), `error` (errno of a completion that failed, else empty). Scope goes by that process too.
  */
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
@@ -31,7 +32,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
   for await (const batch of source.records()) {
     const records = batch.map((record) => requests.eventOf(record)).filter((event) => event !== undefined);
     if (records.length > 0) yield { section: 0, records };
-    // The pairs are for who issued what; they themselves are disklat's.
+    // The pairs are for who made what; they themselves are disklat's.
     requests.pairs.take();
   }
   if (requests.ownerless > 0) {
@@ -46,7 +47,7 @@ export async function* decode(dir: string, recording: Recording, run: RunInfo, r
 
 /** From the block events to those in scope, each with the process that made the request. */
 class Requests {
-  /** For who issued what completes. */
+  /** For who made what is issued and completes. */
   readonly pairs = new IoPairs();
   /** Completions and requeues without an issue. */
   ownerless = 0;
@@ -83,14 +84,17 @@ class Requests {
   }
 
   #request(event: BlockEvent): EventData | undefined {
-    const { dev, sector, sectors, op, time } = event;
+    const { dev, sector, sectors, bytes, op, time } = event;
     switch (event.type) {
-      case 'insert':
-        return this.#event(event, this.#issued(event));
+      case 'insert': {
+        const maker = this.#makerBy(event);
+        this.pairs.insert(event, maker);
+        return this.#event(event, maker);
+      }
       case 'issue': {
-        const io = this.#issued(event);
-        this.pairs.issue(io);
-        return this.#event(event, io);
+        const maker = this.pairs.makerOf(event) ?? this.#makerBy(event);
+        this.pairs.issue({ issued: time, dev, sector, sectors, bytes, op, ...maker });
+        return this.#event(event, maker);
       }
       case 'requeue':
         return this.#event(event, this.pairs.requeue(dev, sector, op));
@@ -100,13 +104,12 @@ class Requests {
     }
   }
 
-  #issued({ time, dev, sector, sectors, bytes, op, comm, tid, pid }: BlockEvent): IssuedIo {
-    const process = pid ?? this.#tasks.pidOf(tid);
-    const kept = this.#filter.keeps(tid, comm);
-    return { issued: time, dev, sector, sectors, bytes, op, comm, tid, pid: process, kept };
+  /** The thread that ran. */
+  #makerBy({ comm, tid, pid = this.#tasks.pidOf(tid) }: BlockEvent): Maker {
+    return { comm, tid, pid, kept: this.#filter.keeps(tid, comm) };
   }
 
-  #event({ type, time, dev, sector, bytes, op, error }: BlockEvent, by: IssuedIo | undefined): EventData | undefined {
+  #event({ type, time, dev, sector, bytes, op, error }: BlockEvent, by: Maker | undefined): EventData | undefined {
     if (by === undefined) this.ownerless++;
     if (!(by?.kept ?? this.isWhole)) return undefined;
     const who = by === undefined ? ['', '', ''] : [by.comm, `${by.pid}`, `${by.tid}`];

@@ -9,16 +9,18 @@ import {
   reportDiskstats,
   TASK_EVENTS,
 } from './block-records.ts';
-import { detailsOf, openBlockSource } from './block-source.ts';
+import { detailsOf, openBlockSource, toolOf } from './block-source.ts';
 import { foldSample } from './folding.ts';
 import { type BlockIo, IoPairs } from './io-pairs.ts';
 import { openIssuerStacks } from './issuer-stacks.ts';
 import type { Recording, RunInfo } from './recording.ts';
 import { StackQuality } from './stack-quality.ts';
 import { StackTable, stackBatches } from './stack-table.ts';
+import type { Maker } from './waiting-requests.ts';
 
 /** The events that a disklat recording holds. */
 export const DISKLAT_EVENTS = [
+  'block:block_rq_insert',
   'block:block_rq_issue',
   'block:block_rq_complete',
   'block:block_rq_requeue',
@@ -41,14 +43,14 @@ const BATCH = 4096;
 /**
  * Decodes a disklat recording. Section 0: one datapoint per completed I/O in scope, in the order of issue. x is its issue in
  * seconds since the origin, y the time to its completion in ms, both with the kernel's nanoseconds; fields `comm`, `pid`, `tid`
- * (who issued it), `op` (rwbs as the kernel prints it), `dev`, `sector` (of 512 bytes), `bytes`, `stack` (the 0-based
+ * (who made it: who inserted it into a queue, or issued it where it waited in none), `op` (rwbs as the kernel prints it), `dev`, `sector` (of 512 bytes), `bytes`, `stack` (the 0-based
  * number of the line in section 1, empty where it is not known). Section 1: each unique stack once, with the number of
  * its I/Os in section 0. What is left out is counted in the report, by kind.
  */
 export async function* decode(dir: string, recording: Recording, run: RunInfo, report: Report): AsyncIterable<Batch> {
   const details = detailsOf(dir, recording, blockDetailsSchema);
   const source = await openBlockSource(dir, recording, run, report);
-  const stacks = await openIssuerStacks(dir, run, report);
+  const stacks = await openIssuerStacks(dir, toolOf(recording), run, report);
   if (!source.hasTasks) {
     report.warn('the recording has no task events: the pid of a thread that began during it may be its thread id');
   }
@@ -123,18 +125,14 @@ class Latencies {
   }
 
   #block(event: BlockEvent): void {
-    const { type, time, dev, sector, sectors, bytes, op, comm, tid, sample } = event;
+    const { type, time, dev, sector, sectors, bytes, op } = event;
     switch (type) {
+      case 'insert':
+        this.pairs.insert(event, this.#makerBy(event));
+        break;
       case 'issue': {
-        const kept = this.#filter.keeps(tid, comm);
-        const pid = event.pid ?? this.#tasks.pidOf(tid);
-        let stack: string[] | undefined;
-        if (kept && sample !== undefined) {
-          this.quality.judge(sample);
-          // The name as this event has it, so that both sections have the same.
-          stack = foldSample({ ...sample, comm });
-        }
-        this.pairs.issue({ issued: time, dev, sector, sectors, bytes, op, comm, tid, pid, kept, stack });
+        const maker = this.pairs.makerOf(event) ?? this.#makerBy(event);
+        this.pairs.issue({ issued: time, dev, sector, sectors, bytes, op, ...maker });
         break;
       }
       case 'complete':
@@ -142,9 +140,16 @@ class Latencies {
         break;
       case 'requeue':
         this.pairs.requeue(dev, sector, op);
-        break;
-      case 'insert':
     }
+  }
+
+  /** The thread that ran, and where it was. */
+  #makerBy({ comm, tid, pid = this.#tasks.pidOf(tid), sample }: BlockEvent): Maker {
+    const kept = this.#filter.keeps(tid, comm);
+    if (!kept || sample === undefined) return { comm, tid, pid, kept };
+    this.quality.judge(sample);
+    // The name as this event has it, so that both sections have the same.
+    return { comm, tid, pid, kept, stack: foldSample({ ...sample, comm }) };
   }
 
   #datapoint(io: BlockIo): Datapoint {

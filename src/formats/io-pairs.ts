@@ -1,20 +1,19 @@
-/** A block I/O that was issued. Times are integer nanoseconds since the origin, a sector has 512 bytes. */
-export interface IssuedIo {
-  readonly issued: number;
+import { type Maker, WaitingRequests } from './waiting-requests.ts';
+
+/** What a block request is of. A sector has 512 bytes. */
+export interface Place {
   /** The kernel's device number. */
   readonly dev: number;
   readonly sector: number;
   readonly sectors: number;
-  readonly bytes: number;
   /** rwbs text of the tracepoint: see blk_fill_rwbs() in kernel/trace/blktrace.c. */
   readonly op: string;
-  readonly comm: string;
-  readonly tid: number;
-  readonly pid: number;
-  /** Whether it is in scope; others are followed too, so that nothing is paired wrongly, but not given out. */
-  readonly kept: boolean;
-  /** The stack that issued it, root first, where that is known. */
-  readonly stack?: readonly string[] | undefined;
+}
+
+/** A block I/O that was issued. Times are integer nanoseconds since the origin. */
+export interface IssuedIo extends Place, Maker {
+  readonly issued: number;
+  readonly bytes: number;
 }
 
 /** A block I/O whose last sector has completed. */
@@ -69,8 +68,8 @@ const UNDER_WAY_NS = 1e9;
 const KEPT_AGES = 10_000;
 
 /**
- * Joins the issue and the completion of block requests, by device, sector and direction, and gives the I/Os out in the
- * order of issue. To be fed in time order. A latency is never guessed: what does not pair is counted.
+ * Joins the insertion, the issue and the completion of block requests, by device, sector and direction, and gives the I/Os out in
+ * the order of issue. To be fed in time order. A latency is never guessed: what does not pair is counted.
  * Where several I/Os of the same kind are under way at the same place, which of them completes is not to be known. They are
  * paired in the order of issue, so that no latency is above the true longest of them, and counted.
  *
@@ -103,6 +102,7 @@ export class IoPairs {
 
   /** By device and direction, then by the next sector to complete; more than one only where I/Os overlap. */
   readonly #underWay = new Map<number, Map<number, Pending | Pending[]>>();
+  readonly #waiting = new WaitingRequests();
   /** Kept I/Os in the order of issue. */
   #queue: Pending[] = [];
   #head = 0;
@@ -117,6 +117,17 @@ export class IoPairs {
   readonly #ages: { readonly age: number; readonly explanation: 'before' | 'inGap' }[] = [];
 
   constructor(private readonly window = WINDOW) {}
+
+  /** A request came into a queue: whoever issues it, it is its maker's. */
+  insert({ dev, sector, sectors, op }: Place, maker: Maker): void {
+    // Requests without a place are never told apart.
+    if (sectors > 0 && this.#gaps === 0) this.#waiting.insert(queueOf(dev, directionOf(op)), sector, sectors, maker);
+  }
+
+  /** Who made the request that is issued now; to be asked once, before `issue`. Undefined where its insertion was not seen. */
+  makerOf({ dev, sector, sectors, op }: Place): Maker | undefined {
+    return this.#waiting.issue(queueOf(dev, directionOf(op)), sector, sectors);
+  }
 
   issue(io: IssuedIo): void {
     this.#at(io.issued);
@@ -205,6 +216,7 @@ export class IoPairs {
     const io = find(place.get(sector), () => true);
     if (io === undefined) return undefined;
     this.counts.requeued++;
+    if (io.left > 0) this.#waiting.requeue(queueOf(dev, directionOf(op)), io.at, io.left, io);
     if (io.left < io.sectors) {
       io.requeued = true;
       return io;
@@ -292,11 +304,12 @@ export class IoPairs {
     const forgotten = [...this.#underWay.values()].flatMap((place) => [...place.values()].flat());
     for (const io of forgotten) this.#drop(io);
     this.#underWay.clear();
+    this.#waiting.clear();
     return forgotten;
   }
 
   #place(dev: number, direction: number): Map<number, Pending | Pending[]> {
-    const key = dev * 256 + direction;
+    const key = queueOf(dev, direction);
     let place = this.#underWay.get(key);
     if (place === undefined) {
       place = new Map();
@@ -332,6 +345,11 @@ function find(there: Pending | Pending[] | undefined, fits: (io: Pending) => boo
   if (there === undefined) return undefined;
   if (Array.isArray(there)) return there.find(fits);
   return fits(there) ? there : undefined;
+}
+
+/** Number of a device and direction. */
+function queueOf(dev: number, direction: number): number {
+  return dev * 256 + direction;
 }
 
 const FLUSH = 'F'.charCodeAt(0);

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { MarpleError } from '../common/errors.ts';
 import type { Report } from '../common/section.ts';
-import { type BlockEvent, type BlockRecord, blockReader, type RecordReader } from './block-records.ts';
-import { type EventFormat, parseFormat } from './event-format.ts';
+import { type BlockEvent, type BlockRecord, type RecordReader, recordReader } from './block-records.ts';
+import { parseFormat } from './event-format.ts';
 import { preparePerfData } from './perf-data.ts';
 import { checkBoot } from './perf-recording.ts';
 import { perfSamples, type TimedRecord } from './perf-samples.ts';
@@ -12,8 +12,8 @@ import type { PerfSample } from './perf-script.ts';
 import type { RunInfo } from './recording.ts';
 
 /*
- * Who called for each I/O: perf records the issues once more, with their callers, beside the tool that records everything
- * else (TRAPS 1: perf misses completions, but no issues).
+ * Who called for each I/O: perf records insertions and issues once more, with their callers, beside the tool that records
+ * everything else (TRAPS 1: perf misses completions, but neither of those).
  */
 
 /** What the recording of the callers tells; a file of its own in the recording's folder. */
@@ -22,8 +22,8 @@ const stacksSchema = z.object({
   version: z.string(),
   warnings: z.array(z.string()),
   writer: z.object({ pid: z.number(), startTime: z.number() }).optional(),
-  /** Text of the format file of the issues. */
-  format: z.string(),
+  /** Texts of the events' format files. */
+  formats: z.array(z.string()),
   /** Where it was ended since so many I/Os a second would have cost too much: when, nanoseconds since the origin. */
   ended: z.object({ time: z.number(), rate: z.number(), limit: z.number() }).optional(),
 });
@@ -38,13 +38,26 @@ export function stacksDataFile(dir: string): string {
 }
 
 /**
- * Both records of one issue are made in the same moment, one behind the other: they are no further apart than this,
+ * Both records of one event are made in the same moment, one behind the other: they are no further apart than this,
  * nanoseconds, even where the machine that this one runs on takes its time.
  */
-const APART_NS = 2e6;
+const APART_NS = 20e6;
 
-/** The callers of each issue, where they were recorded; says why not where they should have been. */
-export async function openIssuerStacks(dir: string, run: RunInfo, report: Report): Promise<IssuerStacks | undefined> {
+/**
+ * Tools whose record of an event is made before that of the perf that was started first. ftrace is called after it, as it was
+ * registered after it (func_add() in kernel/tracepoint.c); eBPF programs run before perf records anything
+ * (perf_trace_run_bpf_submit() in kernel/events/core.c), and of two perfs the later one comes first (perf_trace_add() in
+ * kernel/trace/trace_event_perf.c).
+ */
+const EARLIER_THAN_STACKS: ReadonlySet<string> = new Set(['bpftrace', 'perf']);
+
+/** The callers of each I/O of a tool's recording, where they were recorded; says why not where they should have been. */
+export async function openIssuerStacks(
+  dir: string,
+  tool: string,
+  run: RunInfo,
+  report: Report,
+): Promise<IssuerStacks | undefined> {
   let text: string;
   try {
     text = readFileSync(stacksFile(dir), 'utf8');
@@ -60,7 +73,7 @@ export async function openIssuerStacks(dir: string, run: RunInfo, report: Report
       return undefined;
     }
     if (state === 'repaired') report.warn('perf was killed: the last stacks may be missing');
-    return new IssuerStacks(dir, details, run, report);
+    return new IssuerStacks(dir, details, run, report, EARLIER_THAN_STACKS.has(tool));
   } catch (error) {
     const why = error instanceof MarpleError ? error.message : 'their description is damaged';
     report.warn(`stacks are missing: ${why}`);
@@ -75,30 +88,37 @@ interface Candidate {
   used: boolean;
 }
 
-/** Joins the issues of a trace with perf's records of them, by thread, device, place, size and time. */
+/** Joins the insertions and issues of a trace with perf's records of them, by thread, device, place, size and time. */
 export class IssuerStacks {
   /** perf's records that may yet be needed, by what they are of and in the order of their times. */
   readonly #waiting = new Map<string, Candidate[]>();
   #candidates: Candidate[] = [];
   #until = Number.NEGATIVE_INFINITY;
   #lost = 0;
-  readonly #format: EventFormat;
-  readonly #reader: RecordReader;
+  /** By the id of the event. */
+  readonly #formats = new Map<number, { readonly size: number; readonly read: RecordReader }>();
 
-  /** @throws Error where the description of the event lacks a field. */
+  /**
+   * `isEarlier`: the trace's record of an event is made before perf's, not after it.
+   * @throws Error where the description of an event lacks a field.
+   */
   constructor(
     private readonly dir: string,
     private readonly details: StacksDetails,
     private readonly run: RunInfo,
     private readonly report: Report,
+    private readonly isEarlier: boolean,
   ) {
-    this.#format = parseFormat(details.format);
-    this.#reader = blockReader('issue', this.#format);
+    for (const text of details.formats) {
+      const format = parseFormat(text);
+      const read = recordReader(`block:${format.name}`, format);
+      if (read !== undefined) this.#formats.set(format.id, { size: format.size, read });
+    }
     for (const warning of details.warnings) report.warn(warning);
     report.option('stacks_tool', `perf ${details.version}: ${details.command.join(' ')}`);
   }
 
-  /** The same records; issues have the sample that perf took of them, where it did. */
+  /** The same records; insertions and issues have the sample that perf took of them, where it did. */
   async *join(records: AsyncIterable<readonly BlockRecord[]>): AsyncGenerator<readonly BlockRecord[]> {
     const samples = perfSamples(stacksDataFile(this.dir), BigInt(this.run.origin), this.report, {
       modules: this.run.modules,
@@ -107,7 +127,7 @@ export class IssuerStacks {
       for await (const batch of records) {
         const last = batch.at(-1)?.time ?? Number.NEGATIVE_INFINITY;
         while (this.#until < last + APART_NS) await this.#pull(samples);
-        yield batch.map((record) => (record.kind === 'block' && record.type === 'issue' ? this.#find(record) : record));
+        yield batch.map((record) => (record.kind === 'block' && isByMaker(record) ? this.#find(record) : record));
         this.#forget(last - APART_NS);
       }
     } finally {
@@ -144,33 +164,35 @@ export class IssuerStacks {
   #take(record: TimedRecord): void {
     if (record.kind === 'lost') this.#lost += record.count;
     if (record.kind !== 'sample') return;
-    const { raw, since, sample } = record;
-    if (raw === undefined || raw.length < this.#format.size || since === undefined) return;
-    const issue = this.#reader({ ...raw, time: since });
-    if (issue.kind !== 'block') return;
-    this.#until = issue.time;
-    const key = keyOf(issue);
-    const candidate = { time: issue.time, key, sample, used: false };
+    const { raw, since, sample, config } = record;
+    const format = this.#formats.get(config);
+    if (format === undefined || raw === undefined || raw.length < format.size || since === undefined) return;
+    const event = format.read({ ...raw, time: since });
+    if (event.kind !== 'block') return;
+    this.#until = event.time;
+    const key = keyOf(event);
+    const candidate = { time: event.time, key, sample, used: false };
     const others = this.#waiting.get(key);
     if (others === undefined) this.#waiting.set(key, [candidate]);
     else others.push(candidate);
     this.#candidates.push(candidate);
   }
 
-  /** The nearest in time of what perf recorded of the same I/O; each is taken once. */
-  #find(issue: BlockEvent): BlockEvent {
-    let best: Candidate | undefined;
-    let apart = APART_NS;
-    for (const candidate of this.#waiting.get(keyOf(issue)) ?? []) {
-      const distance = Math.abs(candidate.time - issue.time);
-      if (candidate.time > issue.time + APART_NS) break;
-      if (candidate.used || distance > apart) continue;
-      best = candidate;
-      apart = distance;
-    }
-    if (best === undefined) return issue;
-    best.used = true;
-    return { ...issue, sample: best.sample };
+  /**
+   * The event with what perf recorded of it. Where a thread does the same again and again, the order tells which record that is:
+   * the next one may be nearer in time, where the machine paused between the two of this one.
+   */
+  #find(event: BlockEvent): BlockEvent {
+    const { isEarlier } = this;
+    const fits = ({ time, used }: Candidate): boolean => {
+      const later = isEarlier ? time - event.time : event.time - time;
+      return !used && later >= 0 && later <= APART_NS;
+    };
+    const candidates = this.#waiting.get(keyOf(event));
+    const found = isEarlier ? candidates?.find(fits) : candidates?.findLast(fits);
+    if (found === undefined) return event;
+    found.used = true;
+    return { ...event, sample: found.sample };
   }
 
   #forget(before: number): void {
@@ -185,6 +207,11 @@ export class IssuerStacks {
   }
 }
 
-function keyOf({ tid, dev, sector, sectors, op }: BlockEvent): string {
-  return `${tid} ${dev} ${sector} ${sectors} ${op}`;
+/** Whether the thread that runs is, or may be, who made the request. */
+function isByMaker({ type }: BlockEvent): boolean {
+  return type === 'insert' || type === 'issue';
+}
+
+function keyOf({ type, tid, dev, sector, sectors, op }: BlockEvent): string {
+  return `${type} ${tid} ${dev} ${sector} ${sectors} ${op}`;
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Datapoint } from '../../src/common/datatypes.ts';
 import { HeaderReport } from '../../src/common/report.ts';
+import type { Scope } from '../../src/common/scope.ts';
 import { parseLine } from '../../src/formats/bpftrace-block.ts';
 import { decodeRecording } from '../../src/formats/decoders.ts';
 import { tempFolder } from '../support/data-files.ts';
@@ -14,7 +15,11 @@ interface Decoded {
   readonly report: HeaderReport;
 }
 
-async function decode(lines: readonly string[], files: Readonly<Record<string, string>> = {}): Promise<Decoded> {
+async function decode(
+  lines: readonly string[],
+  files: Readonly<Record<string, string>> = {},
+  scope: Partial<Scope> = {},
+): Promise<Decoded> {
   const dir = tempFolder();
   const details = {
     tool: { name: 'bpftrace', version: '0.17.0', command: ['bpftrace'] },
@@ -28,7 +33,7 @@ async function decode(lines: readonly string[], files: Readonly<Record<string, s
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
   const report = new HeaderReport();
   const points: Datapoint[] = [];
-  const run = { origin: '0', scope: { own: 0 }, tasks: [], bootId: '' };
+  const run = { origin: '0', scope: { own: 0, ...scope }, tasks: [], bootId: '' };
   for await (const { section, records } of decodeRecording(dir, run, report)) {
     expect(section).toBe(0);
     points.push(...(records as Datapoint[]));
@@ -97,6 +102,25 @@ describe('what bpftrace printed of known reads', () => {
     expect(report.skippedCount).toBe(4);
     expect(report.warnings.join('\n')).toContain('"I 1 2"');
   });
+});
+
+test('an I/O is in scope by who made it, not by who took it out of the queue', async () => {
+  const lines = [
+    'Q 1000 7 8 266338304 640 8 4096 RS reads\\x00',
+    'Q 1500 6 6 266338304 800 8 4096 RS dd\\x00',
+    'I 2000 6 6 266338304 640 8 4096 RS dd\\x00',
+    'I 2500 7 8 266338304 800 8 4096 RS reads\\x00',
+    'C 3000 0 266338304 640 8 0 RS',
+    'C 4000 0 266338304 800 8 0 RS',
+    // A scheduler there is none: who issues it has made it.
+    'I 5000 7 7 266338304 960 8 4096 RS reads\\x00',
+    'C 6000 0 266338304 960 8 0 RS',
+  ];
+  const { points } = await decode(lines, {}, { comm: '^reads$' });
+  expect(points).toEqual([
+    { x: 2e-6, y: 0.001, info: ['reads', '7', '8', 'RS', 'vda', '640', '4096', ''] },
+    { x: 5e-6, y: 0.001, info: ['reads', '7', '7', 'RS', 'vda', '960', '4096', ''] },
+  ]);
 });
 
 test('names keep their bytes, up to the NUL', () => {

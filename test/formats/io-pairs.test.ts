@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type BlockIo, IoPairs, type IssuedIo, type PairCounts } from '../../src/formats/io-pairs.ts';
+import type { Maker } from '../../src/formats/waiting-requests.ts';
 
 const DEV = 254 * 2 ** 20;
 /** A flush completes at sector -1, unsigned. */
@@ -169,6 +170,34 @@ describe('what the kernel does with a request', () => {
     const { ios, counts } = paired([issue(1), complete(2, 0, 8, 'R', true)]);
     expect(spans(ios)).toEqual([[1, 2]]);
     expect(counts).toEqual({ ...NONE, failed: 1 });
+  });
+});
+
+describe('whose a request is', () => {
+  const by = (comm: string): Maker => ({ comm, tid: 9, pid: 9, kept: comm !== 'kworker' });
+  const place = { dev: DEV, sector: 64, sectors: 8, op: 'WS' };
+  const asIssued = { ...place, issued: 5, bytes: 4096 };
+
+  test('of the one who inserted it, after it came back too', () => {
+    const pairs = new IoPairs();
+    pairs.insert({ ...place, op: 'W' }, by('a'));
+    pairs.issue({ ...asIssued, ...pairs.makerOf(place)! });
+    expect(pairs.requeue(DEV, 64, 'W')).toMatchObject({ comm: 'a' });
+    pairs.insert(place, by('kworker'));
+    pairs.issue({ ...asIssued, ...pairs.makerOf(place)! });
+    pairs.complete(9, DEV, 64, 8, 'W', false);
+    expect(pairs.take()).toMatchObject([{ issued: 5, completed: 9, comm: 'a', kept: true }]);
+    expect(pairs.makerOf(place)).toBeUndefined();
+  });
+
+  test('of nobody where its insertion, or what came after it, may be lost', () => {
+    const pairs = new IoPairs();
+    pairs.insert(place, by('a'));
+    pairs.gapStart();
+    pairs.insert({ ...place, sector: 8 }, by('b'));
+    pairs.gapEnd(4);
+    expect(pairs.makerOf(place)).toBeUndefined();
+    expect(pairs.makerOf({ ...place, sector: 8 })).toBeUndefined();
   });
 });
 

@@ -9,16 +9,19 @@ import { diskOf, extentsOf, type Fio, prepareFio } from '../support/fio.ts';
 const READS = 5000;
 
 let fio: Fio;
+let other: Fio;
 let place: Place;
 let disk: { name: string; extents: [number, number][] };
 beforeAll(() => {
   fio = prepareFio('fiotest', 64);
+  other = prepareFio('other', 16);
   disk = { name: diskOf(fio.file).name, extents: extentsOf(fio.file) };
   place = makePlace();
 });
 afterAll(() => {
   place.remove();
   fio.remove();
+  other.remove();
 });
 
 /** Fields of an event by name. */
@@ -42,7 +45,8 @@ async function collect(name: string, more: readonly string[], command: readonly 
   return readDiskData(place.path(name));
 }
 
-test('each request has its steps, in order, by who issued it; what disklat has of the same run is the same', async () => {
+test('each request has its steps, in order, by who made it, where others issue some; disklat has the same', async () => {
+  other.startLoad();
   const { events, points, headers } = await collect(
     'x.marple',
     ['--disk', 'latency,block_requests'],

@@ -11,18 +11,25 @@ import { collectAll, testRun } from '../support/run.ts';
 
 const SMALL = 300;
 const LARGE = 100;
+const TURNS = 1000;
 
 let fio: Fio;
+let other: Fio;
 let place: Place;
 const reads = compileProgram('reads');
 beforeAll(() => {
   fio = prepareFio('fiotest', 64);
+  other = prepareFio('other', 16);
   place = makePlace();
 });
 afterAll(() => {
   place.remove();
   fio.remove();
+  other.remove();
 });
+
+/** Not what the kernel reads of a program to start it. */
+const isDirectRead = ({ info }: Datapoint): boolean => info[3] === 'RS';
 
 /** I/Os of the program by the function that made them, as the stack section weighs them. */
 function weights(stacks: readonly StackData[]): Record<string, number> {
@@ -74,8 +81,7 @@ describe('the stack of each I/O', () => {
     expect(data.headers[1]).toMatchObject({ weight: { label: 'I/Os', unit: 'I/Os' } });
     const all = data.points.filter(({ info }) => info[0] === 'reads');
     expect(weights(data.stacks)).toEqual(counts(data, all));
-    // Now and then it is what issues the I/O of somebody else.
-    const ofProgram = all.filter(({ info }) => info[3]?.startsWith('R'));
+    const ofProgram = all.filter(isDirectRead);
     if (tool === 'ftrace') expect(counts(data, ofProgram)).toEqual({ small_reads: SMALL, large_reads: LARGE });
     // bpftrace and perf are not given all completions on some kernels; where it is worth a word, it is said.
     const missing = SMALL + LARGE - ofProgram.length;
@@ -94,14 +100,16 @@ describe('the stack of each I/O', () => {
     }
   });
 
-  test('is that of the I/O itself, where a thread reads one place again and again from two functions', async () => {
-    const args = ['collect', '--disk', '-o', 'turns.marple', '--', reads, fio.file, '0', '0', '200'];
-    expect(await place.marple(args)).toMatchObject({ code: 0 });
+  test('is that of the I/O itself, where a thread reads one place again and again, and others issue some of that', async () => {
+    other.startLoad();
+    const env = config('[disklat]\nstacks = on\n');
+    const args = ['collect', '--disk', '-o', 'turns.marple', '--', reads, fio.file, '0', '0', `${TURNS}`];
+    expect(await place.marple(args, { env })).toMatchObject({ code: 0 });
     const { points, stacks } = readDiskData(place.path('turns.marple'));
     const functions = points
-      .filter(({ info }) => info[0] === 'reads' && info[3]?.startsWith('R'))
+      .filter((point) => point.info[0] === 'reads' && isDirectRead(point))
       .map(({ info }) => stacks[Number(info[7] || -1)]?.stack.find((frame) => frame === 'even' || frame === 'odd'));
-    expect(functions).toEqual(Array.from({ length: 400 }, (_, i) => (i % 2 === 0 ? 'even' : 'odd')));
+    expect(functions).toEqual(Array.from({ length: 2 * TURNS }, (_, i) => (i % 2 === 0 ? 'even' : 'odd')));
   });
 
   test('leads from the slow I/Os to the code that issued them', () => {

@@ -21,6 +21,8 @@ export interface Fio {
   result(): FioResult;
   /** Starts it; it ends with the test at the latest. */
   start(...more: readonly string[]): Promise<FioResult>;
+  /** Has three processes read at random until the test ends: what others do meanwhile, they issue now and then. */
+  startLoad(): void;
   /** Removes the file. */
   remove(): void;
 }
@@ -76,8 +78,13 @@ export function prepareFio(name: string, mib: number): Fio {
       });
     });
   };
+  const startLoad = (): void => {
+    const forever = ['--time_based', '--runtime=600', '--norandommap', '--numjobs=3'];
+    const child = spawn(program, args(...forever), { cwd: folder, stdio: 'ignore' });
+    onTestFinished(() => void child.kill());
+  };
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  return { file, program, args, result, start, remove };
+  return { file, program, args, result, start, startLoad, remove };
 }
 
 /** Name of the disk that a file lies on, and the sector where its partition begins. */

@@ -5,6 +5,8 @@
 
 const SAMPLE_TYPE = { ip: 1, tid: 2, time: 4, callchain: 32, cpu: 128 } as const;
 const ALL = Object.values(SAMPLE_TYPE).reduce((sum, bit) => sum + bit, 0);
+const RAW = 1024;
+const TRACEPOINT = 2;
 
 /** u64 each. */
 export function numbers(...values: (number | bigint)[]): Buffer {
@@ -35,6 +37,14 @@ export function sample(time: number, chain: readonly (number | bigint)[] = []): 
   return record(9, Buffer.concat([numbers(0x1000), pair(7, 8), numbers(time, 3, chain.length, ...chain)]));
 }
 
+/** The same with a tracepoint's own record. */
+export function tracepointSample(time: number, chain: readonly (number | bigint)[], raw: Uint8Array): Buffer {
+  const sized = Buffer.alloc(Math.ceil((4 + raw.length) / 8) * 8);
+  sized.writeUInt32LE(sized.length - 4);
+  sized.set(raw, 4);
+  return record(9, Buffer.concat([numbers(0x1000), pair(7, 8), numbers(time, 3, chain.length, ...chain), sized]));
+}
+
 /** What is behind it is younger than what came before the round before. */
 export const ROUND = record(68, Buffer.alloc(0));
 
@@ -45,11 +55,21 @@ export function trailer(time: number): Buffer {
 
 /** A file of one event, with these records. */
 export function perfFileOf(...records: readonly Buffer[]): Buffer {
+  return fileOf({ type: 1, config: 0, sampleType: ALL }, records);
+}
+
+/** A file of one tracepoint, by the id of its format. */
+export function tracepointFileOf(id: number, ...records: readonly Buffer[]): Buffer {
+  return fileOf({ type: TRACEPOINT, config: id, sampleType: ALL + RAW }, records);
+}
+
+function fileOf(event: { type: number; config: number; sampleType: number }, records: readonly Buffer[]): Buffer {
   const data = Buffer.concat(records);
   const attribute = Buffer.alloc(128);
-  attribute.writeUInt32LE(1, 0);
+  attribute.writeUInt32LE(event.type, 0);
   attribute.writeUInt32LE(112, 4);
-  attribute.writeUInt32LE(ALL, 24);
+  attribute.writeUInt32LE(event.config, 8);
+  attribute.writeUInt32LE(event.sampleType, 24);
   attribute.writeUInt32LE(1 << 18, 40);
   const header = Buffer.alloc(104);
   header.write('PERFILE2');

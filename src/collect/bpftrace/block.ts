@@ -17,6 +17,10 @@ const INTERVAL_MS = 50;
  * flushes what printf() wrote before it.
  */
 const PROGRAM = `
+tracepoint:block:block_rq_insert {
+  printf("Q %llu %d %d %d %llu %u %u %s %r\\n", nsecs, pid, tid, args->dev, args->sector, args->nr_sector, args->bytes,
+    args->rwbs, buf(comm, 16));
+}
 tracepoint:block:block_rq_issue {
   printf("I %llu %d %d %d %llu %u %u %s %r\\n", nsecs, pid, tid, args->dev, args->sector, args->nr_sector, args->bytes,
     args->rwbs, buf(comm, 16));

@@ -1,22 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { monotonicNow } from '../../common/clock.ts';
 import { MarpleError } from '../../common/errors.ts';
+import { deviceNumber, traceEventOf } from '../../formats/block-records.ts';
 import { type StacksDetails, stacksDataFile, stacksFile } from '../../formats/issuer-stacks.ts';
 import { findPerf } from '../../formats/perf-tool.ts';
 import type { CollectRun } from '../collecter.ts';
 import { readFormats } from '../ftrace/formats.ts';
+import { scheduledDevices } from '../proc/block-devices.ts';
 import { type PerfRecording, type RecordingEnd, startRecording } from './record.ts';
 import { pagesOf, type RecordPlan } from './record-args.ts';
 
-const ISSUE = 'block:block_rq_issue';
-/** Build ids are looked for in every sample at the end, and nothing here reads them. */
-const PLAN: RecordPlan = {
-  target: 'all',
-  events: [ISSUE],
-  sampling: { period: 1 },
-  callGraph: 'fp',
-  extra: ['--no-buildid'],
-};
+const EVENTS = [traceEventOf('insert'), traceEventOf('issue')];
+/** Devices that a filter has room for: it may have a page. */
+const MOST_FILTERED = 100;
 const LOOK_MS = 1000;
 /** Of each CPU. perf writes when a half is full: what is in there when MARPLE is killed may be lost. */
 const BUFFER_KB = 1024;
@@ -26,6 +22,23 @@ export interface IssuerOptions {
   readonly limit: number;
   /** I/Os of the machine until now. */
   countIos(): number;
+}
+
+/**
+ * Both events of all devices, but not the issues (the last event, which a filter is for) of those with a scheduler: whoever made
+ * such a request inserted it, and only that costs. What waits for a flush (F first) is not inserted.
+ */
+function issuersPlan(): RecordPlan {
+  const scheduled = scheduledDevices().slice(0, MOST_FILTERED);
+  const others = scheduled.map((number) => `dev != ${deviceNumber(number)}`).join(' && ');
+  return {
+    target: 'all',
+    events: EVENTS,
+    sampling: { period: 1 },
+    callGraph: 'fp',
+    // Build ids are looked for in every sample at the end, and nothing here reads them.
+    extra: [...(scheduled.length === 0 ? [] : ['--filter', `(${others}) || rwbs ~ "F*"`]), '--no-buildid'],
+  };
 }
 
 /** Records who calls for I/O, beside what records the I/Os: see formats/issuer-stacks.ts. */
@@ -38,11 +51,12 @@ export class IssuerRecorder {
   static async start(run: CollectRun<unknown>, options: IssuerOptions): Promise<IssuerRecorder | undefined> {
     const dir = await run.recordingDir();
     try {
-      const formats = await readFormats([ISSUE]);
+      const formats = await readFormats(EVENTS);
       const perf = await findPerf();
+      const plan = issuersPlan();
       const recording = await startRecording({
         perf,
-        plans: [{ plan: () => PLAN }],
+        plans: [{ plan: () => plan }],
         output: stacksDataFile(dir),
         stop: run.stop,
         mmapPages: pagesOf(BUFFER_KB),
@@ -54,7 +68,7 @@ export class IssuerRecorder {
         version: perf.version,
         warnings: [...warnings],
         ...(writer === undefined ? {} : { writer: { ...writer } }),
-        format: formats[ISSUE] as string,
+        formats: Object.values(formats),
       });
     } catch (error) {
       if (!(error instanceof MarpleError)) throw error;

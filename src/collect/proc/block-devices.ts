@@ -33,6 +33,18 @@ export function blockDeviceName(number: string): string {
   }
 }
 
+/** Those (`MAJ:MIN`) whose requests wait in a scheduler's queue before they are issued. */
+export function scheduledDevices(): string[] {
+  return readdirSync(FOLDER).filter((number) => {
+    try {
+      return /\[(?!none\])/u.test(readFileSync(join(FOLDER, number, 'queue/scheduler'), 'latin1'));
+    } catch {
+      // A partition, or it was unplugged just now.
+      return false;
+    }
+  });
+}
+
 /** The text of /proc/diskstats. */
 export function readDiskstats(): string {
   return readFileSync('/proc/diskstats', 'utf8');

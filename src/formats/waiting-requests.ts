@@ -1,0 +1,83 @@
+/** Who made a request, and from where in the code. */
+export interface Maker {
+  readonly comm: string;
+  readonly tid: number;
+  readonly pid: number;
+  /** Whether it is in scope; requests of others are followed too, so that nothing is paired wrongly, but not given out. */
+  readonly kept: boolean;
+  /** Its stack, root first, where that is known. */
+  readonly stack?: readonly string[] | undefined;
+}
+
+interface Waiting {
+  readonly sector: number;
+  readonly sectors: number;
+  readonly maker: Maker;
+  /** It came back from the device, and may be inserted once more, by whoever takes care of that. */
+  isBack: boolean;
+}
+
+/** Places that are remembered of a queue. More do not wait there; what never leaves it was merged into another request. */
+const MOST_PLACES = 1 << 16;
+
+/**
+ * Requests between their insertion into a queue and their issue to the device, by queue (a number that the caller has for a device
+ * and direction) and place. Who issues a request is whoever runs the queue just then: a kworker, or another process that
+ * wants something of the device (blk_mq_run_hw_queue() in block/blk-mq.c). Who made it is known from its insertion.
+ */
+export class WaitingRequests {
+  readonly #queues = new Map<number, Map<number, Waiting[]>>();
+
+  insert(queue: number, sector: number, sectors: number, maker: Maker): void {
+    const back = this.#queues
+      .get(queue)
+      ?.get(sector)
+      ?.find((request) => request.isBack && request.sectors === sectors);
+    if (back === undefined) this.#add(queue, { sector, sectors, maker, isBack: false });
+    else back.isBack = false;
+  }
+
+  /** The request went back to its queue. */
+  requeue(queue: number, sector: number, sectors: number, maker: Maker): void {
+    this.#add(queue, { sector, sectors, maker, isBack: true });
+  }
+
+  /** A request is issued: gives who made it, where its insertion was seen. */
+  issue(queue: number, sector: number, sectors: number): Maker | undefined {
+    const places = this.#queues.get(queue);
+    if (places === undefined || places.size === 0) return undefined;
+    const same = places.get(sector)?.find((request) => request.sectors === sectors);
+    if (same !== undefined) {
+      remove(places, same);
+      return same.maker;
+    }
+    // It may have grown in the queue, at both of its ends, by what was merged into it.
+    const within = [...places.values()]
+      .flat()
+      .filter((request) => request.sector >= sector && request.sector + request.sectors <= sector + sectors);
+    for (const request of within) remove(places, request);
+    return within[0]?.maker;
+  }
+
+  clear(): void {
+    this.#queues.clear();
+  }
+
+  #add(queue: number, request: Waiting): void {
+    let places = this.#queues.get(queue);
+    if (places === undefined) {
+      places = new Map();
+      this.#queues.set(queue, places);
+    }
+    const there = places.get(request.sector);
+    if (there === undefined) places.set(request.sector, [request]);
+    else there.push(request);
+    if (places.size > MOST_PLACES) places.delete(places.keys().next().value!);
+  }
+}
+
+function remove(places: Map<number, Waiting[]>, request: Waiting): void {
+  const others = places.get(request.sector)!.filter((other) => other !== request);
+  if (others.length === 0) places.delete(request.sector);
+  else places.set(request.sector, others);
+}
