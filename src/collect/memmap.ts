@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import type { Datapoint, StackData } from '../common/datatypes.ts';
+import { beOptimized } from '../common/engine.ts';
 import { ScopeFilter } from '../common/scope.ts';
 import type { Batch } from '../common/section.ts';
 import { rounded } from '../common/util/rounded.ts';
@@ -59,6 +60,7 @@ export class MemMap extends Collecter<MemMapOptions> {
 
   override async *collect(): AsyncIterable<Batch> {
     const { run } = this;
+    beOptimized();
     run.report.tool({
       name: run.tool,
       version: run.toolVersion,

@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
 import { startOverheadMeter } from '../../src/collect/overhead.ts';
+import { beFast, beFrugal } from '../../src/common/engine.ts';
 import { runTool, startTool } from '../../src/common/process.ts';
+import { optimizes } from '../support/optimized.ts';
 
 /** Arguments for node: touches 100 MiB, then uses CPU time until it has had half a second of it. */
 const BUSY = [
@@ -68,4 +71,15 @@ test('MARPLE itself counts from the start of the meter', () => {
   expect(overhead.cpu_seconds).toBeGreaterThanOrEqual(0.2);
   expect(overhead.cpu_seconds).toBeLessThan(1);
   expect(overhead.peak_rss_mib).toBeGreaterThan(30);
+});
+
+test('where MARPLE itself has much to do its code is optimized', async () => {
+  onTestFinished(beFast);
+  beFrugal();
+  expect(await optimizes()).toBe(false);
+  const meter = startOverheadMeter({ hasCommand: false });
+  const until = performance.now() + 3000;
+  while (performance.now() < until) await setImmediate();
+  expect(await optimizes()).toBe(true);
+  meter.stop();
 });
