@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type EventFormat, parseFields, parseFormat } from './event-format.ts';
@@ -23,6 +23,8 @@ export const ftraceDetailsSchema = z.object({
   cpus: z.array(z.number().int().min(0)),
   /** Size of the buffer of each CPU, KiB. */
   bufferKb: z.number(),
+  /** Whether each page ends behind its data, and the next begins there; otherwise all have their whole size. */
+  cut: z.boolean().optional(),
 });
 export type FtraceDetails = z.infer<typeof ftraceDetailsSchema>;
 
@@ -144,6 +146,13 @@ export function pageFill(pages: Buffer, page: number, layout: PageLayout): numbe
   return (pages.readUInt32LE(page + layout.commitOffset) & COMMIT_MASK) / (layout.size - layout.dataOffset);
 }
 
+/** How much of the page that begins at `page` tells something, bytes: its header, its data, and how many events were missed. */
+export function pageBytes(pages: Buffer, page: number, layout: PageLayout): number {
+  const commit = pages.readUInt32LE(page + layout.commitOffset);
+  const stored = (commit & MISSED_STORED) === 0 ? 0 : layout.longSize;
+  return Math.min(layout.size, layout.dataOffset + (commit & COMMIT_MASK) + stored);
+}
+
 /** Values of `id` that are no event: the CPU's events of the time between the two are lost. */
 export const GAP_START = -1;
 export const GAP_END = -2;
@@ -178,6 +187,8 @@ export class CpuStream {
   readonly #chunkBytes: number;
   #filled = 0;
   #page = 0;
+  /** Where the page behind that one begins. */
+  #next = 0;
   #pos = 0;
   #end = 0;
   #inGap = false;
@@ -190,13 +201,13 @@ export class CpuStream {
     private readonly origin: bigint,
     /** Smallest record of each kind, by ID; a kind that is not there is known to have the common header. */
     private readonly sizes: ReadonlyMap<number, number> = new Map(),
+    /** As in the recording's details. */
+    private readonly cut = false,
   ) {
     this.#fd = openSync(path, 'r');
-    if (fstatSync(this.#fd).size % layout.size !== 0) this.damaged++;
     this.#chunkBytes = Math.max(1, Math.floor(CHUNK_BYTES / layout.size)) * layout.size;
     this.bytes = Buffer.allocUnsafe(this.#chunkBytes);
     this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
-    this.#page = -layout.size;
   }
 
   close(): void {
@@ -280,8 +291,7 @@ export class CpuStream {
   }
 
   #nextPage(): 'page' | 'gap' | 'end' {
-    this.#page += this.layout.size;
-    if (this.#page + this.layout.size > this.#filled && !this.#fill()) return 'end';
+    if (!this.#findPage()) return 'end';
     const { view, layout } = this;
     const page = this.#page;
     const commit = view.getUint32(page + layout.commitOffset, true);
@@ -309,15 +319,30 @@ export class CpuStream {
     return 'page';
   }
 
-  #fill(): boolean {
+  /** Moves to the next page that is whole. What is left of the file where there is none is damage. */
+  #findPage(): boolean {
+    this.#page = this.#next;
+    if (this.#page + this.layout.size > this.#filled) this.#fill();
+    const rest = this.#filled - this.#page;
+    const isHeader = rest >= this.layout.dataOffset;
+    const length = this.cut && isHeader ? pageBytes(this.bytes, this.#page, this.layout) : this.layout.size;
+    this.#next = this.#page + length;
+    if (length <= rest) return true;
+    this.#next = this.#filled;
+    if (rest > 0) this.damaged++;
+    return false;
+  }
+
+  /** Reads on behind what has not been shown yet. */
+  #fill(): void {
+    this.bytes.copyWithin(0, this.#page, this.#filled);
+    this.#filled -= this.#page;
     this.#page = 0;
-    this.#filled = 0;
     while (this.#filled < this.#chunkBytes) {
       const read = readSync(this.#fd, this.bytes, this.#filled, this.#chunkBytes - this.#filled, null);
       if (read === 0) break;
       this.#filled += read;
     }
-    return this.#filled >= this.layout.size;
   }
 }
 
@@ -359,7 +384,7 @@ export class FtraceReader {
     for (const cpu of details.cpus) {
       const path = rawFile(dir, cpu);
       if (!existsSync(path)) continue;
-      const stream = new CpuStream(cpu, path, layout, origin, sizes);
+      const stream = new CpuStream(cpu, path, layout, origin, sizes, details.cut);
       this.#streams.push(stream);
       if (stream.advance()) this.#push(stream);
     }

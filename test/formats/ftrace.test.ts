@@ -13,6 +13,7 @@ import {
   GAP_START,
   numberField,
   type PageLayout,
+  pageBytes,
   parseFormat,
   parseHeaderPage,
   parseStats,
@@ -327,6 +328,51 @@ describe.each(LONGS)('pages of a kernel whose long has %i bytes', (long) => {
   });
 });
 
+describe('pages that end behind their data', () => {
+  /** The same recording, its pages cut as they are when they are recorded. */
+  function cutPages(path: string, layout: PageLayout): Buffer[] {
+    const whole = readFileSync(path);
+    const starts = Array.from({ length: whole.length / layout.size }, (_, index) => index * layout.size);
+    return starts.map((start) => whole.subarray(start, start + pageBytes(whole, start, layout)));
+  }
+
+  const seen = (reader: FtraceReader): unknown[] =>
+    [...eventsOf(reader)].map(({ cpu, time, id, bytes, offset, length }) => [
+      ...[cpu, time, id],
+      bytes.toString('hex', offset, offset + (id > 0 ? length : 0)),
+    ]);
+
+  test.each(['whole', 'overrun'])('tell what the whole ones do: %s', (name) => {
+    const expected = openFixture(name);
+    const layout = parseHeaderPage(expected.details.headerPage);
+    const dir = tempFolder();
+    for (const cpu of expected.details.cpus) {
+      writeFileSync(rawFile(dir, cpu), Buffer.concat(cutPages(rawFile(join(FIXTURES, name), cpu), layout)));
+    }
+    const reader = new FtraceReader(dir, { ...expected.details, cut: true }, 0n);
+    expect(seen(reader)).toEqual(seen(expected));
+    expect(reader).toMatchObject({ events: expected.events, missed: expected.missed, damaged: 0 });
+    expect(reader.events).toBeGreaterThan(100);
+  });
+
+  test('one that is not whole is damage, those before it are read', () => {
+    const { details } = openFixture('whole');
+    const pages = cutPages(rawFile(join(FIXTURES, 'whole'), 1), parseHeaderPage(details.headerPage)).slice(0, 3);
+    const eventsIn = (bytes: Buffer): FtraceReader => {
+      const dir = tempFolder();
+      writeFileSync(rawFile(dir, 1), bytes);
+      const reader = new FtraceReader(dir, { ...details, cut: true }, 0n);
+      seen(reader);
+      return reader;
+    };
+    const { events } = eventsIn(Buffer.concat(pages.slice(0, 2)));
+    const all = Buffer.concat(pages);
+    for (const missing of [1, (pages[2] as Buffer).length - 1]) {
+      expect(eventsIn(all.subarray(0, all.length - missing))).toMatchObject({ events, damaged: 1 });
+    }
+  });
+});
+
 describe('hostile bytes', () => {
   /** Reads all there is, with every field of every event; the number of steps is bounded by the bytes. */
   function readAll(reader: FtraceReader, bytes: number): void {
@@ -351,16 +397,16 @@ describe('hostile bytes', () => {
     (JSON.parse(readFileSync(join(FIXTURES, 'whole/recording.json'), 'utf8')) as Recorded).details.ftrace,
   );
 
-  function readerOf(...files: Uint8Array[]): FtraceReader {
+  function readerOf(files: readonly Uint8Array[], cut = false): FtraceReader {
     const dir = tempFolder();
     for (const [cpu, bytes] of files.entries()) writeFileSync(rawFile(dir, cpu), bytes);
-    return new FtraceReader(dir, { ...details, cpus: files.map((_, cpu) => cpu) }, 0n);
+    return new FtraceReader(dir, { ...details, cpus: files.map((_, cpu) => cpu), cut }, 0n);
   }
 
   test('random bytes neither throw nor hang, and what is no page is counted', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 3 * 4096, size: 'max' }), (bytes) => {
-        const reader = readerOf(bytes, bytes.slice(0, 5000));
+        const reader = readerOf([bytes, bytes.slice(0, 5000)]);
         readAll(reader, bytes.length + 5000);
         if (bytes.length % 4096 !== 0) expect(reader.damaged).toBeGreaterThan(0);
       }),
@@ -372,10 +418,10 @@ describe('hostile bytes', () => {
     const real = readFileSync(join(FIXTURES, 'whole/cpu1.raw'));
     const changes = fc.array(fc.tuple(fc.nat(real.length - 1), fc.nat(255)), { minLength: 1, maxLength: 40 });
     fc.assert(
-      fc.property(changes, fc.nat(real.length), (changed, length) => {
+      fc.property(changes, fc.nat(real.length), fc.boolean(), (changed, length, cut) => {
         const bytes = Buffer.from(real.subarray(0, length));
         for (const [at, value] of changed) if (at < length) bytes[at] = value;
-        readAll(readerOf(bytes), bytes.length + 2);
+        readAll(readerOf([bytes], cut), bytes.length + 2);
       }),
       { numRuns: 200 },
     );
@@ -385,12 +431,12 @@ describe('hostile bytes', () => {
     const bytes = Buffer.alloc(4096, 0xff);
     bytes.fill(0, 0, 8);
     bytes.writeUInt32LE(4000, 8);
-    const reader = readerOf(bytes);
+    const reader = readerOf([bytes]);
     readAll(reader, 4096);
     expect(reader.damaged).toBe(0); // time stamps all over: nothing of it is an event
     expect(reader.events).toBe(0);
     bytes.fill(0x1c, 16);
-    const second = readerOf(bytes);
+    const second = readerOf([bytes]);
     readAll(second, 4096);
     expect(second.damaged).toBe(1);
   });
@@ -399,7 +445,7 @@ describe('hostile bytes', () => {
     const bytes = Buffer.alloc(4096);
     bytes.fill(0xff, 0, 8);
     bytes.writeUInt32LE(4000, 8);
-    const reader = readerOf(bytes);
+    const reader = readerOf([bytes]);
     readAll(reader, 4096);
     expect([reader.damaged, reader.events]).toEqual([1, 0]);
   });

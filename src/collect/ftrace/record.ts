@@ -7,6 +7,7 @@ import {
   type FtraceDetails,
   type FtraceStats,
   type PageLayout,
+  pageBytes,
   pageFill,
   parseHeaderPage,
   parseStats,
@@ -68,6 +69,9 @@ const FULL = 1 / 4;
 /** Most that is read from one CPU before others have their turn, bytes. */
 const SLICE_BYTES = 1 << 18;
 const SMALLEST_BUFFER_KB = 64;
+/** Size of the pages of the buffers, KiB, and where it is set (Linux 6.8): a read gives one. Larger ones are not read for less. */
+const PAGE_KB = 16;
+const PAGE_SIZE_FILE = 'buffer_subbuf_size_kb';
 /** Share of a page: less than an event of the usual size is not free. */
 const NEARLY_FULL = 7 / 8;
 
@@ -143,7 +147,7 @@ export async function probeEvents(
     instance.write('tracing_on', 1);
     instance.write('trace_marker', 'marple');
     const page = Buffer.alloc(layout.size);
-    if (!fds.some((fd) => readPages(fd, page, layout) === layout.size)) {
+    if (!fds.some((fd) => readPages(fd, page, layout) > 0)) {
       return { usable: false, why: 'the kernel recorded nothing in a trace instance', hint: 'use another tool' };
     }
     return { usable: true, version: release() };
@@ -177,16 +181,27 @@ function prepare(
   return { bufferKb, warning };
 }
 
+/** Pages as large as they should be, else the kernel's own, where there is no memory in such pieces; a smaller buffer at last. */
 function setBufferSize(instance: TraceInstance, wantedKb: number): number {
-  for (let kb = wantedKb; ; kb = Math.ceil(kb / 2)) {
+  const pages = instance.has(PAGE_SIZE_FILE) ? [PAGE_KB, Number(instance.read(PAGE_SIZE_FILE))] : [undefined];
+  const attempts: { readonly kb: number; readonly pageKb?: number | undefined }[] = pages.map((pageKb) => ({
+    kb: wantedKb,
+    pageKb,
+  }));
+  for (let kb = wantedKb; kb > SMALLEST_BUFFER_KB; attempts.push({ kb })) kb = Math.ceil(kb / 2);
+  let failure: unknown;
+  for (const { kb, pageKb } of attempts) {
     try {
+      if (pageKb !== undefined) instance.write(PAGE_SIZE_FILE, pageKb);
       instance.write('buffer_size_kb', kb);
       return kb;
     } catch (error) {
+      failure = error;
       const noMemory = error instanceof UnavailableError && errorCode(error.cause) === 'ENOMEM';
-      if (!noMemory || kb <= SMALLEST_BUFFER_KB) throw error;
+      if (!noMemory && pageKb !== PAGE_KB) break;
     }
   }
+  throw failure;
 }
 
 function describe(instance: TraceInstance, events: readonly string[], bufferKb: number): FtraceDetails {
@@ -198,6 +213,7 @@ function describe(instance: TraceInstance, events: readonly string[], bufferKb: 
     formats: Object.fromEntries(events.map((event) => [event, format(event)])),
     cpus: instance.cpus(),
     bufferKb,
+    cut: true,
   };
 }
 
@@ -247,7 +263,7 @@ class Spool {
     const read = readPages(this.input, this.#buffer.subarray(this.#kept), this.layout);
     this.#kept += read;
     this.bytes += read;
-    return this.#kept === this.#buffer.length;
+    return this.#buffer.length - this.#kept < this.layout.size;
   }
 
   async write(): Promise<void> {
@@ -281,9 +297,9 @@ function nextRound(round: number, longest: number, share: number): number {
 }
 
 /**
- * Reads pages until the buffer is full or the kernel has no more. Returns the bytes. A page that is not nearly full, but
- * for the first, is taken for the last one: to be told so by the kernel costs more than the page did. What there is all the same
- * comes in the next round.
+ * Reads pages, each cut behind its data, until the buffer has no room for one or the kernel has no more. Returns the bytes.
+ * A page that is not nearly full, but for the first, is taken for the last one: to be told so by the kernel costs more than the
+ * page did. What there is all the same comes in the next round.
  */
 function readPages(fd: number, buffer: Buffer, layout: PageLayout): number {
   let filled = 0;
@@ -291,12 +307,12 @@ function readPages(fd: number, buffer: Buffer, layout: PageLayout): number {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    while (filled < buffer.length) {
-      const read = readSync(fd, buffer, filled, buffer.length - filled, null);
-      if (read === 0) break;
-      filled += read;
+    for (let isFirst = true; buffer.length - filled >= layout.size; isFirst = false) {
+      const page = filled;
+      if (readSync(fd, buffer, page, layout.size, null) === 0) break;
+      filled += pageBytes(buffer, page, layout);
       // The first can be the rest of one that was still being written when it was read before.
-      if (filled > layout.size && pageFill(buffer, filled - layout.size, layout) < NEARLY_FULL) break;
+      if (!isFirst && pageFill(buffer, page, layout) < NEARLY_FULL) break;
     }
   } catch (error) {
     if (errorCode(error) !== 'EAGAIN') throw error;
