@@ -97,7 +97,7 @@ class Requests {
         return this.#event(event, maker);
       }
       case 'requeue':
-        return this.#event(event, this.pairs.requeue(dev, sector, op));
+        return this.#event(event, this.pairs.requeue(event));
       case 'complete': {
         return this.#event(event, this.pairs.complete(time, dev, sector, sectors, op, event.error !== 0));
       }

@@ -139,7 +139,7 @@ class Latencies {
         this.pairs.complete(time, dev, sector, sectors, op, event.error !== 0);
         break;
       case 'requeue':
-        this.pairs.requeue(dev, sector, op);
+        this.pairs.requeue(event);
     }
   }
 

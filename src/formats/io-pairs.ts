@@ -208,12 +208,12 @@ export class IoPairs {
   }
 
   /**
-   * The I/O at `sector` went back to its queue; gives it, where its issue was seen. One of which nothing has completed begins anew
-   * when it is issued again.
+   * The I/O of `sectors` at `sector` went back to its queue; gives it, where its issue was seen. One of which nothing has completed
+   * begins anew when it is issued again. Of several it is the last one: most come back at once, since the device is full.
    */
-  requeue(dev: number, sector: number, op: string): IssuedIo | undefined {
+  requeue({ dev, sector, sectors, op }: Place): IssuedIo | undefined {
     const place = this.#place(dev, directionOf(op));
-    const io = find(place.get(sector), () => true);
+    const io = findLast(place.get(sector), (other) => other.left === sectors);
     if (io === undefined) return undefined;
     this.counts.requeued++;
     if (io.left > 0) this.#waiting.requeue(queueOf(dev, directionOf(op)), io.at, io.left, io);
@@ -350,6 +350,10 @@ function find(there: Pending | Pending[] | undefined, fits: (io: Pending) => boo
 /** Number of a device and direction. */
 function queueOf(dev: number, direction: number): number {
   return dev * 256 + direction;
+}
+
+function findLast(there: Pending | Pending[] | undefined, fits: (io: Pending) => boolean): Pending | undefined {
+  return Array.isArray(there) ? there.findLast(fits) : find(there, fits);
 }
 
 const FLUSH = 'F'.charCodeAt(0);

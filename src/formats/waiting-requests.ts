@@ -13,7 +13,7 @@ interface Waiting {
   readonly sector: number;
   readonly sectors: number;
   readonly maker: Maker;
-  /** It came back from the device, and may be inserted once more, by whoever takes care of that. */
+  /** It came back from the device, and may be inserted once more. */
   isBack: boolean;
 }
 
@@ -29,15 +29,12 @@ export class WaitingRequests {
   readonly #queues = new Map<number, Map<number, Waiting[]>>();
 
   insert(queue: number, sector: number, sectors: number, maker: Maker): void {
-    const back = this.#queues
-      .get(queue)
-      ?.get(sector)
-      ?.find((request) => request.isBack && request.sectors === sectors);
+    const back = isWorker(maker) ? this.#find(queue, sector, (it) => it.isBack && it.sectors === sectors) : undefined;
     if (back === undefined) this.#add(queue, { sector, sectors, maker, isBack: false });
     else back.isBack = false;
   }
 
-  /** The request went back to its queue. */
+  /** The request went back to its queue, before all that wait there. */
   requeue(queue: number, sector: number, sectors: number, maker: Maker): void {
     this.#add(queue, { sector, sectors, maker, isBack: true });
   }
@@ -46,7 +43,7 @@ export class WaitingRequests {
   issue(queue: number, sector: number, sectors: number): Maker | undefined {
     const places = this.#queues.get(queue);
     if (places === undefined || places.size === 0) return undefined;
-    const same = places.get(sector)?.find((request) => request.sectors === sectors);
+    const same = this.#find(queue, sector, (request) => request.sectors === sectors);
     if (same !== undefined) {
       remove(places, same);
       return same.maker;
@@ -63,6 +60,10 @@ export class WaitingRequests {
     this.#queues.clear();
   }
 
+  #find(queue: number, sector: number, fits: (request: Waiting) => boolean): Waiting | undefined {
+    return this.#queues.get(queue)?.get(sector)?.find(fits);
+  }
+
   #add(queue: number, request: Waiting): void {
     let places = this.#queues.get(queue);
     if (places === undefined) {
@@ -71,9 +72,15 @@ export class WaitingRequests {
     }
     const there = places.get(request.sector);
     if (there === undefined) places.set(request.sector, [request]);
+    else if (request.isBack) there.unshift(request);
     else there.push(request);
     if (places.size > MOST_PLACES) places.delete(places.keys().next().value!);
   }
+}
+
+/** Requests that came back are inserted again by a worker, if at all (blk_mq_requeue_work() in block/blk-mq.c). */
+function isWorker({ comm }: Maker): boolean {
+  return comm.startsWith('kworker/');
 }
 
 function remove(places: Map<number, Waiting[]>, request: Waiting): void {

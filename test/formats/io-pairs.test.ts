@@ -23,6 +23,7 @@ type Step =
       readonly time: number;
       readonly dev: number;
       readonly sector: number;
+      readonly sectors: number;
       readonly op: string;
     }
   | { readonly do: 'gap'; readonly time: number }
@@ -50,7 +51,7 @@ function feed(pairs: IoPairs, steps: readonly Step[]): void {
     if (step.do === 'issue') pairs.issue(issuedIo(step.time, step.io));
     else if (step.do === 'complete')
       pairs.complete(step.time, step.dev, step.sector, step.sectors, step.op, step.failed ?? false);
-    else if (step.do === 'requeue') pairs.requeue(step.dev, step.sector, step.op);
+    else if (step.do === 'requeue') pairs.requeue(step);
     else if (step.do === 'gap') pairs.gapStart();
     else pairs.gapEnd(step.time);
   }
@@ -73,7 +74,14 @@ const complete = (time: number, sector = 0, sectors = 8, op = 'R', failed = fals
   op,
   failed,
 });
-const requeue = (time: number, sector = 0, op = 'R'): Step => ({ do: 'requeue', time, dev: DEV, sector, op });
+const requeue = (time: number, sector = 0, sectors = 8, op = 'R'): Step => ({
+  do: 'requeue',
+  time,
+  dev: DEV,
+  sector,
+  sectors,
+  op,
+});
 const NONE: PairCounts = {
   before: 0,
   after: 0,
@@ -127,13 +135,32 @@ describe('what the kernel does with a request', () => {
     const steps = [
       issue(1, { sectors: 24 }),
       complete(2, 0, 8),
-      requeue(3, 8),
+      requeue(3, 8, 16),
       issue(5, { sector: 8, sectors: 16 }),
       complete(9, 8, 16),
     ];
     const { ios, counts } = paired(steps);
     expect(ios).toMatchObject([{ issued: 1, completed: 9, sectors: 24 }]);
     expect(counts).toEqual({ ...NONE, requeued: 1 });
+  });
+
+  test('of several at one place that one goes back which has the size, and was issued last', () => {
+    const steps = [
+      issue(1, { sectors: 16 }),
+      issue(2),
+      issue(3),
+      requeue(4),
+      complete(6),
+      issue(7),
+      complete(8, 0, 16),
+    ];
+    const { ios, counts } = paired([...steps, complete(9)]);
+    expect(spans(ios)).toEqual([
+      [1, 8],
+      [2, 6],
+      [7, 9],
+    ]);
+    expect(counts).toEqual({ ...NONE, requeued: 1, overlapping: 3 });
   });
 
   test('a flush has no place; who asked for it completes once more', () => {
@@ -174,7 +201,7 @@ describe('what the kernel does with a request', () => {
 });
 
 describe('whose a request is', () => {
-  const by = (comm: string): Maker => ({ comm, tid: 9, pid: 9, kept: comm !== 'kworker' });
+  const by = (comm: string): Maker => ({ comm, tid: 9, pid: 9, kept: comm === 'a' });
   const place = { dev: DEV, sector: 64, sectors: 8, op: 'WS' };
   const asIssued = { ...place, issued: 5, bytes: 4096 };
 
@@ -182,8 +209,8 @@ describe('whose a request is', () => {
     const pairs = new IoPairs();
     pairs.insert({ ...place, op: 'W' }, by('a'));
     pairs.issue({ ...asIssued, ...pairs.makerOf(place)! });
-    expect(pairs.requeue(DEV, 64, 'W')).toMatchObject({ comm: 'a' });
-    pairs.insert(place, by('kworker'));
+    expect(pairs.requeue({ ...place, op: 'W' })).toMatchObject({ comm: 'a' });
+    pairs.insert(place, by('kworker/1:1H'));
     pairs.issue({ ...asIssued, ...pairs.makerOf(place)! });
     pairs.complete(9, DEV, 64, 8, 'W', false);
     expect(pairs.take()).toMatchObject([{ issued: 5, completed: 9, comm: 'a', kept: true }]);
@@ -384,7 +411,10 @@ const anyHistory: fc.Arbitrary<{ truth: True[]; steps: Step[] }> = fc
         if (kind === 0) steps.push(at(issued + 1, sector, 8), at(completed, sector + 8, 16));
         else if (kind === 1) {
           const again = issued + 2;
-          steps.push({ do: 'requeue', time: issued + 1, dev, sector, op }, { do: 'issue', time: again, io });
+          steps.push(
+            { do: 'requeue', time: issued + 1, dev, sector, sectors: 24, op },
+            { do: 'issue', time: again, io },
+          );
           steps.push(at(completed, sector, 24));
           truth.push({ ...io, issued: again, completed });
           continue;
@@ -497,7 +527,7 @@ class SlowPairs {
       return;
     }
     if (step.do === 'requeue') {
-      const io = this.#at(step.dev, step.op, step.sector)[0];
+      const io = this.#at(step.dev, step.op, step.sector).findLast(({ left }) => left === step.sectors);
       if (io === undefined) return;
       this.counts.requeued++;
       if (io.left < io.sectors) io.back = true;

@@ -48,14 +48,15 @@ test('one that swallowed others is the first one’s, and nothing is left of the
   expect(makers(waiting, [80, 8], [64, 8], [72, 8])).toEqual(['d', undefined, undefined]);
 });
 
-test('one that came back is still its maker’s, whoever inserts it again', () => {
+test('one that came back is still its maker’s where a worker inserts it again; others at its place are other ones', () => {
   const waiting = new WaitingRequests();
   waiting.requeue(READS, 64, 8, maker('a'));
-  waiting.insert(READS, 64, 8, maker('kworker'));
   waiting.insert(READS, 64, 8, maker('b'));
+  waiting.insert(READS, 64, 8, maker('kworker/0:1H'));
   expect(makers(waiting, [64, 8], [64, 8], [64, 8])).toEqual(['a', 'b', undefined]);
-  waiting.requeue(READS, 64, 8, maker('c'));
-  expect(makers(waiting, [64, 8], [64, 8])).toEqual(['c', undefined]);
+  waiting.insert(READS, 64, 8, maker('c'));
+  waiting.requeue(READS, 64, 8, maker('d'));
+  expect(makers(waiting, [64, 8], [64, 8], [64, 8])).toEqual(['d', 'c', undefined]);
 });
 
 test('memory is bounded where requests never come out', () => {

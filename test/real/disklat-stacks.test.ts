@@ -11,7 +11,7 @@ import { collectAll, testRun } from '../support/run.ts';
 
 const SMALL = 300;
 const LARGE = 100;
-const TURNS = 1000;
+const TURNS = 500;
 
 let fio: Fio;
 let other: Fio;
@@ -100,12 +100,15 @@ describe('the stack of each I/O', () => {
     }
   });
 
-  test('is that of the I/O itself, where a thread reads one place again and again, and others issue some of that', async () => {
-    other.startLoad();
+  test.each([
+    ['others issue some of that', '4k'],
+    ['the device is full, so that some goes back to its queue', '512k'],
+  ])('is that of the I/O itself, where a thread reads one place again and again, and %s', async (_, size) => {
+    other.startLoad(`--bs=${size}`);
     const env = config('[disklat]\nstacks = on\n');
-    const args = ['collect', '--disk', '-o', 'turns.marple', '--', reads, fio.file, '0', '0', `${TURNS}`];
+    const args = ['collect', '--disk', '-o', `${size}.marple`, '--', reads, fio.file, '0', '0', `${TURNS}`];
     expect(await place.marple(args, { env })).toMatchObject({ code: 0 });
-    const { points, stacks } = readDiskData(place.path('turns.marple'));
+    const { points, stacks } = readDiskData(place.path(`${size}.marple`));
     const functions = points
       .filter((point) => point.info[0] === 'reads' && isDirectRead(point))
       .map(({ info }) => stacks[Number(info[7] || -1)]?.stack.find((frame) => frame === 'even' || frame === 'odd'));

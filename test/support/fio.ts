@@ -21,8 +21,8 @@ export interface Fio {
   result(): FioResult;
   /** Starts it; it ends with the test at the latest. */
   start(...more: readonly string[]): Promise<FioResult>;
-  /** Has three processes read at random until the test ends: what others do meanwhile, they issue now and then. */
-  startLoad(): void;
+  /** Has three processes read at random until the test ends: what others want meanwhile, they issue now and then. */
+  startLoad(...more: readonly string[]): void;
   /** Removes the file. */
   remove(): void;
 }
@@ -78,9 +78,9 @@ export function prepareFio(name: string, mib: number): Fio {
       });
     });
   };
-  const startLoad = (): void => {
+  const startLoad = (...more: readonly string[]): void => {
     const forever = ['--time_based', '--runtime=600', '--norandommap', '--numjobs=3'];
-    const child = spawn(program, args(...forever), { cwd: folder, stdio: 'ignore' });
+    const child = spawn(program, args(...forever, ...more), { cwd: folder, stdio: 'ignore' });
     onTestFinished(() => void child.kill());
   };
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
