@@ -1,19 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, open, stat } from 'node:fs/promises';
+import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import type { NewRecord, StackData } from '../common/datatypes.ts';
+import { beSpacious } from '../common/engine.ts';
 import { DamagedFileError, errorCode, UsageError } from '../common/errors.ts';
 import { FORMAT_VERSION, HEADER_START, type SectionHeader } from '../common/header.ts';
+import { heldStacks } from '../common/held-section.ts';
+import { type DataFile, openDataFile } from '../common/reader.ts';
 import { HeaderReport } from '../common/report.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { removeAtExit } from '../common/temp.ts';
 import { VERSION } from '../common/version.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
 import type { Importer, ImportHeader, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
-import { detectImporter, findImporter, isKnown } from './importers.ts';
+import { detectImporter, findImporter, knownFormat } from './importers.ts';
 
 export interface ImportRequest extends ImportOptions {
   /** A path, or `-` for `stdin`. */
@@ -47,42 +51,20 @@ export async function importFile(request: ImportRequest): Promise<ImportResult> 
   try {
     return await importInto(request);
   } catch (error) {
-    if (!(error instanceof DamagedFileError) || error.hint !== undefined) throw error;
-    const hint = 'take an unchanged copy of the file, or say what it is: marple import FILE --format FORMAT';
-    throw new DamagedFileError(error.where, error.problem, hint, { cause: error });
+    throw withHint(error);
   }
 }
 
+function withHint(error: unknown): unknown {
+  if (!(error instanceof DamagedFileError) || error.hint !== undefined) return error;
+  const hint = 'take an unchanged copy of the file, or say what it is: marple import FILE --format FORMAT';
+  return new DamagedFileError(error.where, error.problem, hint, { cause: error });
+}
+
 async function importInto(request: ImportRequest): Promise<ImportResult> {
-  const input = await openInput(request);
-  const head = await headOf(await input.file());
-  const importer = request.format === undefined ? detectImporter(head, input.name) : findImporter(request.format);
-  checkKind(input.name, head === undefined, importer);
-  const writer = await DataFileWriter.create(request.output, {
-    force: request.force,
-    tempDir: request.tempDir,
-    // Not NAME.partial: that may be what is imported, and what is left of an import is no cut-off run.
-    workDir: `${request.output}.import-${randomBytes(4).toString('hex')}`,
-  });
-  const sink = new Sink(writer, importer.format);
-  const isOver = removeAtExit(writer.partialDir);
-  try {
-    await importer.run(input, sink, request);
-    if (sink.sections.length === 0)
-      throw new DamagedFileError(input.name, `there is nothing of the format ${importer.format} in it`);
-    for (const { header } of sink.sections) {
-      sink.applyTo(header);
-      header.end ??= header.start;
-    }
-    await writer.finish();
-  } catch (error) {
-    await writer.abandon();
-    throw error;
-  } finally {
-    isOver();
-  }
+  const { format, sink } = await runImporter(request, true);
   return {
-    format: importer.format,
+    format,
     sections: sink.sections.map(({ header, records }) => ({
       interface: header.interface,
       datatype: header.datatype,
@@ -93,35 +75,68 @@ async function importInto(request: ImportRequest): Promise<ImportResult> {
   };
 }
 
-/** A data file that was made of another one, alone in its folder. */
-export interface ImportedFile {
-  readonly path: string;
-  readonly warnings: readonly string[];
+/** `isToFile`: all is written, however little. */
+async function runImporter(request: ImportRequest, isToFile: boolean): Promise<{ format: string; sink: Sink }> {
+  const input = await openInput(request);
+  const head = await headOf(await input.file());
+  const importer = request.format === undefined ? detectImporter(head, input.name) : findImporter(request.format);
+  const { format } = importer;
+  checkKind(input.name, head === undefined, importer);
+  beSpacious();
+  const sink = new Sink(format, request);
+  if (isToFile) await sink.toFile();
+  try {
+    await importer.run(input, sink, request);
+    if (sink.sections.length === 0)
+      throw new DamagedFileError(input.name, `there is nothing of the format ${format} in it`);
+    await sink.finish();
+  } catch (error) {
+    await sink.abandon();
+    throw error;
+  }
+  return { format, sink };
 }
 
 /**
- * A file of another format, known by its content, as a data file in a folder of its own; undefined where it is none of those that
- * are read.
+ * A file of another format, known by its content, as a data file; undefined where it is none of those that are read. Where stacks alone
+ * are asked for, and they are not very many, no file is written.
  * @throws DamagedFileError (65)
  */
 export async function importForeign(
   path: string,
   name: string,
   options: Pick<ImportOptions, 'only' | 'tempDir'>,
-): Promise<ImportedFile | undefined> {
+): Promise<DataFile | undefined> {
   // Whoever opens it says what is wrong with it.
   const head = await headOf(path).catch(() => undefined);
-  if (head === undefined || head[0] === HEADER_START || !isKnown(head)) return undefined;
-  const output = join(await mkdtemp(join(options.tempDir, 'imported-')), 'data');
-  const fixed = {
+  const format = head === undefined || head[0] === HEADER_START ? undefined : knownFormat(head);
+  if (format === undefined) return undefined;
+  const folder = await mkdtemp(join(options.tempDir, 'imported-'));
+  const request: ImportRequest = {
+    ...options,
     stdin: process.stdin,
     force: false,
-    format: undefined,
+    format,
     event: undefined,
     annotate: new Set<string>(),
+    input: path,
+    name,
+    output: join(folder, 'data'),
   };
-  const { warnings } = await importFile({ ...options, ...fixed, input: path, name, output });
-  return { path: output, warnings };
+  try {
+    const { sink } = await runImporter(request, options.only !== 'stack');
+    const file = await sink.open(name);
+    return {
+      ...file,
+      warnings: sink.warnings,
+      close: async () => {
+        await file.close();
+        await rm(folder, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    throw withHint(error);
+  }
 }
 
 function checkKind(name: string, isFolder: boolean, { format, readsFolders }: Importer): void {
@@ -132,13 +147,44 @@ function checkKind(name: string, isFolder: boolean, { format, readsFolders }: Im
   );
 }
 
-class Sink extends HeaderReport implements ImportSink {
-  readonly sections: SectionWriter[] = [];
-  readonly #start = new Date().toISOString();
+/** Stacks that are held at most: of so few no file is written, only to be read again. */
+const MOST_HELD = 65_536;
+
+/** A section whose records are in a file, or held as long as there is none. */
+class Section implements ImportSection {
+  file: SectionWriter | undefined;
+  held: StackData[] = [];
 
   constructor(
-    private readonly writer: DataFileWriter,
+    readonly header: SectionHeader,
+    private readonly toFile: () => Promise<void>,
+  ) {}
+
+  get records(): number {
+    return this.file?.records ?? this.held.length;
+  }
+
+  async write(records: readonly NewRecord[]): Promise<void> {
+    if (this.file !== undefined) return this.file.write(records);
+    if (this.header.datatype === 'stack' && this.held.length + records.length <= MOST_HELD) {
+      for (const record of records) this.held.push(record as StackData);
+      return;
+    }
+    await this.toFile();
+    return this.write(records);
+  }
+}
+
+/** The sections of an import: held while they are few stacks, and then in a file. */
+class Sink extends HeaderReport implements ImportSink {
+  readonly sections: Section[] = [];
+  readonly #start = new Date().toISOString();
+  #writer: DataFileWriter | undefined;
+  #stopCleaning = (): void => undefined;
+
+  constructor(
     private readonly format: string,
+    private readonly request: ImportRequest,
   ) {
     super();
   }
@@ -153,9 +199,52 @@ class Sink extends HeaderReport implements ImportSink {
       tool: { name: `import of ${this.format}`, version: VERSION, command: [] },
       ...given,
     };
-    const section = this.writer.section(header, this.sections.length);
+    const section = new Section(header, () => this.toFile());
+    section.file = this.#writer?.section(header, this.sections.length);
     this.sections.push(section);
     return section;
+  }
+
+  /**
+   * From now on in a file, and so are those that were held.
+   * @throws UsageError (2) where it cannot be made.
+   */
+  async toFile(): Promise<void> {
+    const { output, force, tempDir } = this.request;
+    // Not NAME.partial: that may be what is imported, and what is left of an import is no cut-off run.
+    const workDir = `${output}.import-${randomBytes(4).toString('hex')}`;
+    this.#writer = await DataFileWriter.create(output, { force, tempDir, workDir });
+    this.#stopCleaning = removeAtExit(this.#writer.partialDir);
+    for (const [order, section] of this.sections.entries()) {
+      section.file = this.#writer.section(section.header, order);
+      await section.file.write(section.held);
+      section.held = [];
+    }
+  }
+
+  /** Completes the headers, and the file where there is one. */
+  async finish(): Promise<void> {
+    if (this.#writer === undefined && this.sections.some(({ header }) => header.datatype !== 'stack'))
+      await this.toFile();
+    for (const { header, records } of this.sections) {
+      this.applyTo(header);
+      header.end ??= header.start;
+      header.records = records;
+    }
+    await this.#writer?.finish();
+    this.#stopCleaning();
+  }
+
+  async abandon(): Promise<void> {
+    await this.#writer?.abandon();
+    this.#stopCleaning();
+  }
+
+  /** What was finished. */
+  async open(name: string): Promise<DataFile> {
+    if (this.#writer !== undefined) return openDataFile(this.request.output, { name });
+    const sections = this.sections.map(({ header, held }, i) => heldStacks(i + 1, header, held));
+    return { path: name, partial: false, sections, warnings: [], close: async () => undefined };
   }
 }
 
@@ -174,11 +263,36 @@ async function openInput(request: ImportRequest): Promise<ImportInput> {
       name,
       isOriginal: path === input,
       file: async () => path,
-      chunks: () => createReadStream(path, { highWaterMark: CHUNK }),
+      chunks: () => chunksOf(path),
     };
   } catch (error) {
     if (errorCode(error) === undefined || error instanceof DamagedFileError) throw error;
     throw new UsageError(`${name} cannot be read: ${systemReason(error)}`, 'marple import FILE', { cause: error });
+  }
+}
+
+/** The bytes of a file, by two buffers: while one is looked at, the other is filled. */
+async function* chunksOf(path: string): AsyncGenerator<Buffer> {
+  const file = await open(path);
+  let [next, other] = [Buffer.allocUnsafeSlow(CHUNK), Buffer.allocUnsafeSlow(CHUNK)];
+  const fill = (buffer: Buffer): ReturnType<typeof file.read<Buffer>> => {
+    const filling = file.read(buffer, 0, CHUNK);
+    // Whoever waits for it is told.
+    filling.catch(() => undefined);
+    return filling;
+  };
+  let filling = fill(next);
+  try {
+    for (;;) {
+      const { bytesRead, buffer } = await filling;
+      if (bytesRead === 0) return;
+      [next, other] = [other, next];
+      filling = fill(next);
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await filling.catch(() => undefined);
+    await file.close();
   }
 }
 

@@ -36,9 +36,13 @@ export function findImporter(format: string): Importer {
   );
 }
 
-/** Whether a file that begins so is of one of the formats. */
-export function isKnown(head: Buffer): boolean {
-  return IMPORTERS.some((importer) => importer.readsFolders !== true && importer.detects(head));
+/** The format of a file that begins so; undefined where it is none of these. */
+export function knownFormat(head: Buffer): string | undefined {
+  return importerOf(head)?.format;
+}
+
+function importerOf(head: Buffer): Importer | undefined {
+  return IMPORTERS.find((importer) => importer.readsFolders !== true && importer.detects(head));
 }
 
 /**
@@ -46,9 +50,7 @@ export function isKnown(head: Buffer): boolean {
  * @throws UsageError (2) where the beginning of `name` is like none of them.
  */
 export function detectImporter(head: Buffer | undefined, name: string): Importer {
-  const found = IMPORTERS.find((importer) =>
-    head === undefined ? importer.readsFolders === true : importer.readsFolders !== true && importer.detects(head),
-  );
+  const found = head === undefined ? IMPORTERS.find(({ readsFolders }) => readsFolders === true) : importerOf(head);
   if (found !== undefined) return found;
   if (head?.toString('latin1', 0, OWN.length) === OWN) {
     throw new UsageError(`${name} is a data file of MARPLE already`, `marple display -i ${name}`);

@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod';
@@ -14,7 +14,6 @@ import type { Batch } from '../common/section.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { SectionWriter } from '../common/writer.ts';
 import { decodeRecording } from './decoders.ts';
-import type { ImportedFile } from './import.ts';
 import { MachineModules } from './modules.ts';
 import { SYMBOLS_FOLDER } from './raw-archive.ts';
 import { damagedRecording, RECORDING_FILE, type RunInfo } from './recording.ts';
@@ -26,7 +25,7 @@ export interface OpenDataOptions {
   /** A partial folder is of a run that ended by itself, as in an archive. */
   readonly isEnded?: boolean;
   /** Makes a data file of one that is of another format. */
-  readonly convert?: (path: string, name: string) => Promise<ImportedFile | undefined>;
+  readonly convert?: (path: string, name: string) => Promise<DataFile | undefined>;
 }
 
 /**
@@ -47,10 +46,7 @@ export async function openData(path: string, tempDir: string, options: OpenDataO
 }
 
 async function openFile(path: string, name: string, convert: OpenDataOptions['convert']): Promise<DataFile> {
-  const imported = await convert?.(path, name);
-  if (imported === undefined) return openDataFile(path, { name });
-  const file = withFolder(await openDataFile(imported.path, { name }), dirname(imported.path));
-  return { ...file, warnings: imported.warnings };
+  return (await convert?.(path, name)) ?? openDataFile(path, { name });
 }
 
 function withoutSlash(path: string): string {

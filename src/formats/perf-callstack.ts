@@ -157,7 +157,11 @@ export class CallStackDecoder {
       ({ time }) => time,
       (event, time) => ({ ...event, time }),
     );
-    this.#parser = new PerfScriptParser((line) => report.skipped(line), 'recorded');
+    this.#parser = new PerfScriptParser(
+      (record) => this.#record(record),
+      (line) => report.skipped(line),
+      'recorded',
+    );
     this.#quality = new StackQuality(run.modules === undefined);
     this.#tasks = new TaskTable(run.tasks);
     this.#filter = new ScopeFilter(run.scope, this.#tasks);
@@ -167,7 +171,7 @@ export class CallStackDecoder {
 
   /** Takes whole lines of perf script, each with its newline. */
   push(bytes: Buffer): void {
-    for (const record of this.#parser.push(bytes)) this.#record(record);
+    this.#parser.push(bytes);
   }
 
   add(record: TimedRecord): void {
@@ -176,7 +180,7 @@ export class CallStackDecoder {
   }
 
   finish(): void {
-    for (const record of this.#parser.end()) this.#record(record);
+    this.#parser.end();
     this.#give(this.#order.rest());
   }
 

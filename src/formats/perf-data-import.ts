@@ -175,25 +175,22 @@ async function readThroughPerf(
 ): Promise<void> {
   const perf = await findPerf();
   const names = new TrustedNames(foreign === undefined ? undefined : machine);
-  const parser = new PerfScriptParser((line) => sink.skipped(line), fields === undefined ? 'any' : 'recorded');
-  const take = (records: readonly PerfRecord[]): void => {
-    for (const record of records) {
-      if (record.kind === 'lost') sink.lost(record.count);
-      if (record.kind !== 'sample') continue;
-      const { time } = record;
-      const since =
-        time === undefined
-          ? undefined
-          : Number(BigInt(time.seconds) * 1_000_000_000n + BigInt(time.nanoseconds) - first);
-      samples.add(names.of(weighed(record, periods)), since);
-    }
+  const take = (record: PerfRecord): void => {
+    if (record.kind === 'lost') sink.lost(record.count);
+    if (record.kind !== 'sample') return;
+    const { time } = record;
+    const since =
+      time === undefined ? undefined : Number(BigInt(time.seconds) * 1_000_000_000n + BigInt(time.nanoseconds) - first);
+    samples.add(names.of(weighed(record, periods)), since);
   };
+  const form = fields === undefined ? 'any' : 'recorded';
+  const parser = new PerfScriptParser(take, (line) => sink.skipped(line), form);
   let end: ScriptEnd | undefined;
   for await (const bytes of scriptText(perf, path, (ended) => (end = ended), fields ?? '+pid')) {
-    take(parser.push(bytes));
+    parser.push(bytes);
     await samples.flush();
   }
-  take(parser.end());
+  parser.end();
   if (end?.problem !== undefined) {
     if (samples.samples === 0) throw unreadable(name, end, end.problem);
     sink.warn(`the file could not be read to its end: ${end.problem}`);

@@ -1,3 +1,4 @@
+import { ByteMemo } from '../common/byte-memo.ts';
 import { decodeBytes } from '../common/decode-bytes.ts';
 import { HeaderReader, type SampleHeader } from './perf-header.ts';
 import { StackLines } from './stack-lines.ts';
@@ -66,8 +67,6 @@ export type HeaderForm = 'any' | 'recorded';
 /** The fields that the form `recorded` reads; it also reads `period`, and does without `cpu`. */
 export const RECORDED_FIELDS = 'comm,pid,tid,cpu,time,event,ip,sym,dso';
 
-const NONE: readonly PerfRecord[] = [];
-
 /**
  * The records in lines of perf script, lazily, in their order. A line that cannot be read goes to `unreadable`; the text
  * of a sample in which it stands is read on.
@@ -77,13 +76,20 @@ export function* readPerfScript(
   unreadable: (line: string) => void,
   form: HeaderForm = 'any',
 ): Generator<PerfRecord> {
-  const parser = new PerfScriptParser(unreadable, form);
-  for (const line of lines) yield* parser.push(Buffer.from(`${line}\n`));
-  yield* parser.end();
+  let records: PerfRecord[] = [];
+  const parser = new PerfScriptParser((record) => records.push(record), unreadable, form);
+  for (const line of lines) {
+    parser.push(Buffer.from(`${line}\n`));
+    yield* records;
+    records = [];
+  }
+  parser.end();
+  yield* records;
 }
 
-/** The same for lines that come bit by bit. */
+/** The same for lines that come bit by bit: each record is given to `take` as soon as it is complete. */
 export class PerfScriptParser {
+  readonly #take: (record: PerfRecord) => void;
   readonly #unreadable: (line: string) => void;
   readonly #form: HeaderForm;
   readonly #headers: HeaderReader;
@@ -92,33 +98,26 @@ export class PerfScriptParser {
   #header: SampleHeader | undefined;
   /** The frames since the last that stood on a line of another form; it and those before it. */
   readonly #lines: StackLines;
+  /** What stands behind the addresses of frames; undefined where that is not certain without the address. */
+  readonly #places = new ByteMemo((text) => (text.includes(': ') ? undefined : parseFrame(`0${text}`)));
   #before: PerfFrame[] = [];
-  #records: PerfRecord[] = [];
 
-  constructor(unreadable: (line: string) => void, form: HeaderForm = 'any') {
+  constructor(take: (record: PerfRecord) => void, unreadable: (line: string) => void, form: HeaderForm = 'any') {
+    this.#take = take;
     this.#unreadable = unreadable;
     this.#form = form;
     this.#headers = new HeaderReader(form);
-    this.#lines = new StackLines((line) => (this.#headers.timed(line) === undefined ? parseFrame(line) : undefined));
+    this.#lines = new StackLines((bytes, start, end) => this.#frame(bytes, start, end));
   }
 
-  /** Takes whole lines, each with its newline, and gives the records that they complete. */
-  push(bytes: Buffer): readonly PerfRecord[] {
+  /** Takes whole lines, each with its newline. */
+  push(bytes: Buffer): void {
     for (let at = 0; at < bytes.length; ) at = this.#line(bytes, at);
-    return this.#take();
   }
 
-  /** Gives the last sample, which need not have a blank line after it. */
-  end(): readonly PerfRecord[] {
+  /** Takes the last sample, which need not have a blank line after it. */
+  end(): void {
     this.#endSample();
-    return this.#take();
-  }
-
-  #take(): readonly PerfRecord[] {
-    const records = this.#records;
-    if (records.length === 0) return NONE;
-    this.#records = [];
-    return records;
   }
 
   /** Reads the line at `start`, and gives the place of the next. */
@@ -143,6 +142,24 @@ export class PerfScriptParser {
     const line = decodeBytes(bytes.subarray(start, end));
     this.#other(line.endsWith('\r') ? line.slice(0, -1) : line);
     return end + 1;
+  }
+
+  /** The frame in bytes[start, end), where it is one and no first line. */
+  #frame(bytes: Buffer, start: number, end: number): PerfFrame | undefined {
+    let from = start;
+    while (isSpace(bytes[from]!)) from++;
+    let behind = from;
+    while (isHex(bytes[behind]!)) behind++;
+    // Where behind the address stands what was met before, it is read no more.
+    if (behind > from && isSpace(bytes[behind]!)) {
+      const place = this.#places.at(bytes, behind, end);
+      if (place !== undefined) {
+        const { symbol, module } = place;
+        return { address: bytes.toString('latin1', from, behind), symbol, module };
+      }
+    }
+    const line = decodeBytes(bytes.subarray(start, end));
+    return this.#headers.timed(line) === undefined ? parseFrame(line) : undefined;
   }
 
   /** A line that is not like most. */
@@ -171,7 +188,7 @@ export class PerfScriptParser {
     this.#endSample();
     const record = parseTaskRecord(header);
     if (record !== undefined) {
-      if (record !== 'other') this.#records.push(record);
+      if (record !== 'other') this.#take(record);
       return;
     }
     this.#header = header;
@@ -194,11 +211,11 @@ export class PerfScriptParser {
     const { comm, pid, tid, cpu, time, period, event } = header;
     const { frames, number } = this.#lines.end();
     if (this.#before.length === 0) {
-      this.#records.push({ kind: 'sample', comm, pid, tid, cpu, time, period, event, frames, stack: number });
+      this.#take({ kind: 'sample', comm, pid, tid, cpu, time, period, event, frames, stack: number });
       return;
     }
     this.#keep(frames);
-    this.#records.push({ kind: 'sample', comm, pid, tid, cpu, time, period, event, frames: this.#before });
+    this.#take({ kind: 'sample', comm, pid, tid, cpu, time, period, event, frames: this.#before });
     this.#before = [];
   }
 }

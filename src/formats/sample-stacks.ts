@@ -11,6 +11,8 @@ class FrameNames {
   /** By the number of the frame: that of its name and one more, where it has one name. */
   #singles = new Int32Array(1024);
   readonly #others = new Map<PerfFrame, readonly number[]>();
+  /** By symbol: the module that it was in last. Most symbols are at many addresses. */
+  readonly #symbols = new Map<string, { readonly module: string; readonly names: readonly number[] }>();
 
   /** The one name of a numbered frame; -1 where it has several, or is not known. */
   single(frame: number): number {
@@ -19,6 +21,17 @@ class FrameNames {
 
   of(frame: PerfFrame): readonly number[] | undefined {
     return this.#others.get(frame);
+  }
+
+  /** Those of a frame at another address of the same symbol, where they are known. */
+  ofSymbol({ symbol, module }: PerfFrame): readonly number[] | undefined {
+    const last = this.#symbols.get(symbol);
+    return last?.module === module ? last.names : undefined;
+  }
+
+  putSymbol({ symbol, module }: PerfFrame, names: readonly number[]): void {
+    if (this.#symbols.size === REMEMBERED) this.#symbols.clear();
+    this.#symbols.set(symbol, { module, names });
   }
 
   put(frame: PerfFrame, names: readonly number[]): void {
@@ -148,7 +161,10 @@ export class SampleStacks extends StackTable {
   }
 
   #name(frame: PerfFrame, root: string, names: FrameNames): readonly number[] {
-    const ids = frameNames(this.#amend(frame), root, this.#options).map((name) => this.trie.nameId(name));
+    // Only with addresses in them names differ between those.
+    const known = this.#options.addrs === true ? undefined : names.ofSymbol(frame);
+    const ids = known ?? frameNames(this.#amend(frame), root, this.#options).map((name) => this.trie.nameId(name));
+    if (known === undefined) names.putSymbol(frame, ids);
     names.put(frame, ids);
     return ids;
   }

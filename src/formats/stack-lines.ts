@@ -1,5 +1,4 @@
 import { ByteStrings } from '../common/byte-strings.ts';
-import { decodeBytes } from '../common/decode-bytes.ts';
 import type { PerfFrame } from './perf-script.ts';
 
 /** The frames of a stack, innermost first, and a number that is this stack's alone. */
@@ -32,8 +31,8 @@ export class StackLines {
   #stacks: NumberedStack[] = [];
   #count = 0;
 
-  /** `frameOf` reads a line, which may end in a newline. */
-  constructor(private readonly frameOf: (line: string) => PerfFrame | undefined) {}
+  /** `frameOf` reads the line in bytes[start, end), which may end in a newline. */
+  constructor(private readonly frameOf: (bytes: Buffer, start: number, end: number) => PerfFrame | undefined) {}
 
   /** Begins a stack. */
   begin(): void {
@@ -60,7 +59,7 @@ export class StackLines {
       end = bytes.indexOf(NEWLINE, start) + 1;
       line = this.#lines.idAt(bytes, start, end) + 1;
       if (line === this.#frames.length) {
-        this.#frames.push(this.frameOf(decodeBytes(bytes.subarray(start, end))));
+        this.#frames.push(this.frameOf(bytes, start, end));
         this.#followers.push(NO_LINE);
       }
       if (this.#frames[line] === undefined) return -1;

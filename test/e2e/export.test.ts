@@ -125,6 +125,14 @@ describe('what another tool wrote', () => {
     }
   });
 
+  test('more stacks than are held are all there', async () => {
+    const lines = Array.from({ length: 70_000 }, (_, i) => `main;work_${i} 1`).sort();
+    writeFileSync(place.path('many.folded'), lines.map((line) => `${line}\n`).join(''));
+    const { code, stdout, stderr } = await folded('-i', 'many.folded');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.split('\n').slice(0, -1)).toEqual(lines);
+  });
+
   test('a file that is not there', async () => {
     expect(await folded('-i', 'nosuch')).toMatchObject({
       code: 2,

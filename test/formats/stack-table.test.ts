@@ -43,6 +43,9 @@ test('samples are folded, however often their frames were met', () => {
     { address: '2', symbol: 'outer->inner', module: '/x' },
     { address: '3', symbol: '[unknown]', module: '[kernel.kallsyms]' },
     { address: '4', symbol: '(left out)', module: '/x' },
+    { address: '5', symbol: '[unknown]', module: '[kernel.kallsyms]' },
+    { address: '6', symbol: '[unknown]', module: '/x' },
+    { address: '7', symbol: 'outer->inner', module: '[vdso]' },
   ];
   const sample = fc.record({
     comm: fc.constantFrom('java', 'a b'),
@@ -50,9 +53,9 @@ test('samples are folded, however often their frames were met', () => {
     frames: fc.array(fc.constantFrom(...frames), { maxLength: 6 }),
     isNumbered: fc.boolean(),
   });
-  const options = { tid: true, kernel: true, jit: true, addrs: true };
   fc.assert(
-    fc.property(fc.array(sample), (samples) => {
+    fc.property(fc.array(sample), fc.boolean(), (samples, addrs) => {
+      const options = { tid: true, kernel: true, jit: true, addrs };
       const [folded, plain] = [new SampleStacks(options), new StackTable()];
       const numbers = new Map<string, number>();
       for (const [i, { isNumbered, ...some }] of samples.entries()) {

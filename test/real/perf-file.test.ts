@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { numberField, parseFormat, textField } from '../../src/formats/event-format.ts';
 import { foldSample } from '../../src/formats/folding.ts';
 import { PerfFile } from '../../src/formats/perf-file.ts';
-import { type PerfSample, PerfScriptParser, RECORDED_FIELDS } from '../../src/formats/perf-script.ts';
+import { type PerfRecord, type PerfSample, PerfScriptParser, RECORDED_FIELDS } from '../../src/formats/perf-script.ts';
 import { PerfSymbols } from '../../src/formats/perf-symbols.ts';
 import { findPerf } from '../../src/formats/perf-tool.ts';
 import { ROOT, testFolder } from '../support/folder.ts';
@@ -81,11 +81,13 @@ function perfs(path: string): Folded[] {
     maxBuffer: 1 << 29,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  const parser = new PerfScriptParser(() => undefined, 'recorded');
   const found: PerfSample[] = [];
-  for (const parsed of [...parser.push(Buffer.from(`${text}\n`, 'latin1')), ...parser.end()]) {
-    if (parsed.kind === 'sample') found.push(parsed);
-  }
+  const take = (record: PerfRecord): void => {
+    if (record.kind === 'sample') found.push(record);
+  };
+  const parser = new PerfScriptParser(take, () => undefined, 'recorded');
+  parser.push(Buffer.from(`${text}\n`, 'latin1'));
+  parser.end();
   return found.map((sample) => ({
     task: `${sample.comm} ${sample.pid}/${sample.tid} [${sample.cpu}] ${sample.event}`,
     time: (sample.time?.seconds ?? 0) * 1e9 + (sample.time?.nanoseconds ?? 0),
