@@ -24,7 +24,8 @@ export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
   const graphBottom = HEAD + layout.levels * ROW;
   const height = graphBottom + 26 + lines.length * NOTE_HEIGHT + 8;
   const total = picture.tree.total;
-  const frames = layout.boxes.map((box) => drawFrame(box, total, graphBottom, picture));
+  const looks = new Map<string, NameLook>();
+  const frames = layout.boxes.map((box) => drawFrame(box, lookOf(box.name, picture, looks), graphBottom, picture));
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
@@ -52,26 +53,41 @@ export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
   ].join('\n');
 }
 
-function drawFrame(box: FrameBox, total: number, bottom: number, picture: FlamePicture): string {
+/** What is drawn of a frame for its name alone. */
+interface NameLook {
+  readonly shown: string;
+  /** The same, as text of XML. */
+  readonly text: string;
+  readonly fill: string;
+}
+
+/** Few names are those of many frames. */
+function lookOf(name: string, { colors }: FlamePicture, known: Map<string, NameLook>): NameLook {
+  let look = known.get(name);
+  if (look === undefined) {
+    const shown = visible(name);
+    look = { shown, text: xmlText(shown), fill: ` fill="${frameColour(name, colors)}"` };
+    known.set(name, look);
+  }
+  return look;
+}
+
+function drawFrame(box: FrameBox, { shown, text, fill }: NameLook, bottom: number, picture: FlamePicture): string {
+  const { total } = picture.tree;
   const x = PAD + box.x;
   const y = picture.icicle ? HEAD + box.depth * ROW : bottom - (box.depth + 1) * ROW;
   const percent = ((100 * box.total) / total).toFixed(2);
   const count = formatCount(box.total / picture.unitSize);
-  const hover = `${visible(box.name)} (${count} ${picture.countname}, ${percent}%)`;
-  const label = labelIn(visible(box.name), box.width);
-  const fill = box.depth === 0 ? '' : ` fill="${frameColour(box.name, picture.colors)}"`;
+  const room = Math.floor((box.width - 6) / (FONT * CHARACTER));
+  const label = room < 3 ? '' : room >= shown.length ? text : xmlText(shorten(shown, room));
+  // Joined at once: a chain of texts would be put together again for the whole picture.
   return [
     `<g data-d="${box.depth}" data-n="${box.total}">`,
-    `<title>${xmlText(hover)}</title>`,
-    `<rect x="${x.toFixed(2)}" y="${y}" width="${box.width.toFixed(2)}" height="${ROW - 1}"${fill}/>`,
-    `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${xmlText(label)}</text>`,
+    `<title>${text} (${count} ${xmlText(picture.countname)}, ${percent}%)</title>`,
+    `<rect x="${x.toFixed(2)}" y="${y}" width="${box.width.toFixed(2)}" height="${ROW - 1}"${box.depth === 0 ? '' : fill}/>`,
+    `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${label}</text>`,
     '</g>',
   ].join('');
-}
-
-function labelIn(name: string, width: number): string {
-  const room = Math.floor((width - 6) / (FONT * CHARACTER));
-  return room < 3 ? '' : shorten(name, room);
 }
 
 const STYLE = `
