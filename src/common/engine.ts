@@ -4,8 +4,8 @@
 
 /**
  * For a machine that is looked at: the space for new objects stays as small as it is (it would become 16 times as large), and
- * nothing is cleared up only because little goes on, which takes 0.1 s of CPU time. Nor is code optimized: the compiler takes 4 MiB,
- * and more time than a recording gains by it, unless that is much work.
+ * nothing is cleared up only because little goes on, which takes 0.1 s of CPU time. Nor is code optimized,
+ * unless there is much to compute: the compiler takes 4 MiB.
  */
 export function beFrugal(): void {
   set('--semi-space-growth-factor=1');
