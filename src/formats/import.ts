@@ -71,7 +71,8 @@ async function importInto(request: ImportRequest): Promise<ImportResult> {
       records,
     })),
     skipped: sink.skippedCount,
-    warnings: sink.warnings,
+    // What is decoded tells of each section.
+    warnings: [...new Set([sink.warnings, ...sink.sections.map(({ header }) => header.warnings ?? [])].flat())],
   };
 }
 
@@ -216,8 +217,9 @@ class Sink extends HeaderReport implements ImportSink {
     this.#writer = await DataFileWriter.create(output, { force, tempDir, workDir });
     this.#stopCleaning = removeAtExit(this.#writer.partialDir);
     for (const [order, section] of this.sections.entries()) {
-      section.file = this.#writer.section(section.header, order);
-      await section.file.write(section.held);
+      const file = this.#writer.section(section.header, order);
+      await file.write(section.held);
+      section.file = file;
       section.held = [];
     }
   }
@@ -256,7 +258,7 @@ async function openInput(request: ImportRequest): Promise<ImportInput> {
     let path = input;
     const found = input === '-' ? undefined : await stat(input);
     if (!(found?.isFile() || found?.isDirectory()))
-      path = await copied(input === '-' ? stdin : createReadStream(input), tempDir, 'stream');
+      path = await copied(() => (input === '-' ? stdin : createReadStream(input)), tempDir, 'stream');
     const head = await headOf(path);
     if (head !== undefined && isGzip(head)) path = await unzipped(path, name, tempDir);
     return {
@@ -296,16 +298,17 @@ async function* chunksOf(path: string): AsyncGenerator<Buffer> {
   }
 }
 
-async function copied(stream: Readable, tempDir: string, name: string): Promise<string> {
+/** `open` begins what is copied: only then is there somebody who is told where that fails. */
+async function copied(open: () => Readable, tempDir: string, name: string): Promise<string> {
   const path = join(await mkdtemp(join(tempDir, 'import-')), name);
-  await pipeline(stream, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+  await pipeline(open(), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
   return path;
 }
 
 async function unzipped(path: string, name: string, tempDir: string): Promise<string> {
   const gunzip = createGunzip();
   try {
-    return await copied(createReadStream(path).pipe(gunzip), tempDir, 'unzipped');
+    return await copied(() => createReadStream(path).pipe(gunzip), tempDir, 'unzipped');
   } catch (error) {
     if (errorCode(error)?.startsWith('Z_') !== true) throw error;
     throw new DamagedFileError(

@@ -17,17 +17,26 @@ import type { RunInfo } from './recording.ts';
  */
 
 /** What the recording of the callers tells; a file of its own in the recording's folder. */
-const stacksSchema = z.object({
-  command: z.array(z.string()),
-  version: z.string(),
-  warnings: z.array(z.string()),
-  writer: z.object({ pid: z.number(), startTime: z.number() }).optional(),
-  /** Texts of the events' format files. */
-  formats: z.array(z.string()),
-  /** Where it was ended since so many I/Os a second would have cost too much: when, nanoseconds since the origin. */
-  ended: z.object({ time: z.number(), rate: z.number(), limit: z.number() }).optional(),
-});
+const stacksSchema = z.preprocess(
+  withFormats,
+  z.object({
+    command: z.array(z.string()),
+    version: z.string(),
+    warnings: z.array(z.string()),
+    writer: z.object({ pid: z.number(), startTime: z.number() }).optional(),
+    /** Texts of the events' format files. */
+    formats: z.array(z.string()),
+    /** Where it was ended since so many I/Os a second would have cost too much: when, nanoseconds since the origin. */
+    ended: z.object({ time: z.number(), rate: z.number(), limit: z.number() }).optional(),
+  }),
+);
 export type StacksDetails = z.infer<typeof stacksSchema>;
+
+/** Older recordings are of one event, and have its format alone. */
+function withFormats(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('format' in value)) return value;
+  return { ...value, formats: [value.format] };
+}
 
 export function stacksFile(dir: string): string {
   return join(dir, 'stacks.json');

@@ -35,9 +35,10 @@ export interface OpenDataOptions {
  */
 export async function openData(path: string, tempDir: string, options: OpenDataOptions = {}): Promise<DataFile> {
   const { stdin = process.stdin, name = path, convert } = options;
-  if (path === '-') return openStream(stdin, 'stdin', tempDir, convert);
+  if (path === '-') return openStream(() => stdin, 'stdin', tempDir, convert);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isFIFO() || found?.isCharacterDevice()) return openStream(createReadStream(path), name, tempDir, convert);
+  if (found?.isFIFO() || found?.isCharacterDevice())
+    return openStream(() => createReadStream(path), name, tempDir, convert);
   if (found?.isDirectory())
     return openPartial(withoutSlash(path), withoutSlash(name), tempDir, options.isEnded === true);
   const partial = `${path}${PARTIAL}`;
@@ -62,7 +63,7 @@ async function isFolder(path: string): Promise<boolean> {
 
 /** Reading goes back and forth in a file, so a stream is put into one first. */
 async function openStream(
-  stream: Readable,
+  open: () => Readable,
   name: string,
   tempDir: string,
   convert: OpenDataOptions['convert'],
@@ -70,7 +71,7 @@ async function openStream(
   const folder = await mkdtemp(join(tempDir, 'stream-'));
   const path = join(folder, 'data');
   try {
-    await pipeline(stream, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    await pipeline(open(), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
   } catch (error) {
     throw new MarpleError(
       `${name} could not be read into ${folder}: ${systemReason(error)}`,

@@ -50,28 +50,35 @@ class FrameNames {
 const MOST_TASKS = 4096;
 /** Numbered stacks of which it is remembered where they end; a power of two. */
 const MOST_STACKS = 1 << 17;
+/** Of so few a small table is enough: there may be thousands of profiles. */
+const FEW_STACKS = 1 << 6;
 
 /** The nodes at which numbered stacks end: of those that share a place the last one is known. */
 class StackEnds {
   /** By place: the number of the stack, the node on which it stands, and that at which it ends; 0 is none. */
-  readonly #places = new Int32Array(4 * MOST_STACKS);
+  #places = new Int32Array(4 * FEW_STACKS);
+  #puts = 0;
 
   /** 0 where it is not known. */
   get(base: number, stack: number): number {
-    const [places, at] = [this.#places, placeOf(base, stack)];
+    const places = this.#places;
+    const at = placeOf(places, base, stack);
     return places[at] === stack && places[at + 1] === base ? places[at + 2]! : 0;
   }
 
   put(base: number, stack: number, end: number): void {
-    const [places, at] = [this.#places, placeOf(base, stack)];
+    // What is lost with the small table is found once more.
+    if (++this.#puts === FEW_STACKS) this.#places = new Int32Array(4 * MOST_STACKS);
+    const places = this.#places;
+    const at = placeOf(places, base, stack);
     places[at] = stack;
     places[at + 1] = base;
     places[at + 2] = end;
   }
 }
 
-function placeOf(base: number, stack: number): number {
-  return 4 * ((Math.imul(base, 0x9e3779b1) + stack) & (MOST_STACKS - 1));
+function placeOf(places: Int32Array, base: number, stack: number): number {
+  return 4 * ((Math.imul(base, 0x9e3779b1) + stack) & (places.length / 4 - 1));
 }
 
 /** The last stack of a task: what the next one begins with as well is at the same nodes. */

@@ -15,6 +15,8 @@ interface Waiting {
   readonly maker: Maker;
   /** It came back from the device, and may be inserted once more. */
   isBack: boolean;
+  /** Which one of all it is. */
+  readonly order: number;
 }
 
 /** Places that are remembered of a queue. More do not wait there; what never leaves it was merged into another request. */
@@ -27,16 +29,17 @@ const MOST_PLACES = 1 << 16;
  */
 export class WaitingRequests {
   readonly #queues = new Map<number, Map<number, Waiting[]>>();
+  #count = 0;
 
   insert(queue: number, sector: number, sectors: number, maker: Maker): void {
     const back = isWorker(maker) ? this.#find(queue, sector, (it) => it.isBack && it.sectors === sectors) : undefined;
-    if (back === undefined) this.#add(queue, { sector, sectors, maker, isBack: false });
+    if (back === undefined) this.#add(queue, { sector, sectors, maker, isBack: false, order: this.#count++ });
     else back.isBack = false;
   }
 
   /** The request went back to its queue, before all that wait there. */
   requeue(queue: number, sector: number, sectors: number, maker: Maker): void {
-    this.#add(queue, { sector, sectors, maker, isBack: true });
+    this.#add(queue, { sector, sectors, maker, isBack: true, order: this.#count++ });
   }
 
   /** A request is issued: gives who made it, where its insertion was seen. */
@@ -49,11 +52,12 @@ export class WaitingRequests {
       return same.maker;
     }
     // It may have grown in the queue, at both of its ends, by what was merged into it.
-    const within = [...places.values()]
-      .flat()
-      .filter((request) => request.sector >= sector && request.sector + request.sectors <= sector + sectors);
+    const within = candidates(places, sector, sectors).filter(
+      (request) => request.sector >= sector && request.sector + request.sectors <= sector + sectors,
+    );
     for (const request of within) remove(places, request);
-    return within[0]?.maker;
+    // The others were merged into that which was there first.
+    return within.sort((a, b) => a.order - b.order)[0]?.maker;
   }
 
   clear(): void {
@@ -81,6 +85,14 @@ export class WaitingRequests {
 /** Requests that came back are inserted again by a worker, if at all (blk_mq_requeue_work() in block/blk-mq.c). */
 function isWorker({ comm }: Maker): boolean {
   return comm.startsWith('kworker/');
+}
+
+/** What waits at some sectors, and maybe more: whichever is the shorter way, by the places that there are or by the sectors. */
+function candidates(places: Map<number, Waiting[]>, sector: number, sectors: number): Waiting[] {
+  if (places.size <= sectors) return [...places.values()].flat();
+  const found: Waiting[] = [];
+  for (let at = sector; at < sector + sectors; at++) found.push(...(places.get(at) ?? []));
+  return found;
 }
 
 function remove(places: Map<number, Waiting[]>, request: Waiting): void {

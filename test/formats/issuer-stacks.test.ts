@@ -91,10 +91,13 @@ describe('where a thread issues the same again and again', () => {
 
 describe('the I/Os are there where their stacks cannot be', () => {
   const json = JSON.stringify(DETAILS);
+  const { formats, ...others } = DETAILS;
+  const older = JSON.stringify({ ...others, format: formats[0] });
   test.each([
     ['a description that is cut off', { 'stacks.json': json.slice(0, 40) }, /damaged$/u],
     ['another description', { 'stacks.json': '{}' }, /^stacks are missing: their description is damaged$/u],
     ['no event', { 'stacks.json': json.replace('name: block_rq_issue', 'x'), 'stacks.data': HEADER }, /damaged$/u],
+    ['an older one, of one event', { 'stacks.json': older }, /^stacks are missing: perf was ended before it had/u],
     ['no perf.data', { 'stacks.json': json }, /^stacks are missing: perf was ended before it had recorded any$/u],
     ['an empty one', { 'stacks.json': json, 'stacks.data': '' }, /^stacks are missing: perf was ended before/u],
     ['what is none', { 'stacks.json': json, 'stacks.data': 'x'.repeat(200) }, /^stacks are missing: .*no perf\.data/u],

@@ -38,15 +38,19 @@ test.each([
   expect(makers(waiting, [sector, sectors], [640, 8])).toEqual(['a', 'b']);
 });
 
-test('one that swallowed others is the first one’s, and nothing is left of them', () => {
-  const waiting = new WaitingRequests();
-  waiting.insert(READS, 72, 8, maker('a'));
-  waiting.insert(READS, 64, 8, maker('b'));
-  waiting.insert(READS, 80, 8, maker('c'));
-  expect(makers(waiting, [64, 24])).toEqual(['a']);
-  waiting.insert(READS, 80, 8, maker('d'));
-  expect(makers(waiting, [80, 8], [64, 8], [72, 8])).toEqual(['d', undefined, undefined]);
-});
+test.each([0, 1000])(
+  'one that swallowed others is the first one’s, and nothing is left of them (%i wait)',
+  (others) => {
+    const waiting = new WaitingRequests();
+    for (let i = 0; i < others; i++) waiting.insert(READS, 1000 + 8 * i, 8, maker('x'));
+    waiting.insert(READS, 72, 8, maker('a'));
+    waiting.insert(READS, 64, 8, maker('b'));
+    waiting.insert(READS, 80, 8, maker('c'));
+    expect(makers(waiting, [64, 24])).toEqual(['a']);
+    waiting.insert(READS, 80, 8, maker('d'));
+    expect(makers(waiting, [80, 8], [64, 8], [72, 8])).toEqual(['d', undefined, undefined]);
+  },
+);
 
 test('one that came back is still its maker’s where a worker inserts it again; others at its place are other ones', () => {
   const waiting = new WaitingRequests();

@@ -190,7 +190,7 @@ function setBufferSize(instance: TraceInstance, wantedKb: number): number {
   }));
   for (let kb = wantedKb; kb > SMALLEST_BUFFER_KB; attempts.push({ kb })) kb = Math.ceil(kb / 2);
   let failure: unknown;
-  for (const { kb, pageKb } of attempts) {
+  for (const [i, { kb, pageKb }] of attempts.entries()) {
     try {
       if (pageKb !== undefined) instance.write(PAGE_SIZE_FILE, pageKb);
       instance.write('buffer_size_kb', kb);
@@ -198,7 +198,8 @@ function setBufferSize(instance: TraceInstance, wantedKb: number): number {
     } catch (error) {
       failure = error;
       const noMemory = error instanceof UnavailableError && errorCode(error.cause) === 'ENOMEM';
-      if (!noMemory && pageKb !== PAGE_KB) break;
+      // That pages cannot be as large is no reason to do without any.
+      if (!noMemory && (i > 0 || pageKb === undefined)) break;
     }
   }
   throw failure;
