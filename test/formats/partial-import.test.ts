@@ -49,6 +49,15 @@ describe('a run that was cut off becomes a whole file', () => {
     expect(existsSync(join(partial, 'run.json'))).toBe(true);
   });
 
+  test('what decoding says of a section is told to whoever imports it', async () => {
+    const partial = partialRun();
+    writeFileSync(join(partial, 'recordings', 'disklat', 'stacks.json'), '{}');
+    const { result, sections } = await importPath(partial);
+    const damaged = 'stacks are missing: their description is damaged';
+    expect(sections[0]!.header.warnings).toContain(damaged);
+    expect(result.warnings.filter((warning) => warning === damaged)).toEqual([damaged]);
+  });
+
   test('under the name that it would have had, beside the folder', async () => {
     const partial = partialRun();
     const { importFile } = await import('../../src/formats/import.ts');
