@@ -83,7 +83,7 @@ async function runImporter(request: ImportRequest, isToFile: boolean): Promise<{
   const importer = request.format === undefined ? detectImporter(head, input.name) : findImporter(request.format);
   const { format } = importer;
   checkKind(input.name, head === undefined, importer);
-  beSpacious();
+  if (!isToFile) beSpacious();
   const sink = new Sink(format, request);
   if (isToFile) await sink.toFile();
   try {
