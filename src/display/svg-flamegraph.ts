@@ -24,8 +24,7 @@ export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
   const graphBottom = HEAD + layout.levels * ROW;
   const height = graphBottom + 26 + lines.length * NOTE_HEIGHT + 8;
   const total = picture.tree.total;
-  const looks = new Map<string, NameLook>();
-  const frames = layout.boxes.map((box) => drawFrame(box, lookOf(box.name, picture, looks), graphBottom, picture));
+  const frames = layout.boxes.map(frameDrawer(picture, graphBottom));
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
@@ -61,33 +60,37 @@ interface NameLook {
   readonly fill: string;
 }
 
-/** Few names are those of many frames. */
-function lookOf(name: string, { colors }: FlamePicture, known: Map<string, NameLook>): NameLook {
-  let look = known.get(name);
-  if (look === undefined) {
-    const shown = visible(name);
-    look = { shown, text: xmlText(shown), fill: ` fill="${frameColour(name, colors)}"` };
-    known.set(name, look);
-  }
-  return look;
-}
-
-function drawFrame(box: FrameBox, { shown, text, fill }: NameLook, bottom: number, picture: FlamePicture): string {
+/** What is the same for all frames, or for all of a name, is worked out once: few names are those of many frames. */
+function frameDrawer(picture: FlamePicture, bottom: number): (box: FrameBox) => string {
+  const { colors, icicle, unitSize } = picture;
   const { total } = picture.tree;
-  const x = PAD + box.x;
-  const y = picture.icicle ? HEAD + box.depth * ROW : bottom - (box.depth + 1) * ROW;
-  const percent = ((100 * box.total) / total).toFixed(2);
-  const count = formatCount(box.total / picture.unitSize);
-  const room = Math.floor((box.width - 6) / (FONT * CHARACTER));
-  const label = room < 3 ? '' : room >= shown.length ? text : xmlText(shorten(shown, room));
-  // Joined at once: a chain of texts would be put together again for the whole picture.
-  return [
-    `<g data-d="${box.depth}" data-n="${box.total}">`,
-    `<title>${text} (${count} ${xmlText(picture.countname)}, ${percent}%)</title>`,
-    `<rect x="${x.toFixed(2)}" y="${y}" width="${box.width.toFixed(2)}" height="${ROW - 1}"${box.depth === 0 ? '' : fill}/>`,
-    `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${label}</text>`,
-    '</g>',
-  ].join('');
+  const countname = xmlText(picture.countname);
+  const looks = new Map<string, NameLook>();
+  const lookOf = (name: string): NameLook => {
+    const known = looks.get(name);
+    if (known !== undefined) return known;
+    const shown = visible(name);
+    const look = { shown, text: xmlText(shown), fill: ` fill="${frameColour(name, colors)}"` };
+    looks.set(name, look);
+    return look;
+  };
+  return (box) => {
+    const { shown, text, fill } = lookOf(box.name);
+    const x = PAD + box.x;
+    const y = icicle ? HEAD + box.depth * ROW : bottom - (box.depth + 1) * ROW;
+    const percent = ((100 * box.total) / total).toFixed(2);
+    const count = formatCount(box.total / unitSize);
+    const room = Math.floor((box.width - 6) / (FONT * CHARACTER));
+    const label = room < 3 ? '' : room >= shown.length ? text : xmlText(shorten(shown, room));
+    // Joined at once: a chain of texts would be put together again for the whole picture.
+    return [
+      `<g data-d="${box.depth}" data-n="${box.total}">`,
+      `<title>${text} (${count} ${countname}, ${percent}%)</title>`,
+      `<rect x="${x.toFixed(2)}" y="${y}" width="${box.width.toFixed(2)}" height="${ROW - 1}"${box.depth === 0 ? '' : fill}/>`,
+      `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${label}</text>`,
+      '</g>',
+    ].join('');
+  };
 }
 
 const STYLE = `

@@ -20,6 +20,7 @@ import { findPerf } from './perf-tool.ts';
 import { damagedRecording, type Recording, type RunInfo } from './recording.ts';
 import { SampleStacks } from './sample-stacks.ts';
 import { StackQuality } from './stack-quality.ts';
+import { stackBatches } from './stack-table.ts';
 
 /** What a callstack recording tells beside perf.data. */
 const detailsSchema = perfDetailsSchema.extend({
@@ -31,8 +32,7 @@ export type CallStackDetails = z.infer<typeof detailsSchema>;
 /** Sections of callstack, by index. */
 const STACKS = 0;
 const EVENTS = 1;
-/** Stacks, and events, that are given at once. */
-const BATCH = 4096;
+/** Events that are given at once. */
 const EVENT_BATCH = 256;
 
 /**
@@ -191,15 +191,8 @@ export class CallStackDecoder {
     this.#ready = [];
   }
 
-  *stacks(): Generator<Batch> {
-    let records = [];
-    for (const stack of this.#table.stacks()) {
-      records.push(stack);
-      if (records.length < BATCH) continue;
-      yield { section: STACKS, records };
-      records = [];
-    }
-    if (records.length > 0) yield { section: STACKS, records };
+  stacks(): Generator<Batch> {
+    return stackBatches(STACKS, this.#table.stacks());
   }
 
   #since({ time }: PerfSample): number | undefined {
