@@ -31,13 +31,14 @@ const MACHINE = ['test/e2e/**/*.test.ts', 'test/real/**/*.test.ts'];
 /** `npm run test:binary`: it installs whole systems, which takes minutes. */
 const BINARY = ['test/binary/**/*.test.ts'];
 
+/** Real tools on a real machine that does other things too: what fails for that does not fail three times in a row. */
+const RETRIES = 2;
+
 export default defineConfig({
   plugins: [viteVirtualModules, compileTypeScript()],
   oxc: false,
   test: {
     env: { LC_ALL: 'C', TZ: 'UTC' },
-    // Real tools on a real machine that does other things too: what fails for that does not fail three times in a row.
-    retry: 2,
     // Only against a test that hangs: a busy machine is many times slower.
     testTimeout: 120_000,
     hookTimeout: 120_000,
@@ -61,6 +62,7 @@ export default defineConfig({
         test: {
           name: 'machine',
           include: MACHINE,
+          retry: RETRIES,
           // One file at a time, when the unit tests are done.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
@@ -71,6 +73,7 @@ export default defineConfig({
         test: {
           name: 'binary',
           include: BINARY,
+          retry: RETRIES,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
           testTimeout: 120_000,

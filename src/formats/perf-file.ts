@@ -297,8 +297,12 @@ class Waiting {
   /** Where the last one that was given is. */
   block = NOWHERE;
   at = 0;
-  /** Blocks whose records have all been given. */
-  readonly free: Block[] = [];
+  /** Takes blocks whose records have all been given. */
+  readonly #giveBack: (block: Block) => void;
+
+  constructor(giveBack: (block: Block) => void) {
+    this.#giveBack = giveBack;
+  }
 
   add(time: number, block: Block, at: number): void {
     this.#waiting.add(time, block, at);
@@ -311,7 +315,7 @@ class Waiting {
   release(upTo: number, current: Block): void {
     const [waiting, spare] = [this.#waiting, this.#taken];
     const needed = new Set(waiting.held).add(current);
-    for (const block of spare.held) if (!needed.has(block)) this.free.push(block);
+    for (const block of spare.held) if (!needed.has(block)) this.#giveBack(block);
     const { times, at, blocks, held } = waiting;
     const order = orderOf(times.subarray(0, waiting.count));
     let count = order.length;
@@ -496,10 +500,13 @@ export class PerfFile {
   records(): IterableIterator<FileRecord> {
     this.damaged = 0;
     this.compressed = 0;
-    const waiting = new Waiting();
-    // What tracepoints recorded is kept by those who pair it with other records.
+    // What tracepoints recorded is kept by those who pair it with other records: V8 frees its blocks after them.
     const isKept = this.events.some(({ sampleType }) => (sampleType & SAMPLE.raw) !== 0);
-    const cursor = this.#cursor(() => (isKept ? undefined : waiting.free.pop()));
+    const free: Block[] = [];
+    const waiting = new Waiting((block) => {
+      if (!isKept) free.push(block);
+    });
+    const cursor = this.#cursor(() => free.pop());
     let flushTo = Number.NEGATIVE_INFINITY;
     let latest = Number.NEGATIVE_INFINITY;
     let isOver = false;

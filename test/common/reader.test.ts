@@ -1,8 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseNumber } from '../../src/common/codec.ts';
@@ -12,6 +10,7 @@ import { DamagedFileError, EXIT, UsageError } from '../../src/common/errors.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import { openDataFile, type SectionReader } from '../../src/common/reader.ts';
 import { anySection, headerOf, readRecords, tempFolder, textFile, writeFile } from '../support/data-files.ts';
+import { heldBytes } from '../support/held-bytes.ts';
 
 /** Reads a section by columns, all fields as text and as numbers, back into rows. */
 async function readColumns(section: SectionReader): Promise<{ records: MarpleRecord[]; numbers: number[][] }> {
@@ -461,14 +460,6 @@ describe('a partial folder', () => {
     }
   });
 });
-
-/** What is in use once everything has been collected that is not. */
-function heldBytes(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 test('memory stays bounded where a file is much larger than what is read at once', async () => {
   const path = join(tempFolder(), 'x.marple');

@@ -1,10 +1,21 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FileRecord, type FileSample, PerfFile } from '../../src/formats/perf-file.ts';
 import { testFolder } from '../support/folder.ts';
-import { numbers, pair, perfFileOf, ROUND, record, sample, trailer } from '../support/perf-file.ts';
+import { heldBytes } from '../support/held-bytes.ts';
+import {
+  numbers,
+  pair,
+  perfFileOf,
+  ROUND,
+  record,
+  sample,
+  tracepointFileOf,
+  tracepointSample,
+  trailer,
+} from '../support/perf-file.ts';
 
 /*
  * Files made by the format's description, for what a recording does not show on demand: rounds out of order, cut and
@@ -87,6 +98,23 @@ describe('samples', () => {
     file.close();
     expect(found).toHaveLength(5400);
     expect(found).toEqual(found.toSorted((a, b) => a! - b!));
+  });
+
+  test('of tracepoints hold no more of the file than a few rounds of it', () => {
+    const raw = new Uint8Array(4000);
+    const round = Buffer.concat([...Array.from({ length: 250 }, (_, i) => tracepointSample(i, [], raw)), ROUND]);
+    const path = join(testFolder(), 'perf.data');
+    writeFileSync(path, tracepointFileOf(1, ...Array.from({ length: 64 }, () => round)));
+    const file = new PerfFile(path, 0n);
+    const before = heldBytes();
+    let [samples, most] = [0, 0];
+    for (const { kind } of file.records()) {
+      expect(kind).toBe('sample');
+      if (++samples % 1000 === 0) most = Math.max(most, heldBytes() - before);
+    }
+    file.close();
+    expect(samples).toBe(64 * 250);
+    expect(most).toBeLessThan(0.2 * statSync(path).size);
   });
 
   test('are counted, with the first and the last of them, without being put in order', () => {
