@@ -62,6 +62,7 @@ export default defineConfig({
         test: {
           name: 'machine',
           include: MACHINE,
+          globalSetup: 'test/support/kernel-mounts.ts',
           retry: RETRIES,
           // One file at a time, when the unit tests are done.
           fileParallelism: false,

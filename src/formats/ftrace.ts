@@ -141,11 +141,6 @@ const MISSED_EVENTS = 0x8000_0000;
 const MISSED_STORED = 0x4000_0000;
 const COMMIT_MASK = 0x07ff_ffff;
 
-/** How much of the page that begins at `page` has events in it: 0 to 1. */
-export function pageFill(pages: Buffer, page: number, layout: PageLayout): number {
-  return (pages.readUInt32LE(page + layout.commitOffset) & COMMIT_MASK) / (layout.size - layout.dataOffset);
-}
-
 /** How much of the page that begins at `page` tells something, bytes: its header, its data, and how many events were missed. */
 export function pageBytes(pages: Buffer, page: number, layout: PageLayout): number {
   const commit = pages.readUInt32LE(page + layout.commitOffset);

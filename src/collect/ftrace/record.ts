@@ -1,4 +1,4 @@
-import { readSync } from 'node:fs';
+import { readvSync } from 'node:fs';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { endianness, release } from 'node:os';
 import { EXIT, errorCode, errorMessage, MarpleError, UnavailableError } from '../../common/errors.ts';
@@ -8,7 +8,6 @@ import {
   type FtraceStats,
   type PageLayout,
   pageBytes,
-  pageFill,
   parseHeaderPage,
   parseStats,
   rawFile,
@@ -66,14 +65,15 @@ const LONGEST_KEPT_MS = LONGEST_ROUND_MS;
 const BURST_BYTES_PER_MS = 40 * 1024;
 /** Share of a buffer that may fill between two rounds. */
 const FULL = 1 / 4;
-/** Most that is read from one CPU before others have their turn, bytes. */
-const SLICE_BYTES = 1 << 18;
+/**
+ * Most that is read from one CPU before others have their turn, bytes: what comes in a round is written at once, for each writing
+ * wakes a thread. Where there are many CPUs it is less, so that all of them keep no more than so much.
+ */
+const SLICE_BYTES = { most: 1 << 20, least: 1 << 18, all: 1 << 23 } as const;
 const SMALLEST_BUFFER_KB = 64;
 /** Size of the pages of the buffers, KiB, and where it is set (Linux 6.8): a read gives one. Larger ones are not read for less. */
 const PAGE_KB = 16;
 const PAGE_SIZE_FILE = 'buffer_subbuf_size_kb';
-/** Share of a page: less than an event of the usual size is not free. */
-const NEARLY_FULL = 7 / 8;
 
 /**
  * Records trace events of all CPUs in an instance of our own, clock CLOCK_MONOTONIC, until `stop`: raw pages are read
@@ -88,9 +88,10 @@ export async function recordEvents(options: RecordOptions): Promise<FtraceStats>
     const { bufferKb, warning } = prepare(instance, options.events, options.bufferKb, options.filters);
     const details = describe(instance, options.events, bufferKb);
     const layout = parseHeaderPage(details.headerPage);
+    const slice = sliceBytes(details.cpus.length);
     for (const cpu of details.cpus) {
       const output = await open(rawFile(options.dir, cpu), 'wx', 0o600);
-      spools.push(new Spool(instance.openRaw(cpu), output, layout));
+      spools.push(new Spool(instance.openRaw(cpu), output, layout, slice));
     }
     instance.stopWithUs(options.events);
     instance.write('tracing_on', 1);
@@ -146,8 +147,7 @@ export async function probeEvents(
     const fds = instance.cpus().map((cpu) => (instance as TraceInstance).openRaw(cpu));
     instance.write('tracing_on', 1);
     instance.write('trace_marker', 'marple');
-    const page = Buffer.alloc(layout.size);
-    if (!fds.some((fd) => readPages(fd, page, layout) > 0)) {
+    if (!fds.some((fd) => new RawPages(fd, layout, 1).read() > 0)) {
       return { usable: false, why: 'the kernel recorded nothing in a trace instance', hint: 'use another tool' };
     }
     return { usable: true, version: release() };
@@ -243,33 +243,100 @@ class RateWatch {
   }
 }
 
+function sliceBytes(cpus: number): number {
+  const { most, least, all } = SLICE_BYTES;
+  return Math.min(most, Math.max(least, Math.floor(all / cpus)));
+}
+
 /** The raw pages of one CPU on their way into its file. */
 class Spool {
   /** Read until now. */
   bytes = 0;
-  readonly #buffer: Buffer;
-  /** What of the buffer is not written yet. */
+  readonly #pages: RawPages;
+
+  constructor(
+    input: number,
+    readonly output: FileHandle,
+    layout: PageLayout,
+    slice: number,
+  ) {
+    this.#pages = new RawPages(input, layout, Math.max(1, Math.floor(slice / layout.size)));
+  }
+
+  /** Reads what is there, as far as there is room. Returns whether there may be more than that. */
+  read(): boolean {
+    this.bytes += this.#pages.read();
+    return this.#pages.isFull;
+  }
+
+  async write(): Promise<void> {
+    const { kept } = this.#pages;
+    if (kept.length > 0) await this.output.writeFile(kept);
+    this.#pages.clear();
+  }
+}
+
+/** Room for some of the pages that the kernel gives of one CPU. */
+class RawPages {
+  readonly #bytes: Buffer;
+  readonly #places: readonly Buffer[];
   #kept = 0;
 
   constructor(
     readonly input: number,
-    readonly output: FileHandle,
     readonly layout: PageLayout,
+    count: number,
   ) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(1, Math.floor(SLICE_BYTES / layout.size)) * layout.size);
+    const { size } = layout;
+    const bytes = Buffer.allocUnsafe(count * size);
+    this.#bytes = bytes;
+    this.#places = Array.from({ length: count }, (_, page) => bytes.subarray(page * size, (page + 1) * size));
   }
 
-  /** Reads what is there, as far as there is room. Returns whether the buffer is full: there may be more. */
-  read(): boolean {
-    const read = readPages(this.input, this.#buffer.subarray(this.#kept), this.layout);
-    this.#kept += read;
-    this.bytes += read;
-    return this.#buffer.length - this.#kept < this.layout.size;
+  /** What was read since the last clear(): pages, each cut behind its data. */
+  get kept(): Buffer {
+    return this.#bytes.subarray(0, this.#kept);
   }
 
-  async write(): Promise<void> {
-    if (this.#kept > 0) await this.output.writeFile(this.#buffer.subarray(0, this.#kept));
+  get isFull(): boolean {
+    return this.#firstFree === this.#places.length;
+  }
+
+  get #firstFree(): number {
+    return Math.ceil(this.#kept / this.layout.size);
+  }
+
+  clear(): void {
     this.#kept = 0;
+  }
+
+  /** Reads until there is no room for a page, or the kernel has no more. Returns the bytes that are kept of it. */
+  read(): number {
+    const { size } = this.layout;
+    const before = this.#kept;
+    const start = this.#firstFree * size;
+    const end = start + this.#fill(this.#places.slice(this.#firstFree));
+    for (let page = start; page < end; page += size) {
+      const length = pageBytes(this.#bytes, page, this.layout);
+      this.#bytes.copyWithin(this.#kept, page, page + length);
+      this.#kept += length;
+    }
+    return this.#kept - before;
+  }
+
+  /** One call for all pages: the kernel gives each a read of its own (do_loop_readv_writev() in fs/read_write.c). */
+  #fill(places: readonly Buffer[]): number {
+    // The stack of an EAGAIN, which a round has for every CPU without events, would cost most of all.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    try {
+      return readvSync(this.input, places);
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') throw error;
+      return 0;
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
   }
 }
 
@@ -295,32 +362,6 @@ function nextRound(round: number, longest: number, share: number): number {
   if (share > FULL) return Math.max(SHORTEST_ROUND_MS, round / 2);
   if (share < FULL / 4) return Math.min(longest, round * 2);
   return round;
-}
-
-/**
- * Reads pages, each cut behind its data, until the buffer has no room for one or the kernel has no more. Returns the bytes.
- * A page that is not nearly full, but for the first, is taken for the last one: to be told so by the kernel costs more than the
- * page did. What there is all the same comes in the next round.
- */
-function readPages(fd: number, buffer: Buffer, layout: PageLayout): number {
-  let filled = 0;
-  // The stack of an EAGAIN, which a round has for every CPU without events, would cost most of all.
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    for (let isFirst = true; buffer.length - filled >= layout.size; isFirst = false) {
-      const page = filled;
-      if (readSync(fd, buffer, page, layout.size, null) === 0) break;
-      filled += pageBytes(buffer, page, layout);
-      // The first can be the rest of one that was still being written when it was read before.
-      if (!isFirst && pageFill(buffer, page, layout) < NEARLY_FULL) break;
-    }
-  } catch (error) {
-    if (errorCode(error) !== 'EAGAIN') throw error;
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
-  return filled;
 }
 
 function spoolError(dir: string, error: unknown): Error {
