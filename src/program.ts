@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import * as z from 'zod';
 import { type ArgumentGrammar, rewriteArguments, splitArguments } from './commands/argv.ts';
 import type { DeclaredCommand, ProgramCommand } from './commands/context.ts';
 import { FORMER_FLAGS, withCommand } from './commands/former.ts';
@@ -11,6 +12,9 @@ import { catchStopSignals } from './common/stop-signals.ts';
 import { didYouMean } from './common/suggest.ts';
 import { isShortage, systemHint, systemSentence } from './common/system-reason.ts';
 import { VERSION } from './common/version.ts';
+
+// A schema is used a few times in a run: to make a function of each takes longer than that saves.
+z.config({ jitless: true });
 
 /** The commands, each loaded when it is needed: most of what one of them brings the others do not need. */
 const COMMANDS: Readonly<Record<string, () => Promise<ProgramCommand>>> = {
