@@ -1,7 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Importer, ImportInput, ImportOptions, ImportSink } from './importer.ts';
-import { type OpenDataOptions, openData } from './open.ts';
+import { type OpenOptions, openDataFile } from '../common/reader.ts';
+import type { Importer, ImportInput, ImportSink } from './importer.ts';
+import { withoutSlash } from './open.ts';
+import { decodeInto, recordingsIn } from './partial-recordings.ts';
 
 /** The folder of a run that was cut off: its sections as far as they were written, and what its recordings decode to. */
 export const partialImporter: Importer = {
@@ -12,28 +14,33 @@ export const partialImporter: Importer = {
   run: importPartial,
 };
 
-async function importPartial(input: ImportInput, sink: ImportSink, { tempDir }: ImportOptions): Promise<void> {
-  await importFolder(await input.file(), sink, tempDir);
+async function importPartial(input: ImportInput, sink: ImportSink): Promise<void> {
+  await importFolder(withoutSlash(await input.file()), sink);
 }
 
-/** Makes the partial folder of a run whole; `options` as openData() has them. */
-export async function importFolder(
-  folder: string,
-  sink: ImportSink,
-  tempDir: string,
-  options: OpenDataOptions = {},
-): Promise<void> {
-  const file = await openData(folder, tempDir, options);
+/** Makes the partial folder of a run whole; `options` as openDataFile() has them. */
+export async function importFolder(folder: string, sink: ImportSink, options: OpenOptions = {}): Promise<void> {
+  const file = await openDataFile(folder, options);
   try {
     const end = new Date(await lastChange(folder)).toISOString();
-    for (const part of file.sections) {
-      const { header } = part;
+    const sections = file.sections.map(({ header }) => {
       const section = sink.section({ ...header, end: header.end ?? end, records: null, bytes: null });
       // What recorded it was to be said at the end.
       if (header.tool === undefined) delete section.header.tool;
-      for await (const records of part.batches(header.datatype)) await section.write(records);
+      return section;
+    });
+    const recordings = await recordingsIn(folder, file.sections);
+    const toDecode = new Set(recordings.flatMap((recorded) => recorded.sections));
+    for (const [i, part] of file.sections.entries()) {
+      if (toDecode.has(part)) continue;
+      for await (const records of part.batches(part.header.datatype)) await sections[i]!.write(records);
     }
     for (const warning of file.warnings) sink.warn(warning);
+    for (const recorded of recordings) {
+      const own = recorded.sections.map(({ number }) => sections[number - 1]!);
+      const problem = await decodeInto(folder, recorded.folder, own);
+      if (problem !== undefined) sink.warn(`${recorded.interface}: ${problem}`);
+    }
   } finally {
     await file.close();
   }

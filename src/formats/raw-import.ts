@@ -22,5 +22,5 @@ async function importRaw(input: ImportInput, sink: ImportSink, { tempDir }: Impo
       cause: error,
     });
   }
-  await importFolder(join(folder, RAW_FOLDER), sink, tempDir, { name: input.name, isEnded: true });
+  await importFolder(join(folder, RAW_FOLDER), sink, { name: input.name, isEnded: true });
 }
