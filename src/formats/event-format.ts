@@ -123,7 +123,54 @@ export function textField(format: EventFormat, name: string): TextField {
       return text(e, e.offset + base + (where & 0xffff), where >>> 16);
     };
   }
-  return (e) => text(e, e.offset + offset, size);
+  const read: TextField = (e) => text(e, e.offset + offset, size);
+  if (size !== COMM_BYTES) return read;
+  const known = new CommMemo(read, offset);
+  return (e) => known.of(e);
+}
+
+/** Bytes of the name of a task (TASK_COMM_LEN in include/linux/sched.h). */
+const COMM_BYTES = 16;
+/** Names that are remembered: a power of two. */
+const COMMS = 1 << 10;
+
+/**
+ * What stands in 16 bytes of a record, by those bytes: names of tasks come again and again. Of those that share a place the last
+ * one is known.
+ */
+class CommMemo {
+  readonly #words = new Int32Array(4 * COMMS);
+  readonly #names = new Array<string>(COMMS).fill('');
+
+  constructor(
+    private readonly read: TextField,
+    private readonly offset: number,
+  ) {}
+
+  of(event: RawRecord): string {
+    // A record that is cut off.
+    if (this.offset + COMM_BYTES > event.length) return this.read(event);
+    const { view } = event;
+    const at = event.offset + this.offset;
+    const a = view.getInt32(at, true);
+    const b = view.getInt32(at + 4, true);
+    const c = view.getInt32(at + 8, true);
+    const d = view.getInt32(at + 12, true);
+    const hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1) ^ Math.imul(c, 0x85ebca6b) ^ d, 0xc2b2ae35);
+    const place = (hash ^ (hash >>> 15)) & (COMMS - 1);
+    const words = this.#words;
+    const word = 4 * place;
+    if (words[word] === a && words[word + 1] === b && words[word + 2] === c && words[word + 3] === d) {
+      return this.#names[place]!;
+    }
+    words[word] = a;
+    words[word + 1] = b;
+    words[word + 2] = c;
+    words[word + 3] = d;
+    const name = this.read(event);
+    this.#names[place] = name;
+    return name;
+  }
 }
 
 function fieldOf(format: EventFormat, name: string): Field {

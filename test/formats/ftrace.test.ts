@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Random } from '../../src/analysis/random.ts';
 import { DamagedFileError } from '../../src/common/errors.ts';
 import {
   CpuStream,
@@ -576,6 +577,24 @@ format:
       record.writeUInt32LE(0xffff_ffff, 28);
     });
     expect(['far', 'near'].map((name) => textField(format, name)(cpu))).toEqual(['abcd', '']);
+  });
+
+  test('names of tasks, of more tasks than are remembered, with any bytes behind the NUL, and cut off', () => {
+    const comm = textField(
+      parseFormat('name: named\nID: 9\n\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n'),
+      'comm',
+    );
+    const random = new Random(5);
+    const names = Array.from({ length: 5000 }, (_, i) => `${i % 2 === 0 ? 'n' : 'kworker/u8:'}${i}`);
+    const bytes = Buffer.alloc(24);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let i = 0; i < 50_000; i++) {
+      const name = names[random.integer(names.length)]!;
+      for (let at = 8; at < 24; at++) bytes[at] = random.integer(3);
+      bytes.write(`${name}\0`, 8, 'latin1');
+      expect(comm({ view, bytes, offset: 0, length: 24 })).toBe(name);
+      if (i % 100 === 0) expect(comm({ view, bytes, offset: 0, length: 11 })).toBe(name.slice(0, 3));
+    }
   });
 
   test('what is not there, or another kind, is refused by name', () => {
