@@ -93,7 +93,7 @@ class Requests {
       }
       case 'issue': {
         const maker = this.pairs.makerOf(event) ?? this.#makerBy(event);
-        this.pairs.issue({ issued: time, dev, sector, sectors, bytes, op, ...maker });
+        this.pairs.issue({ issued: time, dev, sector, sectors, bytes, op }, maker);
         return this.#event(event, maker);
       }
       case 'requeue':

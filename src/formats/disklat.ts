@@ -132,7 +132,7 @@ class Latencies {
         break;
       case 'issue': {
         const maker = this.pairs.makerOf(event) ?? this.#makerBy(event);
-        this.pairs.issue({ issued: time, dev, sector, sectors, bytes, op, ...maker });
+        this.pairs.issue({ issued: time, dev, sector, sectors, bytes, op }, maker);
         break;
       }
       case 'complete':

@@ -10,11 +10,14 @@ export interface Place {
   readonly op: string;
 }
 
-/** A block I/O that was issued. Times are integer nanoseconds since the origin. */
-export interface IssuedIo extends Place, Maker {
+/** The issue of a block request. Times are integer nanoseconds since the origin. */
+export interface Issue extends Place {
   readonly issued: number;
   readonly bytes: number;
 }
+
+/** A block I/O that was issued. */
+export interface IssuedIo extends Issue, Maker {}
 
 /** A block I/O whose last sector has completed. */
 export interface BlockIo extends IssuedIo {
@@ -129,10 +132,10 @@ export class IoPairs {
     return this.#waiting.issue(queueOf(dev, directionOf(op)), sector, sectors);
   }
 
-  issue(io: IssuedIo): void {
-    this.#at(io.issued);
-    const direction = directionOf(io.op);
-    if (io.sectors === 0 && direction !== FLUSH) {
+  issue({ issued, dev, sector, sectors, bytes, op }: Issue, { comm, tid, pid, kept, stack }: Maker): void {
+    this.#at(issued);
+    const direction = directionOf(op);
+    if (sectors === 0 && direction !== FLUSH) {
       this.counts.passthrough++;
       return;
     }
@@ -140,23 +143,34 @@ export class IoPairs {
       this.counts.inGap++;
       return;
     }
-    const place = this.#place(io.dev, direction);
-    const again = find(place.get(io.sector), (other) => other.requeued && other.left === io.sectors);
+    const place = this.#place(dev, direction);
+    const again = find(place.get(sector), (other) => other.requeued && other.left === sectors);
     if (again !== undefined) {
       again.requeued = false;
       return;
     }
+    // Written out: there may be millions, and V8 is slow to put objects of several kinds together.
     const pending: Pending = {
-      ...io,
+      issued,
+      dev,
+      sector,
+      sectors,
+      bytes,
+      op,
+      comm,
+      tid,
+      pid,
+      kept,
+      stack,
       completed: 0,
       state: 'issued',
-      left: io.sectors,
-      at: io.sector,
+      left: sectors,
+      at: sector,
       requeued: false,
       overlaps: false,
     };
     add(place, pending);
-    if (io.kept) this.#push(pending);
+    if (kept) this.#push(pending);
   }
 
   /** `sectors` of the I/O at `sector` have completed. Gives the I/O, where its issue was seen. */

@@ -48,8 +48,10 @@ function issuedIo(time: number, io: Partial<IssuedIo>): IssuedIo {
 
 function feed(pairs: IoPairs, steps: readonly Step[]): void {
   for (const step of steps) {
-    if (step.do === 'issue') pairs.issue(issuedIo(step.time, step.io));
-    else if (step.do === 'complete')
+    if (step.do === 'issue') {
+      const io = issuedIo(step.time, step.io);
+      pairs.issue(io, io);
+    } else if (step.do === 'complete')
       pairs.complete(step.time, step.dev, step.sector, step.sectors, step.op, step.failed ?? false);
     else if (step.do === 'requeue') pairs.requeue(step);
     else if (step.do === 'gap') pairs.gapStart();
@@ -208,10 +210,10 @@ describe('whose a request is', () => {
   test('of the one who inserted it, after it came back too', () => {
     const pairs = new IoPairs();
     pairs.insert({ ...place, op: 'W' }, by('a'));
-    pairs.issue({ ...asIssued, ...pairs.makerOf(place)! });
+    pairs.issue(asIssued, pairs.makerOf(place)!);
     expect(pairs.requeue({ ...place, op: 'W' })).toMatchObject({ comm: 'a' });
     pairs.insert(place, by('kworker/1:1H'));
-    pairs.issue({ ...asIssued, ...pairs.makerOf(place)! });
+    pairs.issue(asIssued, pairs.makerOf(place)!);
     pairs.complete(9, DEV, 64, 8, 'W', false);
     expect(pairs.take()).toMatchObject([{ issued: 5, completed: 9, comm: 'a', kept: true }]);
     expect(pairs.makerOf(place)).toBeUndefined();
