@@ -1,4 +1,5 @@
 import { closeSync, createReadStream, createWriteStream, openSync, readFileSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Random } from '../../src/analysis/random.ts';
@@ -64,7 +65,7 @@ function lastSampleEnd(path: string, bytes: number): number {
   return last < 0 ? 0 : start + last + 2;
 }
 
-/** Folded text of so many different stacks, about 480 bytes each: a walk through a call tree of 3000 functions. */
+/** Folded text of so many different stacks, about 840 bytes each: a walk through a call tree of 3000 functions. */
 export function foldedText(inputs: Inputs, count: number): Promise<string> {
   return inputs.get(`stacks-${count}.folded`, (path) =>
     pipeline(Readable.from(foldedLines(count), { objectMode: false }), createWriteStream(path)),
@@ -89,10 +90,17 @@ function* foldedLines(count: number): Generator<Buffer> {
   yield Buffer.from(lines.join(''));
 }
 
-/** The same stacks as a data file. */
-export function stackFile(inputs: Inputs, programs: Programs, count: number): Promise<string> {
-  return inputs.get(`stacks-${count}.marple`, async (path) => {
-    const folded = await foldedText(inputs, count);
+/** Folded text of the stacks in so many bytes of what perf recorded. */
+export function recordedStacks(inputs: Inputs, programs: Programs, boot: string, bytes: number): Promise<string> {
+  return inputs.get(`perf-${boot}-${bytes}.folded`, async (path) => {
+    const text = await perfText(inputs, boot, bytes);
+    await runCommand(programs.marple('export', '-i', text, '--format', 'folded', '-o', path, '-q'));
+  });
+}
+
+/** Stacks as a data file. */
+export function stackFile(inputs: Inputs, programs: Programs, folded: string): Promise<string> {
+  return inputs.get(`${basename(folded, '.folded')}.marple`, async (path) => {
     await runCommand(programs.marple('import', folded, '--format', 'folded', '-o', path, '-q'));
   });
 }

@@ -1,7 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { programs as pipelineOf, program } from '../contestants.ts';
-import { bootName, foldedText, perfData, perfScript, perfText, stackFile, wholeText } from '../inputs/profiles.ts';
+import {
+  bootName,
+  foldedText,
+  perfData,
+  perfScript,
+  perfText,
+  recordedStacks,
+  stackFile,
+  wholeText,
+} from '../inputs/profiles.ts';
 import { sizeOf } from '../inputs.ts';
 import type { Bench, Contestant, Measurement, Race } from '../measurement.ts';
 import type { Command } from '../process.ts';
@@ -20,8 +29,7 @@ const STACKS = [
   [18_533, 0.2],
   [1_000_000, 3],
 ] as const;
-/** Where MARPLE takes the script by itself no more. */
-const SCRIPT = 'marple, engine = flamegraph.pl';
+const ENGINES = ['flamegraph.pl', 'builtin'] as const;
 
 async function* races(bench: Bench): AsyncGenerator<Race> {
   const { inputs, programs, scratch } = bench;
@@ -63,20 +71,30 @@ async function* races(bench: Bench): AsyncGenerator<Race> {
     goals: [{ of: 'marple', seconds: 2 }],
   };
   const svg = join(scratch, 'out.svg');
-  const config = join(scratch, 'marple/config.txt');
-  mkdirSync(dirname(config), { recursive: true });
-  writeFileSync(config, '[flamegraph]\nengine = flamegraph.pl\n');
-  for (const [count, seconds] of STACKS) {
-    const [stacks, lines] = [await stackFile(inputs, programs, count), await foldedText(inputs, count)];
+  for (const engine of ENGINES) {
+    const config = join(scratch, engine, 'marple/config.txt');
+    mkdirSync(dirname(config), { recursive: true });
+    writeFileSync(config, `[flamegraph]\nengine = ${engine}\n`);
+  }
+  const drawing = async (title: string, lines: string): Promise<Race> => {
+    const stacks = await stackFile(inputs, programs, lines);
     const drawn = programs.marple('display', '-i', stacks, '-fg', '-o', svg, '--force', '--no-open', '-q');
-    yield {
-      title: `${count} different stacks to SVG`,
+    return {
+      title,
       bytes: await sizeOf(lines),
       contestants: [
         program('marple', drawn),
-        program(SCRIPT, ['env', `XDG_CONFIG_HOME=${scratch}`, ...drawn]),
+        ...ENGINES.map((engine) =>
+          program(`marple, engine = ${engine}`, ['env', `XDG_CONFIG_HOME=${join(scratch, engine)}`, ...drawn]),
+        ),
         ...peers((path) => [[path, lines]], 'flamegraph.pl', 'inferno-flamegraph'),
       ],
+    };
+  };
+  yield await drawing('the stacks of 200 MB of text to SVG', await recordedStacks(inputs, programs, boot, TEXT_BYTES));
+  for (const [count, seconds] of STACKS) {
+    yield {
+      ...(await drawing(`${count} different stacks to SVG`, await foldedText(inputs, count))),
       goals: [
         { of: 'marple', seconds },
         { of: 'marple', mebibytes: 500 },
