@@ -135,7 +135,8 @@ describe.skipIf(!ROOT)('the same as perf script of the same file', () => {
 
   test('several events, each with its own records as the kernel describes them', async () => {
     const event = 'sched:sched_switch';
-    const path = record(['cpu-clock', event], [names, '0.3']);
+    // On a quiet machine it leaves its CPU some 30 times a second only.
+    const path = record(['cpu-clock', event], [names, '1.5']);
     const [ours, theirs] = [(await own(path)).sort(byTime), perfs(path).sort(byTime)];
     expect(ours.map(({ task, time }) => `${task} ${time}`)).toEqual(theirs.map(({ task, time }) => `${task} ${time}`));
 
@@ -154,8 +155,7 @@ describe.skipIf(!ROOT)('the same as perf script of the same file', () => {
       }
     }
     file.close();
-    // On a quiet machine the program leaves its CPU a few times only.
-    expect(decoded.length).toBeGreaterThan(1);
+    expect(decoded.length).toBeGreaterThan(10);
     expect(decoded.sort()).toEqual(printed.sort());
   });
 });

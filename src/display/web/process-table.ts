@@ -138,24 +138,24 @@ function* gatherTasks(section: Section, filters: readonly Filter[], rowOf: RowOf
   const spans = taskSpansOf(section);
   const mask = spanMask(spans, filters, section.header.hosts);
   const { from, to } = timeOf(filters);
-  // By task, and what it did.
-  const seconds = new Float64Array(spans.tasks.length * DOING.length);
+  // By task, and what it did: whole ones, so that sums are exact.
+  const nanoseconds = new Float64Array(spans.tasks.length * DOING.length);
   for (let span = 0; span < spans.start.length; span++) {
     if (span % PER_SLICE === 0) yield;
     const time = Math.min(spans.end[span]!, to) - Math.max(spans.start[span]!, from);
     const doing = spans.doing[span]!;
     if (time > 0 && doing < DOING.length && mask?.[span] !== 0) {
-      seconds[spans.task[span]! * DOING.length + doing]! += time;
+      nanoseconds[spans.task[span]! * DOING.length + doing]! += Math.round(time * 1e9);
     }
   }
   const { hosts = [] } = section.header;
   const nameOf = ({ comm, pid }: Named): string => (by === 'comm' ? comm : (hosts[hostOfPid(pid)] ?? ''));
   for (const [task, named] of spans.tasks.entries()) {
-    const own = seconds.subarray(task * DOING.length, (task + 1) * DOING.length);
+    const own = nanoseconds.subarray(task * DOING.length, (task + 1) * DOING.length);
     if (own.every((time) => time === 0)) continue;
     const row = rowOf(nameOf(named));
     row.pids.add(named.pid);
-    for (const [doing, key] of DOING.entries()) if (own[doing]! > 0) add(row, key, own[doing]!);
+    for (const [doing, key] of DOING.entries()) if (own[doing]! > 0) add(row, key, own[doing]! / 1e9);
   }
   const waits = spans.tasks.map(nameOf);
   yield* waitsForCpu(spans, mask, filters, (task, milliseconds) => rowOf(waits[task]!).waits.add(milliseconds));
