@@ -2,6 +2,7 @@
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 import { writeCodeCache } from './code-cache.mjs';
+import { lazyModules } from './lazy-modules.mjs';
 import { virtualModules } from './virtual-modules.mjs';
 
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
@@ -34,7 +35,7 @@ await build({
   external: ['canvas', 'chart.js', 'chartjs-node-canvas', 'protobufjs/minimal'],
   // A program from a code cache cannot import; what it would is loaded by require() when it comes to that.
   supported: { 'dynamic-import': false },
-  plugins: [virtualModules],
+  plugins: [lazyModules, virtualModules],
 });
 // It is read as latin1, which is fast, and the bundler leaves other characters in regular expressions.
 const program = await readFile('dist/program.cjs', 'utf8');

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { UsageError } from './errors.ts';
 import { lastDataFile, rememberDataFile } from './last-file.ts';
 import { expandHome } from './paths.ts';
+import { randomName } from './random-name.ts';
 import { systemReason } from './system-reason.ts';
 import { makeUserFolder } from './user.ts';
 
@@ -114,7 +114,7 @@ export class DisplayFileName extends FileName {
 /** The name of a temporary file in a temporary folder (makeTempDir() in temp.ts). No two are alike. */
 export class TempFileName extends FileName {
   constructor(path: string, parts: Pick<FileNameParts, 'now'> = {}) {
-    super({ ...parts, path, extension: 'tmp', option: randomBytes(6).toString('hex') });
+    super({ ...parts, path, extension: 'tmp', option: randomName() });
   }
 }
 

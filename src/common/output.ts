@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { SingleBar } from 'cli-progress';
 import { EXIT, errorCode, MarpleError, UsageError } from './errors.ts';
 import { log, onLogFailure } from './log.ts';
 import { logFile } from './paths.ts';
+import { randomName } from './random-name.ts';
 import { systemReason } from './system-reason.ts';
 import { shorten } from './text.ts';
 import { giveToUser } from './user.ts';
@@ -65,7 +65,6 @@ export function terminalSafe(text: string): string {
  */
 export class Output {
   readonly #settings: OutputSettings;
-  readonly #stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly #stdout: Sink;
   readonly #stderr: Sink;
   readonly #coloured: boolean;
@@ -74,7 +73,6 @@ export class Output {
   constructor(settings: OutputSettings = {}) {
     const env = settings.env ?? process.env;
     this.#settings = settings;
-    this.#stdin = settings.stdin ?? process.stdin;
     this.#stdout = new Sink(settings.stdout ?? process.stdout, 'stdout');
     this.#stderr = new Sink(settings.stderr ?? process.stderr, 'stderr');
     this.#coloured = this.#stderr.isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
@@ -158,9 +156,11 @@ export class Output {
 
   /** Asks on the terminal; where there is none, or with -q, the answer is no. */
   async confirm(question: string): Promise<boolean> {
-    if (this.#settings.quiet || !this.#stdin.isTTY || !this.#stderr.isTerminal) return false;
+    // Made when it is first asked for, which takes a while.
+    const { quiet, stdin = process.stdin } = this.#settings;
+    if (quiet || !stdin.isTTY || !this.#stderr.isTerminal) return false;
     // Not in raw mode: Ctrl-C stays a signal.
-    const lines = createInterface({ input: this.#stdin, output: this.#stderr.stream, terminal: false });
+    const lines = createInterface({ input: stdin, output: this.#stderr.stream, terminal: false });
     try {
       const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
       const answer = await Promise.race([lines.question(`${terminalSafe(question)} [y/N] `), closed]);
@@ -387,7 +387,7 @@ const SYSTEM_LINKS = /^\/(?:dev|proc)\//;
 function writeWhole(path: string, text: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   const whole = found === undefined || found.isFile() || (found.isSymbolicLink() && !SYSTEM_LINKS.test(path));
-  const target = whole ? `${path}.${randomBytes(8).toString('hex')}` : path;
+  const target = whole ? `${path}.${randomName()}` : path;
   try {
     writeFileSync(target, text, whole ? { flag: 'wx', mode: 0o600 } : {});
     if (!whole) return;

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { link, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { errorCode, UsageError } from './errors.ts';
+import { randomName } from './random-name.ts';
 import { systemHint, systemReason } from './system-reason.ts';
 import { removeAtExit } from './temp.ts';
 import { giveToUser } from './user.ts';
@@ -40,7 +40,7 @@ export async function checkFree(path: string, mayReplace: MayReplace): Promise<v
  * @throws UsageError (2) where it cannot be written, or something has come to stand there that must not be replaced.
  */
 export async function saveFile(bytes: Readable, path: string, mayReplace: MayReplace): Promise<void> {
-  const partial = join(dirname(path), `.marple-${randomBytes(8).toString('hex')}`);
+  const partial = join(dirname(path), `.marple-${randomName()}`);
   const isComplete = removeAtExit(partial);
   try {
     await pipeline(bytes, createWriteStream(partial, { flags: 'wx', mode: 0o600 }));

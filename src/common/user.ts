@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { lchownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { findExecutable, toolPath } from './executables.ts';
+import { randomName } from './random-name.ts';
 
 /** Whom files, state and config belong to. */
 export interface User {
@@ -66,7 +66,7 @@ export function makeUserFolder(path: string, mode = 0o700): void {
  */
 export function writeUserFile(path: string, text: string): void {
   makeUserFolder(dirname(path));
-  const temporary = join(dirname(path), `.${randomBytes(8).toString('hex')}`);
+  const temporary = join(dirname(path), `.${randomName()}`);
   try {
     writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
     giveToUser(temporary);

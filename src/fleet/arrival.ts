@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { DamagedFileError, EXIT, errorCode, errorMessage, MarpleError } from '../common/errors.ts';
 import type { SectionHeader } from '../common/header.ts';
+import { randomName } from '../common/random-name.ts';
 import { openDataFile } from '../common/reader.ts';
 import { systemReason } from '../common/system-reason.ts';
 import { removeAtExit } from '../common/temp.ts';
@@ -44,7 +44,7 @@ export class Arrival {
     readonly kind: 'data' | 'partial',
     readonly options: ArrivalOptions,
   ) {
-    this.#path = join(options.folder, `.${node}.${randomBytes(6).toString('hex')}`);
+    this.#path = join(options.folder, `.${node}.${randomName()}`);
     this.#isGone = removeAtExit(this.#path);
     const gunzip = createGunzip();
     this.#gunzip = gunzip;
@@ -160,7 +160,7 @@ async function rewrite(
   const file = await openDataFile(path, { name: node });
   const writer = await DataFileWriter.create(target, {
     ...options,
-    workDir: `${target}.${randomBytes(4).toString('hex')}`,
+    workDir: `${target}.${randomName()}`,
   });
   const isOver = removeAtExit(writer.partialDir);
   try {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { beSpacious } from '../common/engine.ts';
 import { DamagedFileError, errorCode, UsageError } from '../common/errors.ts';
 import { FORMAT_VERSION, HEADER_START, type SectionHeader } from '../common/header.ts';
 import { heldStacks } from '../common/held-section.ts';
+import { randomName } from '../common/random-name.ts';
 import { type DataFile, openDataFile } from '../common/reader.ts';
 import { HeaderReport } from '../common/report.ts';
 import { systemReason } from '../common/system-reason.ts';
@@ -213,7 +213,7 @@ class Sink extends HeaderReport implements ImportSink {
   async toFile(): Promise<void> {
     const { output, force, tempDir } = this.request;
     // Not NAME.partial: that may be what is imported, and what is left of an import is no cut-off run.
-    const workDir = `${output}.import-${randomBytes(4).toString('hex')}`;
+    const workDir = `${output}.import-${randomName()}`;
     this.#writer = await DataFileWriter.create(output, { force, tempDir, workDir });
     this.#stopCleaning = removeAtExit(this.#writer.partialDir);
     for (const [order, section] of this.sections.entries()) {
