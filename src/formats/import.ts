@@ -8,7 +8,7 @@ import type { NewRecord, StackData } from '../common/datatypes.ts';
 import { beSpacious } from '../common/engine.ts';
 import { DamagedFileError, errorCode, UsageError } from '../common/errors.ts';
 import { FORMAT_VERSION, HEADER_START, type SectionHeader } from '../common/header.ts';
-import { heldStacks } from '../common/held-section.ts';
+import { type HeldStacks, heldStacks, listedStacks } from '../common/held-section.ts';
 import { randomName } from '../common/random-name.ts';
 import { type DataFile, openDataFile } from '../common/reader.ts';
 import { HeaderReport } from '../common/report.ts';
@@ -18,6 +18,7 @@ import { VERSION } from '../common/version.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
 import type { Importer, ImportHeader, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
 import { detectImporter, findImporter, knownFormat } from './importers.ts';
+import { stackBatches } from './stack-table.ts';
 
 export interface ImportRequest extends ImportOptions {
   /** A path, or `-` for `stdin`. */
@@ -154,7 +155,9 @@ const MOST_HELD = 65_536;
 /** A section whose records are in a file, or held as long as there is none. */
 class Section implements ImportSection {
   file: SectionWriter | undefined;
-  held: StackData[] = [];
+  #records: StackData[] = [];
+  /** In place of records. */
+  #whole: HeldStacks | undefined;
 
   constructor(
     readonly header: SectionHeader,
@@ -162,17 +165,36 @@ class Section implements ImportSection {
   ) {}
 
   get records(): number {
-    return this.file?.records ?? this.held.length;
+    return this.file?.records ?? this.held.size;
+  }
+
+  /** As long as there is no file. */
+  get held(): HeldStacks {
+    return this.#whole ?? listedStacks(this.#records);
   }
 
   async write(records: readonly NewRecord[]): Promise<void> {
     if (this.file !== undefined) return this.file.write(records);
-    if (this.header.datatype === 'stack' && this.held.length + records.length <= MOST_HELD) {
-      for (const record of records) this.held.push(record as StackData);
+    const isHeld = this.header.datatype === 'stack' && this.#whole === undefined;
+    if (isHeld && this.#records.length + records.length <= MOST_HELD) {
+      for (const record of records) this.#records.push(record as StackData);
       return;
     }
     await this.toFile();
     return this.write(records);
+  }
+
+  async writeStacks(stacks: HeldStacks): Promise<void> {
+    if (this.file === undefined && this.records === 0 && stacks.size <= MOST_HELD) this.#whole = stacks;
+    else for (const { records } of stackBatches(0, stacks.stacks())) await this.write(records);
+  }
+
+  /** From now on in this file, with what was held. */
+  async moveTo(file: SectionWriter): Promise<void> {
+    for (const { records } of stackBatches(0, this.held.stacks())) await file.write(records);
+    this.file = file;
+    this.#records = [];
+    this.#whole = undefined;
   }
 }
 
@@ -217,10 +239,7 @@ class Sink extends HeaderReport implements ImportSink {
     this.#writer = await DataFileWriter.create(output, { force, tempDir, workDir });
     this.#stopCleaning = removeAtExit(this.#writer.partialDir);
     for (const [order, section] of this.sections.entries()) {
-      const file = this.#writer.section(section.header, order);
-      await file.write(section.held);
-      section.file = file;
-      section.held = [];
+      await section.moveTo(this.#writer.section(section.header, order));
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Datatype, NewRecord } from '../common/datatypes.ts';
 import type { SectionHeader } from '../common/header.ts';
+import type { HeldStacks } from '../common/held-section.ts';
 import type { Report } from '../common/section.ts';
 
 /** What is to be imported: bytes, decompressed where they were compressed. */
@@ -33,6 +34,8 @@ export interface ImportSection {
   /** May be completed until the import is. */
   readonly header: SectionHeader;
   write(records: readonly NewRecord[]): void | Promise<void>;
+  /** Writes all of some stacks, which do not change any more. */
+  writeStacks(stacks: HeldStacks): void | Promise<void>;
 }
 
 /** What a section's header says from the start. */

@@ -8,7 +8,6 @@ import { withoutModifiers } from './perf-data.ts';
 import type { PerfFrame, PerfSample } from './perf-script.ts';
 import { SampleStacks } from './sample-stacks.ts';
 import { StackQuality } from './stack-quality.ts';
-import { stackBatches } from './stack-table.ts';
 
 const EVENT_FIELDS = ['stack', 'cpu', 'pid', 'tid', 'weight'];
 const WINDOW = 4096;
@@ -136,7 +135,13 @@ export class SampleImport {
     await this.flush(1);
     for (const profile of this.#profiles.values()) {
       profile.stacks.header.weight = this.#weightOf(profile);
-      for (const { records } of stackBatches(0, this.#stacks(profile))) await profile.stacks.write(records);
+      const limited = profile.table.limit(Number.MAX_SAFE_INTEGER);
+      if (limited > 0) {
+        sink.warn(
+          `${limited} stacks of ${profile.event}: each weighs more than a data file can hold, and has the most that there is`,
+        );
+      }
+      await profile.stacks.writeStacks(profile.table);
     }
     const others = [...this.#others.values()].reduce((sum, count) => sum + count, 0);
     const sentences: [number, string][] = [
@@ -198,15 +203,6 @@ export class SampleImport {
     held.time = since;
     held.profile.ready.push(held);
     this.#ready++;
-  }
-
-  *#stacks({ table, event }: Profile): Generator<{ weight: number; stack: readonly string[] }> {
-    for (const { weight, stack } of table.stacks()) {
-      if (!Number.isSafeInteger(weight)) {
-        this.sink.warn(`a stack of ${event} weighs more than a data file can hold: it has the most that there is`);
-      }
-      yield { weight: Math.min(weight, Number.MAX_SAFE_INTEGER), stack };
-    }
   }
 
   /** What the weights count: samples, or what the periods are in. */

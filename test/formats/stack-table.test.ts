@@ -4,6 +4,7 @@ import { foldSample } from '../../src/formats/folding.ts';
 import type { PerfFrame, PerfSample } from '../../src/formats/perf-script.ts';
 import { SampleStacks } from '../../src/formats/sample-stacks.ts';
 import { StackTable } from '../../src/formats/stack-table.ts';
+import { stacksIn } from '../support/columns.ts';
 
 test('each stack once, in the order of its first sample, with its total', () => {
   const table = new StackTable();
@@ -33,8 +34,35 @@ test('what comes out is what went in', () => {
       }
       expect([...table.stacks()].map(({ stack, weight }) => [JSON.stringify(stack), weight])).toEqual([...totals]);
       expect(table.size).toBe(totals.size);
+      expect(stacksIn(table.columns())).toEqual([...table.stacks()]);
     }),
   );
+});
+
+test('columns of more stacks than a chunk has tell what is shared over their borders', () => {
+  const table = new StackTable();
+  for (let i = 0; i < 10_000; i++) table.add(['main', 'work', `f${i}`, 'leaf'], i);
+  const chunks = [...table.columns()];
+  expect(chunks.length).toBeGreaterThan(1);
+  expect(chunks.map(({ shared }) => [...shared.subarray(0, 2)])).toEqual([
+    [0, 2],
+    ...chunks.slice(1).map(() => [2, 2]),
+  ]);
+  expect(stacksIn(chunks)).toEqual([...table.stacks()]);
+});
+
+test('what weighs too much weighs the most that there is', () => {
+  const table = new StackTable();
+  for (const [frame, weight] of [
+    ['a', 9],
+    ['b', 10],
+    ['c', 11],
+    ['d', 3],
+    ['d', 8],
+  ] as const)
+    table.add([frame], weight);
+  expect(table.limit(10)).toBe(2);
+  expect([...table.stacks()].map(({ weight }) => weight)).toEqual([9, 10, 10, 10]);
 });
 
 test('samples are folded, however often their frames were met', () => {

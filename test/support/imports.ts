@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import type { Datatype, MarpleRecord } from '../../src/common/datatypes.ts';
+import type { Datatype, MarpleRecord, NewRecord } from '../../src/common/datatypes.ts';
 import type { SectionHeader } from '../../src/common/header.ts';
 import { openDataFile } from '../../src/common/reader.ts';
 import { HeaderReport } from '../../src/common/report.ts';
@@ -35,7 +35,8 @@ class MemorySink extends HeaderReport implements ImportSink {
     const header = { marple: 1, start: '2026-03-01T09:30:00.000Z', end: null, ...given };
     const records: MarpleRecord[] = [];
     this.sections.push({ header, records });
-    return { header, write: (more) => void records.push(...more.map(asRead)) };
+    const write = (more: readonly NewRecord[]): void => void records.push(...more.map(asRead));
+    return { header, write, writeStacks: (held) => write([...held.stacks()]) };
   }
 }
 
