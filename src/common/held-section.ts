@@ -15,13 +15,28 @@ export function listedStacks(records: readonly StackData[]): HeldStacks {
   return { size: records.length, stacks: () => records, columns: () => stackColumns(records) };
 }
 
+const BATCH = 4096;
+
+/** Stacks in groups. */
+export function* batchesOf(stacks: Iterable<StackData>): Generator<StackData[]> {
+  let records: StackData[] = [];
+  for (const stack of stacks) {
+    records.push(stack);
+    if (records.length < BATCH) continue;
+    yield records;
+    records = [];
+  }
+  if (records.length > 0) yield records;
+}
+
 /** A section of stacks that are in memory. */
 export function heldStacks(number: number, header: SectionHeader, held: HeldStacks): SectionReader {
   return {
     number,
     header,
     async *batches<D extends Datatype>(datatype: D): AsyncGenerator<RecordOf[D][]> {
-      if (datatype === 'stack') yield [...held.stacks()] as RecordOf[D][];
+      if (datatype !== 'stack') return;
+      for (const records of batchesOf(held.stacks())) yield records as RecordOf[D][];
     },
     async *points() {},
     async *events() {},

@@ -8,7 +8,7 @@ import type { NewRecord, StackData } from '../common/datatypes.ts';
 import { beSpacious } from '../common/engine.ts';
 import { DamagedFileError, errorCode, UsageError } from '../common/errors.ts';
 import { FORMAT_VERSION, HEADER_START, type SectionHeader } from '../common/header.ts';
-import { type HeldStacks, heldStacks, listedStacks } from '../common/held-section.ts';
+import { batchesOf, type HeldStacks, heldStacks, listedStacks } from '../common/held-section.ts';
 import { randomName } from '../common/random-name.ts';
 import { type DataFile, openDataFile } from '../common/reader.ts';
 import { HeaderReport } from '../common/report.ts';
@@ -18,7 +18,6 @@ import { VERSION } from '../common/version.ts';
 import { DataFileWriter, type SectionWriter } from '../common/writer.ts';
 import type { Importer, ImportHeader, ImportInput, ImportOptions, ImportSection, ImportSink } from './importer.ts';
 import { detectImporter, findImporter, knownFormat } from './importers.ts';
-import { stackBatches } from './stack-table.ts';
 
 export interface ImportRequest extends ImportOptions {
   /** A path, or `-` for `stdin`. */
@@ -149,7 +148,7 @@ function checkKind(name: string, isFolder: boolean, { format, readsFolders }: Im
   );
 }
 
-/** Stacks that are held at most: of so few no file is written, only to be read again. */
+/** Records that are held at most: of so few no file is written, only to be read again. Whoever has stacks anyway may have more. */
 const MOST_HELD = 65_536;
 
 /** A section whose records are in a file, or held as long as there is none. */
@@ -185,13 +184,13 @@ class Section implements ImportSection {
   }
 
   async writeStacks(stacks: HeldStacks): Promise<void> {
-    if (this.file === undefined && this.records === 0 && stacks.size <= MOST_HELD) this.#whole = stacks;
-    else for (const { records } of stackBatches(0, stacks.stacks())) await this.write(records);
+    if (this.file === undefined && this.records === 0) this.#whole = stacks;
+    else for (const records of batchesOf(stacks.stacks())) await this.write(records);
   }
 
   /** From now on in this file, with what was held. */
   async moveTo(file: SectionWriter): Promise<void> {
-    for (const { records } of stackBatches(0, this.held.stacks())) await file.write(records);
+    for (const records of batchesOf(this.held.stacks())) await file.write(records);
     this.file = file;
     this.#records = [];
     this.#whole = undefined;

@@ -1,6 +1,6 @@
 import type { StackColumns } from '../common/column-data.ts';
 import type { StackData } from '../common/datatypes.ts';
-import type { HeldStacks } from '../common/held-section.ts';
+import { batchesOf, type HeldStacks } from '../common/held-section.ts';
 import type { Batch } from '../common/section.ts';
 import { StackTrie } from '../common/stack-trie.ts';
 
@@ -66,8 +66,8 @@ export class StackTable implements HeldStacks {
     /** The nodes of the last stack, root first, and by node how deep it was when it was in the last stack; the root is at 1. */
     const path: number[] = [];
     const depths = new Int32Array(parents.length);
-    for (let start = 0; start < this.size; start += BATCH) {
-      const length = Math.min(BATCH, this.size - start);
+    for (let start = 0; start < this.size; start += CHUNK) {
+      const length = Math.min(CHUNK, this.size - start);
       const shared = new Int32Array(length);
       const ends = new Int32Array(length);
       const frames: number[] = [];
@@ -94,16 +94,10 @@ export class StackTable implements HeldStacks {
   }
 }
 
-const BATCH = 4096;
+/** Stacks in a chunk of columns. */
+const CHUNK = 4096;
 
 /** Stacks as batches of a section. */
 export function* stackBatches(section: number, stacks: Iterable<StackData>): Generator<Batch> {
-  let records: StackData[] = [];
-  for (const stack of stacks) {
-    records.push(stack);
-    if (records.length < BATCH) continue;
-    yield { section, records };
-    records = [];
-  }
-  if (records.length > 0) yield { section, records };
+  for (const records of batchesOf(stacks)) yield { section, records };
 }
