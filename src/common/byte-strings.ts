@@ -1,3 +1,5 @@
+import { HashSlots } from './hash-slots.ts';
+
 /**
  * Gives strings of bytes numbers from 0 on, equal ones the same. Words of four bytes are hashed and compared at once: what
  * is looked up here is read from files of gigabytes.
@@ -7,8 +9,8 @@ export class ByteStrings {
   #arena = Buffer.allocUnsafeSlow(4096);
   #words = viewOf(this.#arena);
   readonly #ends: number[] = [];
-  /** By slot, the hash of a string and its number, and one more: open addressing with linear probing, 0 is free. */
-  #slots = new Int32Array(512);
+  /** The numbers, and one more. */
+  readonly #slots = new HashSlots();
   /** Of the buffer that was last looked into: mostly there are many strings in one. */
   #seen: Buffer = this.#arena;
   #view = this.#words;
@@ -27,13 +29,11 @@ export class ByteStrings {
     this.#see(bytes);
     const hash = hashOf(this.#view, bytes, start, end);
     const slots = this.#slots;
-    const mask = slots.length - 2;
-    let slot = slotOf(hash) & mask;
-    for (let next = slots[slot + 1]!; next !== 0; next = slots[slot + 1]!) {
-      if (slots[slot] === hash && this.#equals(next - 1, bytes, start, end)) return next - 1;
-      slot = (slot + 2) & mask;
+    for (let slot = slots.first(hash); ; slot = slots.next(slot)) {
+      const number = slots.numberAt(slot, hash);
+      if (number === 0) return slots.put(slot, hash, this.#add(bytes, start, end)) - 1;
+      if (number > 0 && this.#equals(number - 1, bytes, start, end)) return number - 1;
     }
-    return this.#add(hash, slot, bytes, start, end);
   }
 
   /** Where string `id` ends when it stands in the bytes at `start`; -1 where it does not. */
@@ -71,8 +71,8 @@ export class ByteStrings {
     return true;
   }
 
-  #add(hash: number, slot: number, bytes: Buffer, start: number, end: number): number {
-    const id = this.#ends.length;
+  /** Gives its number, and one more. */
+  #add(bytes: Buffer, start: number, end: number): number {
     const from = this.size;
     const to = from + end - start;
     if (to > this.#arena.length) {
@@ -82,25 +82,7 @@ export class ByteStrings {
       this.#words = viewOf(larger);
     }
     bytes.copy(this.#arena, from, start, end);
-    this.#ends.push(to);
-    this.#slots[slot] = hash;
-    this.#slots[slot + 1] = id + 1;
-    if (4 * this.#ends.length > this.#slots.length) this.#grow();
-    return id;
-  }
-
-  #grow(): void {
-    const before = this.#slots;
-    const slots = new Int32Array(4 * before.length);
-    const mask = slots.length - 2;
-    for (let i = 0; i < before.length; i += 2) {
-      if (before[i + 1] === 0) continue;
-      let slot = slotOf(before[i]!) & mask;
-      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
-      slots[slot] = before[i]!;
-      slots[slot + 1] = before[i + 1]!;
-    }
-    this.#slots = slots;
+    return this.#ends.push(to);
   }
 }
 
@@ -108,13 +90,8 @@ export function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** Of the first half of a pair, when it is masked. */
-function slotOf(hash: number): number {
-  return 2 * (hash ^ (hash >>> 15));
-}
-
 /** FNV-1a, by words, two at a time, and then by bytes; words need their high bits mixed in. */
-function hashOf(view: DataView, bytes: Uint8Array, start: number, end: number): number {
+export function hashOf(view: DataView, bytes: Uint8Array, start: number, end: number): number {
   let even = 0x811c9dc5 ^ (end - start);
   let odd = 0;
   let i = start;

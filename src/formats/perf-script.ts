@@ -107,7 +107,7 @@ export class PerfScriptParser {
     this.#unreadable = unreadable;
     this.#form = form;
     this.#headers = new HeaderReader(form);
-    this.#lines = new StackLines((bytes, start, end) => this.#frame(bytes, start, end));
+    this.#lines = new StackLines((bytes, start, end, number) => this.#frame(bytes, start, end, number));
   }
 
   /** Takes whole lines, each with its newline. */
@@ -145,7 +145,7 @@ export class PerfScriptParser {
   }
 
   /** The frame in bytes[start, end), where it is one and no first line. */
-  #frame(bytes: Buffer, start: number, end: number): PerfFrame | undefined {
+  #frame(bytes: Buffer, start: number, end: number, number: number): PerfFrame | undefined {
     let from = start;
     while (isSpace(bytes[from]!)) from++;
     let behind = from;
@@ -155,11 +155,12 @@ export class PerfScriptParser {
       const place = this.#places.at(bytes, behind, end);
       if (place !== undefined) {
         const { symbol, module } = place;
-        return { address: bytes.toString('latin1', from, behind), symbol, module };
+        return { address: bytes.toString('latin1', from, behind), symbol, module, number };
       }
     }
     const line = decodeBytes(bytes.subarray(start, end));
-    return this.#headers.timed(line) === undefined ? parseFrame(line) : undefined;
+    const frame = this.#headers.timed(line) === undefined ? parseFrame(line) : undefined;
+    return frame === undefined ? undefined : { ...frame, number };
   }
 
   /** A line that is not like most. */

@@ -48,9 +48,9 @@ describe('what perf really printed', () => {
       period: undefined,
       event: 'cpu-clock:ppp',
       frames: [
-        { address: '1238', symbol: 'use_cpu', module: '/tmp/example/tasks' },
-        { address: '1271', symbol: 'named_thread', module: '/tmp/example/tasks' },
-        { address: '891f5', symbol: 'start_thread', module: '/usr/lib/x86_64-linux-gnu/libc.so.6' },
+        { address: '1238', symbol: 'use_cpu', module: '/tmp/example/tasks', number: 0 },
+        { address: '1271', symbol: 'named_thread', module: '/tmp/example/tasks', number: 1 },
+        { address: '891f5', symbol: 'start_thread', module: '/usr/lib/x86_64-linux-gnu/libc.so.6', number: 2 },
       ],
       stack: 0,
     });
@@ -72,6 +72,7 @@ describe('what perf really printed', () => {
       address: '11ab',
       symbol: '[unknown]',
       module: '/tmp/example/gone (deleted)',
+      number: 3,
     });
   });
 
