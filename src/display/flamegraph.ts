@@ -86,7 +86,7 @@ export class FlameGraph extends GenericDisplay<FlameGraphOptions> {
         this.notes.push(`drawn by the built-in renderer: ${error.message}`);
       }
     }
-    return Buffer.from(drawFlame(picture, layoutFlame(picture.wide, picture.width - SIDES)));
+    return drawFlame(picture, layoutFlame(picture.wide, picture.width - SIDES));
   }
 
   #isForScript({ tree, wide }: FlamePicture): boolean {

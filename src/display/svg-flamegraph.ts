@@ -1,4 +1,5 @@
 import { formatCount, shorten, visible, xmlText } from '../common/text.ts';
+import { Utf8Text } from '../common/utf8-text.ts';
 import type { FlamePicture } from './flamegraph.ts';
 import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
@@ -18,14 +19,15 @@ const NOTE_HEIGHT = 15;
  * The built-in flame graph: a self-contained SVG with hover texts, zoom by click, search, and light and dark colours.
  * `layout` must be for the picture's width less 20 pixels.
  */
-export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
+export function drawFlame(picture: FlamePicture, layout: FlameLayout): Buffer {
   const { width } = picture;
   const lines = footerLines(picture.footer, Math.floor(width / 6.8));
   const graphBottom = HEAD + layout.levels * ROW;
   const height = graphBottom + 26 + lines.length * NOTE_HEIGHT + 8;
   const total = picture.tree.total;
-  const frames = layout.boxes.map(frameDrawer(picture, graphBottom));
-  return [
+  const text = new Utf8Text();
+  const add = (lines: readonly string[]): void => text.add(`${lines.join('\n')}\n`);
+  add([
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
     `<!-- ${SIGNATURE} -->`,
@@ -37,7 +39,10 @@ export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
     `<text class="button right" id="search" x="${width - PAD}" y="24">Search</text>`,
     ...(total > 0 ? [] : [`<text class="title" x="${width / 2}" y="${HEAD + 12}">no records</text>`]),
     `<g id="frames" data-total="${total}">`,
-    ...(total > 0 ? frames : []),
+  ]);
+  const draw = frameDrawer(picture, graphBottom);
+  if (total > 0) for (const box of layout.boxes) text.add(draw(box));
+  add([
     '</g>',
     `<text id="details" x="${PAD}" y="${graphBottom + 18}"></text>`,
     `<text class="right" id="matched" x="${width - PAD}" y="${graphBottom + 18}"></text>`,
@@ -48,8 +53,8 @@ export function drawFlame(picture: FlamePicture, layout: FlameLayout): string {
     `<script><![CDATA[${SCRIPT}]]></script>`,
     companion(picture, ''),
     '</svg>',
-    '',
-  ].join('\n');
+  ]);
+  return text.bytes;
 }
 
 /** What is drawn of a frame for its name alone. */
@@ -82,14 +87,12 @@ function frameDrawer(picture: FlamePicture, bottom: number): (box: FrameBox) => 
     const count = formatCount(box.total / unitSize);
     const room = Math.floor((box.width - 6) / (FONT * CHARACTER));
     const label = room < 3 ? '' : room >= shown.length ? text : xmlText(shorten(shown, room));
-    // Joined at once: a chain of texts would be put together again for the whole picture.
-    return [
-      `<g data-d="${box.depth}" data-n="${box.total}">`,
-      `<title>${text} (${count} ${countname}, ${percent}%)</title>`,
-      `<rect x="${x.toFixed(2)}" y="${y}" width="${box.width.toFixed(2)}" height="${ROW - 1}"${box.depth === 0 ? '' : fill}/>`,
-      `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${label}</text>`,
-      '</g>',
-    ].join('');
+    return (
+      `<g data-d="${box.depth}" data-n="${box.total}">` +
+      `<title>${text} (${count} ${countname}, ${percent}%)</title>` +
+      `<rect x="${x.toFixed(2)}" y="${y}" width="${box.width.toFixed(2)}" height="${ROW - 1}"${box.depth === 0 ? '' : fill}/>` +
+      `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${label}</text></g>\n`
+    );
   };
 }
 

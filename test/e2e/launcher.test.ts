@@ -38,24 +38,33 @@ function run(folder: string, ...args: readonly string[]): { stdout: string; reje
 
 const MIB = 1024 * 1024;
 
-/** Bytes of V8's space for new objects when a command is done, and `work` after it. */
-function newSpace(work: string, ...args: readonly string[]): number {
+/** What `code` writes to stderr when a command is done. */
+function atExit(code: string, ...args: readonly string[]): string {
   const folder = installed();
   const spy = join(folder, 'spy.cjs');
-  writeFileSync(
-    spy,
-    `process.once('exit', () => {
-       ${work}
-       const spaces = require('node:v8').getHeapSpaceStatistics();
-       process.stderr.write('new space: ' + spaces.find((space) => space.space_name === 'new_space').space_size);
-     });`,
-  );
+  writeFileSync(spy, `process.once('exit', () => { ${code} });`);
   const env = { ...process.env, XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder };
   const { stderr } = spawnSync(process.execPath, ['-r', spy, join(folder, 'dist/marple.cjs'), ...args], {
+    cwd: folder,
     env,
     encoding: 'utf8',
   });
-  return Number(/new space: (\d+)/.exec(stderr)?.[1]);
+  return stderr;
+}
+
+/** Bytes of V8's space for new objects when a command is done, and `work` after it. */
+function newSpace(work: string, ...args: readonly string[]): number {
+  const code = `${work}
+    const spaces = require('node:v8').getHeapSpaceStatistics();
+    process.stderr.write('new space: ' + spaces.find((space) => space.space_name === 'new_space').space_size);`;
+  return Number(/new space: (\d+)/.exec(atExit(code, ...args))?.[1]);
+}
+
+/** Modules of Node that take a while to load, of those that a command has loaded. */
+function loadedModules(...args: readonly string[]): string[] {
+  const text = atExit("process.stderr.write('loaded: ' + JSON.stringify(process.moduleLoadList))", ...args);
+  const names = JSON.parse(/loaded: (\[.*\])/.exec(text)?.[1] ?? 'null') as string[];
+  return ['child_process', 'crypto', 'worker_threads', 'zlib'].filter((name) => names.includes(`NativeModule ${name}`));
 }
 
 describe('the launcher', () => {
@@ -86,5 +95,12 @@ describe('the launcher', () => {
     expect(newSpace('', 'collect', '--system', '-t', '0.3', '-o', '-')).toBeLessThanOrEqual(2 * MIB);
     const work = 'const live = []; while (live.length < 200_000) live.push({ number: live.length });';
     expect(newSpace(work, 'config')).toBeGreaterThan(2 * MIB);
+  });
+
+  test('loads no module of Node that a command does not use', () => {
+    expect(loadedModules('--version')).toEqual([]);
+    expect(loadedModules('config', '--json')).toEqual([]);
+    // What starts a tool needs them.
+    expect(loadedModules('doctor')).toContain('child_process');
   });
 });
