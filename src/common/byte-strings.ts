@@ -32,7 +32,7 @@ export class ByteStrings {
     for (let slot = slots.first(hash); ; slot = slots.next(slot)) {
       const number = slots.numberAt(slot, hash);
       if (number === 0) return slots.put(slot, hash, this.#add(bytes, start, end)) - 1;
-      if (number > 0 && this.#equals(number - 1, bytes, start, end)) return number - 1;
+      if (number > 0 && this.#equals(number - 1, start, end)) return number - 1;
     }
   }
 
@@ -40,7 +40,7 @@ export class ByteStrings {
   endAt(id: number, bytes: Buffer, start: number): number {
     this.#see(bytes);
     const end = start + this.#ends[id]! - this.#startOf(id);
-    return end <= bytes.length && this.#equals(id, bytes, start, end) ? end : -1;
+    return end <= bytes.length && this.#equals(id, start, end) ? end : -1;
   }
 
   #see(bytes: Buffer): void {
@@ -53,22 +53,9 @@ export class ByteStrings {
     return id === 0 ? 0 : this.#ends[id - 1]!;
   }
 
-  #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
-    let from = this.#startOf(id);
-    if (this.#ends[id]! - from !== end - start) return false;
-    const [view, words] = [this.#view, this.#words];
-    let i = start;
-    for (; i + 16 <= end; i += 16, from += 16) {
-      const differing =
-        (view.getInt32(i, true) ^ words.getInt32(from, true)) |
-        (view.getInt32(i + 4, true) ^ words.getInt32(from + 4, true)) |
-        (view.getInt32(i + 8, true) ^ words.getInt32(from + 8, true)) |
-        (view.getInt32(i + 12, true) ^ words.getInt32(from + 12, true));
-      if (differing !== 0) return false;
-    }
-    for (; i + 4 <= end; i += 4, from += 4) if (view.getInt32(i, true) !== words.getInt32(from, true)) return false;
-    for (; i < end; i++, from++) if (bytes[i] !== this.#arena[from]) return false;
-    return true;
+  #equals(id: number, start: number, end: number): boolean {
+    const from = this.#startOf(id);
+    return this.#ends[id]! - from === end - start && areEqual(this.#view, start, this.#words, from, end - start);
   }
 
   /** Gives its number, and one more. */
@@ -88,6 +75,23 @@ export class ByteStrings {
 
 export function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Whether `length` bytes are the same, at a place of either: by words, four at once. */
+export function areEqual(one: DataView, start: number, other: DataView, from: number, length: number): boolean {
+  const end = start + length;
+  let [i, j] = [start, from];
+  for (; i + 16 <= end; i += 16, j += 16) {
+    const differing =
+      (one.getInt32(i, true) ^ other.getInt32(j, true)) |
+      (one.getInt32(i + 4, true) ^ other.getInt32(j + 4, true)) |
+      (one.getInt32(i + 8, true) ^ other.getInt32(j + 8, true)) |
+      (one.getInt32(i + 12, true) ^ other.getInt32(j + 12, true));
+    if (differing !== 0) return false;
+  }
+  for (; i + 4 <= end; i += 4, j += 4) if (one.getInt32(i, true) !== other.getInt32(j, true)) return false;
+  for (; i < end; i++, j++) if (one.getUint8(i) !== other.getUint8(j)) return false;
+  return true;
 }
 
 /** FNV-1a, by words, two at a time, and then by bytes; words need their high bits mixed in. */

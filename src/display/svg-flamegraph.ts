@@ -26,7 +26,7 @@ export function drawFlame(picture: FlamePicture, layout: FlameLayout): Buffer {
   const height = graphBottom + 26 + lines.length * NOTE_HEIGHT + 8;
   const total = picture.tree.total;
   const text = new Utf8Text();
-  const add = (lines: readonly string[]): void => text.add(`${lines.join('\n')}\n`);
+  const add = (parts: readonly string[]): void => text.add(`${parts.join('\n')}\n`);
   add([
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,

@@ -1,4 +1,4 @@
-import { hashOf, viewOf } from '../common/byte-strings.ts';
+import { areEqual, hashOf, viewOf } from '../common/byte-strings.ts';
 import { HashSlots } from '../common/hash-slots.ts';
 
 /** Words before the bytes of a line. */
@@ -12,7 +12,7 @@ const HEAD = 4;
 export const NO_LINE = 0;
 
 /**
- * Lines, each with a frame and with the line that came behind it last. All that is known of a line stands together, and is mostly in
+ * Lines, each with a frame and with the last two lines that came behind it. All that is known of a line stands together, and is mostly in
  * the cache when it is compared: what a profile's text has by the gigabyte are lines that were met before.
  */
 export class LineTable {
@@ -50,9 +50,9 @@ export class LineTable {
     const words = this.#words;
     const last = words[before + FOLLOWER]!;
     if (last === NO_LINE) return NO_LINE;
-    if (this.#isAt(last, bytes, start)) return last;
+    if (this.#isAt(last, start)) return last;
     const other = words[before + OTHER_FOLLOWER]!;
-    if (other === NO_LINE || !this.#isAt(other, bytes, start)) return NO_LINE;
+    if (other === NO_LINE || !this.#isAt(other, start)) return NO_LINE;
     this.follow(before, other);
     return other;
   }
@@ -71,7 +71,7 @@ export class LineTable {
     for (let slot = slots.first(hash); ; slot = slots.next(slot)) {
       const line = slots.numberAt(slot, hash);
       if (line === 0) return slots.put(slot, hash, this.#add(bytes, start, end));
-      if (line > 0 && this.#words[line + LENGTH] === end - start && this.#equals(line, bytes, start, end)) return line;
+      if (line > 0 && this.lengthOf(line) === end - start && this.#equals(line, start)) return line;
     }
   }
 
@@ -80,26 +80,13 @@ export class LineTable {
     this.#input = viewOf(bytes);
   }
 
-  #isAt(line: number, bytes: Uint8Array, start: number): boolean {
-    const end = start + this.#words[line + LENGTH]!;
-    return end <= bytes.length && this.#equals(line, bytes, start, end);
+  #isAt(line: number, start: number): boolean {
+    return start + this.lengthOf(line) <= this.#input.byteLength && this.#equals(line, start);
   }
 
-  #equals(line: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const [input, known] = [this.#input, this.#view];
-    let from = Int32Array.BYTES_PER_ELEMENT * (line + HEAD);
-    let i = start;
-    for (; i + 16 <= end; i += 16, from += 16) {
-      const differing =
-        (input.getInt32(i, true) ^ known.getInt32(from, true)) |
-        (input.getInt32(i + 4, true) ^ known.getInt32(from + 4, true)) |
-        (input.getInt32(i + 8, true) ^ known.getInt32(from + 8, true)) |
-        (input.getInt32(i + 12, true) ^ known.getInt32(from + 12, true));
-      if (differing !== 0) return false;
-    }
-    for (; i + 4 <= end; i += 4, from += 4) if (input.getInt32(i, true) !== known.getInt32(from, true)) return false;
-    for (; i < end; i++, from++) if (bytes[i] !== known.getUint8(from)) return false;
-    return true;
+  #equals(line: number, start: number): boolean {
+    const from = Int32Array.BYTES_PER_ELEMENT * (line + HEAD);
+    return areEqual(this.#input, start, this.#view, from, this.lengthOf(line));
   }
 
   #add(bytes: Uint8Array, start: number, end: number): number {
