@@ -22,7 +22,6 @@ const outfile = `dist/marple-linux-${arch}`;
 const cache = `program.${process.arch}.cache`;
 const assets = {
   'program.cjs': 'dist/program.cjs',
-  'config.txt': 'config.txt',
   ...(arch === process.arch ? { [cache]: `dist/${cache}` } : {}),
 };
 const config = { main: 'dist/marple.cjs', output: 'dist/marple.blob', disableExperimentalSEAWarning: true, assets };

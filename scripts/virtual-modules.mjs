@@ -1,10 +1,12 @@
-// Programs that the command line holds as text: bundled here, and put into its bundle as modules of their own.
+// What the command line holds as text, programs and config.txt: put into its bundle as modules of their own.
+import { readFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 /** What each module exports. */
 const MODULES = {
   'virtual:web-app': bundleWebApp,
   'virtual:worker': bundleWorker,
+  'virtual:shipped-config': async () => ({ text: await readFile('config.txt', 'utf8') }),
 };
 
 /** The app behind every HTML view. */

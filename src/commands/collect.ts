@@ -153,7 +153,7 @@ async function runCollect(
   const { output, command } = context;
   const flags = parseFlags(rawFlags);
   if (flags.hostSide === true) return beHost(output);
-  const config = loadSettings();
+  const config = await loadSettings();
   const collecters = selectCollecters(names, rawFlags, flags, config);
   const repeat = flags.times === undefined ? 1 : parseCount('-n', flags.times, 1, 100_000);
   const tempDir = makeTempDir();

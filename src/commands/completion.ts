@@ -40,17 +40,17 @@ async function runCompletion(
       didYouMean(shell, SHELLS, `use one of: ${SHELLS.join(', ')}`),
     );
   }
-  const script = bashCompletion(program, shippedGroups());
+  const script = bashCompletion(program, await shippedGroups());
   if (json === undefined) output.result(script.trimEnd());
   else output.json({ shell, script }, json);
   return EXIT.ok;
 }
 
 /** Those that every user has; the user's own are looked up when they are completed. */
-function shippedGroups(): string[] {
+async function shippedGroups(): Promise<string[]> {
   const shipped = `${shippedConfigFile()}:`;
-  return loadSettings()
-    .entries()
+  const entries = (await loadSettings()).entries();
+  return entries
     .filter(({ section, source }) => section === 'Groups' && source.startsWith(shipped))
     .map(({ key }) => key);
 }

@@ -6,7 +6,8 @@ import { shippedConfigFile, userConfigFile } from '../common/paths.ts';
 import { didYouMean } from '../common/suggest.ts';
 import { table } from '../common/table.ts';
 import type { Context, ProgramCommand } from './context.ts';
-import { loadSettings, sectionNames } from './settings.ts';
+import { sectionNames } from './sections.ts';
+import { loadSettings } from './settings.ts';
 
 const optionsSchema = z.object({ shipped: z.boolean().optional(), json: z.string().optional() });
 
@@ -40,7 +41,7 @@ async function runConfig(
     output.result(shippedConfig().trimEnd());
     return EXIT.ok;
   }
-  const entries = entriesOf(names);
+  const entries = await entriesOf(names);
   const files = { shipped: shippedConfigFile(), own: userConfigFile() };
   if (json === undefined) output.result(configText(entries, files));
   else output.json({ version: 1, files, settings: entries }, json);
@@ -48,7 +49,7 @@ async function runConfig(
 }
 
 /** @throws UsageError (2) where there is no such section. */
-function entriesOf(names: readonly string[]): ConfigEntry[] {
+async function entriesOf(names: readonly string[]): Promise<ConfigEntry[]> {
   const known = sectionNames();
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
@@ -57,9 +58,8 @@ function entriesOf(names: readonly string[]): ConfigEntry[] {
       didYouMean(unknown, known, `use one or more of: ${known.join(', ')}`),
     );
   }
-  return loadSettings()
-    .entries()
-    .filter(({ section }) => names.length === 0 || names.includes(section));
+  const entries = (await loadSettings()).entries();
+  return entries.filter(({ section }) => names.length === 0 || names.includes(section));
 }
 
 /** A table of each section that has settings, as config.txt names them, with where they come from. */

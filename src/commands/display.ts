@@ -10,7 +10,7 @@ import { VIEWS } from '../display/registry.ts';
 import type { TrackKind } from '../display/shape/track-choice.ts';
 import { type Context, DATA_FILES, type ProgramCommand } from './context.ts';
 import { declareEntries, declareFilter, declareInput, defined, parseSelection, selectionFlags } from './selection.ts';
-import { loadSettings } from './settings.ts';
+import { loadDisplaySettings } from './settings.ts';
 import { parseCount } from './values.ts';
 
 const optionsSchema = z.object({
@@ -82,7 +82,7 @@ async function runDisplayCommand(
   const flags = optionsSchema.parse(rawFlags);
   const options = displayOptions(flags, rawFlags);
   const { output } = context;
-  const result = await runDisplay(options, { config: loadSettings(), tempDir: makeTempDir() });
+  const result = await runDisplay(options, { config: await loadDisplaySettings(), tempDir: makeTempDir() });
   for (const warning of result.warnings) output.warn(warning);
   if (flags.json !== undefined) output.json(jsonResult(result), flags.json);
   else say(result, output);

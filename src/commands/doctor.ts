@@ -40,7 +40,7 @@ async function runDoctor(
   { output }: Context,
 ): Promise<number> {
   const flags = optionsSchema.parse(rawFlags);
-  const config = loadSettings();
+  const config = await loadSettings();
   const named = new Set(collectersNamed(names, config));
   const diagnosis = await diagnose({
     collecters: COLLECTERS.filter((collecter) => named.size === 0 || named.has(collecter)),

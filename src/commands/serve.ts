@@ -62,7 +62,7 @@ async function runServe(
 ): Promise<number> {
   const flags = optionsSchema.parse(rawFlags);
   const ended = untilSignal();
-  const config = loadSettings();
+  const config = await loadSettings();
   const settings = config.get('serve', serveOptions);
   const host = flags.host ?? settings.host;
   const catalogue = await Catalogue.of(paths.length > 0 ? paths : [usualFolder(config.section('General')['out_dir'])]);

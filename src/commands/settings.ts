@@ -1,23 +1,23 @@
-import { collectConfigSections } from '../collect/registry.ts';
-import { COMMON_SECTION_NAMES, type Config, loadConfig, type Sections } from '../common/config.ts';
+import { type Config, loadConfig, loadPartOfConfig, type Sections } from '../common/config.ts';
 import { setToolTimeout } from '../common/process.ts';
 import { displayConfigSections } from '../display/registry.ts';
-import { fleetOptions } from '../fleet/options.ts';
-import { serveOptions } from '../serve/options.ts';
-
-/** What may stand in config.txt, as far as commands and the registries declare it. */
-export function configSections(): Sections {
-  return { ...collectConfigSections(), ...displayConfigSections(), Fleet: fleetOptions, serve: serveOptions };
-}
-
-/** The names of all sections of config.txt. */
-export function sectionNames(): string[] {
-  return [...new Set([...COMMON_SECTION_NAMES, ...Object.keys(configSections())])];
-}
 
 /** The effective configuration. */
-export function loadSettings(): Config {
-  const config = loadConfig(configSections());
+export async function loadSettings(): Promise<Config> {
+  return applied(loadConfig(await allSections()));
+}
+
+/** The part of it that commands use which only read data files. */
+export async function loadDisplaySettings(): Promise<Config> {
+  return applied(await loadPartOfConfig(displayConfigSections(), allSections));
+}
+
+/** Every collecter is loaded for them. */
+async function allSections(): Promise<Sections> {
+  return (await import('./sections.ts')).configSections();
+}
+
+function applied(config: Config): Config {
   const timeout = config.section('General')['tool_timeout'];
   if (timeout !== undefined) setToolTimeout(Number(timeout));
   return config;

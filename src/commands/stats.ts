@@ -20,7 +20,7 @@ import {
   type Selection,
   selectionFlags,
 } from './selection.ts';
-import { loadSettings } from './settings.ts';
+import { loadDisplaySettings } from './settings.ts';
 import { parseCount } from './values.ts';
 
 const optionsSchema = z.object({
@@ -74,7 +74,7 @@ async function runStats(_: readonly string[], rawFlags: Record<string, unknown>,
   };
   const data = await openAll(selection.inputs, makeTempDir());
   try {
-    const thresholds = loadSettings().get('report', findingOptions);
+    const thresholds = (await loadDisplaySettings()).get('report', findingOptions);
     const numbers = await allStats(data, selection, options, thresholds);
     for (const warning of numbers.warnings) output.warn(warning);
     if (flags.json === undefined) output.result(statsText(numbers.sets, numbers.findings, flags.perHost === true));

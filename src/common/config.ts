@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { getAsset, isSea } from 'node:sea';
+import { isSea } from 'node:sea';
+import { text as SHIPPED } from 'virtual:shipped-config';
 import { unsafe as decodeIni } from 'ini';
 import * as z from 'zod';
 import { errorCode, UsageError } from './errors.ts';
@@ -44,6 +45,14 @@ export interface ConfigEntry {
   readonly source: string;
 }
 
+/** A file of settings. */
+interface ConfigText {
+  readonly path: string;
+  readonly text: string;
+  /** Whether it is the config.txt of this MARPLE, unchanged: that is known to be right. */
+  readonly isShipped?: boolean;
+}
+
 /**
  * Reads and checks the configuration: the shipped config.txt, and above it the user's own where there is one.
  * @param sections what the interfaces and views allow; General, Tools and Groups are known here, and can be narrowed.
@@ -51,18 +60,40 @@ export interface ConfigEntry {
  * @throws UsageError naming file, line and what is allowed.
  */
 export function loadConfig(sections: Sections, files?: readonly string[]): Config {
-  const all: Sections = { ...COMMON_SECTIONS, ...sections };
   const texts = files === undefined ? standardFiles() : files.map((path) => ({ path, text: readConfig(path) }));
+  return checked({ ...COMMON_SECTIONS, ...sections }, texts);
+}
+
+/**
+ * The part of the configuration that a command uses. What it does not use, and takes a while to load, is checked where
+ * somebody has set something of it.
+ * @param others all other sections that there may be.
+ * @throws UsageError as loadConfig does.
+ */
+export async function loadPartOfConfig(sections: Sections, others: () => Promise<Sections>): Promise<Config> {
+  const used: Sections = { ...COMMON_SECTIONS, ...sections };
+  const texts = standardFiles();
+  const isForeign = ({ section }: ConfigEntry) => !Object.hasOwn(used, section);
+  const set = texts.flatMap(({ path, text, isShipped }) => (isShipped ? [] : parseConfig(text, path)));
+  return checked(set.some(isForeign) ? { ...(await others()), ...used } : used, texts);
+}
+
+/** The configuration of some files, the later before the earlier. */
+function checked(sections: Sections, texts: readonly ConfigText[]): Config {
   const entries = new Map<string, Map<string, ConfigEntry>>();
-  for (const { path, text } of texts) {
+  const toCheck = new Set<string>();
+  for (const { path, text, isShipped = false } of texts) {
     for (const entry of parseConfig(text, path)) {
-      checkName(entry, all);
+      if (!isShipped) {
+        checkName(entry, sections);
+        toCheck.add(entry.section);
+      } else if (!Object.hasOwn(sections, entry.section)) continue;
       const section = entries.get(entry.section) ?? new Map<string, ConfigEntry>();
       entries.set(entry.section, section.set(entry.key, entry));
     }
   }
-  const config = new Config(all, entries);
-  for (const [name, schema] of Object.entries(all)) config.get(name, schema);
+  const config = new Config(sections, entries);
+  for (const name of toCheck) config.get(name, sections[name]!);
   return config;
 }
 
@@ -172,18 +203,19 @@ function decodeValue(raw: string, source: string, key: string): string {
   }
 }
 
-function standardFiles(): { path: string; text: string }[] {
+function standardFiles(): ConfigText[] {
   const own = userConfigFile();
   const ownText = readConfig(own, { optional: true });
+  const shipped = shippedConfig();
   return [
-    { path: shippedConfigFile(), text: shippedConfig() },
+    { path: shippedConfigFile(), text: shipped, isShipped: shipped === SHIPPED },
     ...(ownText === undefined ? [] : [{ path: own, text: ownText }]),
   ];
 }
 
-/** The text of the config.txt that MARPLE ships. */
+/** The text of the config.txt that MARPLE ships, as it is now. */
 export function shippedConfig(): string {
-  return isSea() ? getAsset('config.txt', 'utf8') : readConfig(shippedConfigFile());
+  return isSea() ? SHIPPED : readConfig(shippedConfigFile());
 }
 
 function readConfig(path: string): string;

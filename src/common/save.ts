@@ -1,8 +1,6 @@
-import { createWriteStream } from 'node:fs';
-import { link, rename, stat, unlink } from 'node:fs/promises';
+import { link, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { errorCode, UsageError } from './errors.ts';
 import { randomName } from './random-name.ts';
 import { systemHint, systemReason } from './system-reason.ts';
@@ -43,7 +41,7 @@ export async function saveFile(bytes: Readable, path: string, mayReplace: MayRep
   const partial = join(dirname(path), `.marple-${randomName()}`);
   const isComplete = removeAtExit(partial);
   try {
-    await pipeline(bytes, createWriteStream(partial, { flags: 'wx', mode: 0o600 }));
+    await writeFile(partial, bytes, { flag: 'wx', mode: 0o600 });
     giveToUser(partial);
     if (mayReplace === false) await renameToNew(partial, path);
     else await rename(partial, path);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { parseFailIf } from '../../src/analysis/diff/fail-if.ts';
-import { configSections } from '../../src/commands/settings.ts';
+import { configSections } from '../../src/commands/sections.ts';
 import { loadConfig, parseConfig } from '../../src/common/config.ts';
 import { parseHeader } from '../../src/common/header.ts';
 import { openDataFile, type SectionReader } from '../../src/common/reader.ts';
