@@ -9,6 +9,7 @@ export class ByteStrings {
   #arena = Buffer.allocUnsafeSlow(4096);
   #words = viewOf(this.#arena);
   readonly #ends: number[] = [];
+  #size = 0;
   /** The numbers, and one more. */
   readonly #slots = new HashSlots();
   /** Of the buffer that was last looked into: mostly there are many strings in one. */
@@ -21,7 +22,7 @@ export class ByteStrings {
 
   /** Bytes that are held. */
   get size(): number {
-    return this.#ends.at(-1) ?? 0;
+    return this.#size;
   }
 
   /** The number of bytes[start, end). */
@@ -60,7 +61,7 @@ export class ByteStrings {
 
   /** Gives its number, and one more. */
   #add(bytes: Buffer, start: number, end: number): number {
-    const from = this.size;
+    const from = this.#size;
     const to = from + end - start;
     if (to > this.#arena.length) {
       const larger = Buffer.allocUnsafeSlow(2 * to);
@@ -68,7 +69,10 @@ export class ByteStrings {
       this.#arena = larger;
       this.#words = viewOf(larger);
     }
-    bytes.copy(this.#arena, from, start, end);
+    const arena = this.#arena;
+    // Most are too short for a call of Node's.
+    for (let i = start, at = from; i < end; i++, at++) arena[at] = bytes[i]!;
+    this.#size = to;
     return this.#ends.push(to);
   }
 }
@@ -80,7 +84,8 @@ export function viewOf(bytes: Buffer): DataView {
 /** Whether `length` bytes are the same, at a place of either: by words, four at once. */
 export function areEqual(one: DataView, start: number, other: DataView, from: number, length: number): boolean {
   const end = start + length;
-  let [i, j] = [start, from];
+  let i = start;
+  let j = from;
   for (; i + 16 <= end; i += 16, j += 16) {
     const differing =
       (one.getInt32(i, true) ^ other.getInt32(j, true)) |

@@ -516,7 +516,9 @@ export class StackColumnParser {
     this.#weight[this.#length] = weight;
     this.#ends[this.#length] = this.#frameCount;
     this.#length++;
-    [this.#from, this.#to, this.#depth] = [from, end, depth];
+    this.#from = from;
+    this.#to = end;
+    this.#depth = depth;
     return end + 1;
   }
 

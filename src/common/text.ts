@@ -36,7 +36,9 @@ export function xmlText(text: string): string {
 
 /** At most `length` characters, the last one an ellipsis where some had to go. */
 export function shorten(text: string, length: number): string {
-  const characters = [...text];
+  if (text.length <= length) return text;
+  // A character has one unit of UTF-16 or two.
+  const characters = [...text.slice(0, 2 * length + 2)];
   if (characters.length <= length) return text;
   return length < 1 ? '' : `${characters.slice(0, length - 1).join('')}…`;
 }
@@ -103,6 +105,7 @@ export function wrap(text: string, length: number): string[] {
 /** A number with thousands separators: 1,234.5. Intl is asked only where there are no plain digits: it takes 20 ms to begin. */
 export function grouped(value: number): string {
   if (!(Math.abs(value) < 1e21)) return value.toLocaleString('en-US');
+  if (Math.abs(value) < 1000) return String(value);
   return String(value).replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ',');
 }
 

@@ -35,7 +35,7 @@ export class ChildLists {
   readonly #first: Int32Array;
   readonly #children: Int32Array;
 
-  constructor(tree: TreeArrays, order: (a: number, b: number) => number = byName(tree)) {
+  constructor(tree: TreeArrays, order?: (a: number, b: number) => number) {
     const { parents } = tree;
     const count = parents.length;
     const first = new Int32Array(count + 1);
@@ -43,9 +43,12 @@ export class ChildLists {
     for (let node = 0; node < count; node++) first[node + 1]! += first[node]!;
     const children = new Int32Array(Math.max(0, count - 1));
     const next = first.slice();
-    for (let node = 1; node < count; node++) children[next[parents[node]!]!++] = node;
-    for (let node = 0; node < count; node++) {
-      if (first[node + 1]! - first[node]! > 1) children.subarray(first[node]!, first[node + 1]!).sort(order);
+    if (order === undefined) for (const node of nodesByName(tree)) children[next[parents[node]!]!++] = node;
+    else {
+      for (let node = 1; node < count; node++) children[next[parents[node]!]!++] = node;
+      for (let node = 0; node < count; node++) {
+        if (first[node + 1]! - first[node]! > 1) children.subarray(first[node]!, first[node + 1]!).sort(order);
+      }
     }
     this.#first = first;
     this.#children = children;
@@ -56,17 +59,22 @@ export class ChildLists {
   }
 }
 
-function byName({ names, frames }: TreeArrays): (a: number, b: number) => number {
-  const ranks = new Int32Array(names.length);
-  const sorted = names.map((_, i) => i).sort((a, b) => compareNames(names[a]!, names[b]!));
-  for (const [rank, name] of sorted.entries()) ranks[name] = rank;
-  return (a, b) => ranks[frames[a]!]! - ranks[frames[b]!]!;
+/** All nodes but node 0, in the order of their names: a counting sort. */
+function nodesByName({ names, parents, frames }: TreeArrays): Int32Array {
+  const ranks = nameRanks(names);
+  const next = new Int32Array(names.length + 1);
+  for (let node = 1; node < parents.length; node++) next[ranks[frames[node]!]! + 1]!++;
+  for (let rank = 0; rank < names.length; rank++) next[rank + 1]! += next[rank]!;
+  const nodes = new Int32Array(Math.max(0, parents.length - 1));
+  for (let node = 1; node < parents.length; node++) nodes[next[ranks[frames[node]!]!]!++] = node;
+  return nodes;
 }
 
-/** As sorted folded text has them: each name ends in the `;` behind it. */
-function compareNames(a: string, b: string): number {
-  const [left, right] = [`${a};`, `${b};`];
-  return left < right ? -1 : left > right ? 1 : 0;
+/** The place of each name among all, as sorted folded text has them: each name ends in the `;` behind it. */
+function nameRanks(names: readonly string[]): Int32Array {
+  const keys = names.map((name) => `${name};`);
+  const ranks = new Map(keys.toSorted().map((key, rank) => [key, rank]));
+  return Int32Array.from(keys, (key) => ranks.get(key)!);
 }
 
 /** A frame to draw, in pixels; `depth` counts from the root, node 0. */
@@ -99,18 +107,22 @@ export function flameBoxes(
   const pending: FlameBox[] = [boxes.pop()!];
   for (let box = pending.pop(); box !== undefined; box = pending.pop()) {
     boxes.push(box);
-    let used = 0;
-    const kept: FlameBox[] = [];
-    for (const node of children.of(box.node)) {
+    const depth = box.depth + 1;
+    const nodes = children.of(box.node);
+    // A frame's own weight, and what is too narrow, stands left of its children.
+    let end = box.x + total[box.node]! * scale;
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      const node = nodes[i]!;
       const own = total[node]! * scale;
       if (own < minWidth) continue;
-      const at = starts === undefined ? used : (starts[node]! - starts[zoom]!) * scale;
-      kept.push({ node, depth: box.depth + 1, x: at, width: own });
-      used += own;
+      end -= own;
+      pending.push({
+        node,
+        depth,
+        x: starts === undefined ? end : (starts[node]! - starts[zoom]!) * scale,
+        width: own,
+      });
     }
-    // A frame's own weight, and what is too narrow, stands left of its children.
-    const shift = starts === undefined ? box.x + total[box.node]! * scale - used : 0;
-    for (const child of kept.reverse()) pending.push({ ...child, x: shift + child.x });
   }
   return boxes;
 }

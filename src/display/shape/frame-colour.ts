@@ -70,7 +70,7 @@ export function differenceColour(difference: number): string {
 /** FNV-1a, 32 bits. */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   // The low bits of FNV-1a alone tell similar names poorly apart.
   return (hash ^ (hash >>> 15)) >>> 0;
 }

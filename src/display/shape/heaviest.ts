@@ -55,7 +55,8 @@ export interface KeptTree extends TreeArrays {
 
 /** Only some nodes of a tree, under new numbers, with the names that they have. With a node all that it stands on is kept. */
 export function keptTree({ names, parents, frames }: TreeArrays, isKept: Uint8Array): KeptTree {
-  const count = isKept.reduce((sum, kept) => sum + kept, 0);
+  let count = 0;
+  for (let node = 0; node < isKept.length; node++) count += isKept[node]!;
   const nodes = new Int32Array(count);
   const kept = { names: [] as string[], parents: new Int32Array(count), frames: new Int32Array(count) };
   const place = new Int32Array(parents.length);

@@ -65,8 +65,13 @@ export function wideTree(tree: StackTree, width: number, minWidth: number): Wide
     else folded += isWide[parent]!;
   }
   const { nodes, ...wide } = keptTree(trie, isWide);
-  const weightsOf = (weights: Float64Array) => Float64Array.from(nodes, (node) => weights[node]!);
-  return { ...wide, total: weightsOf(total), self: weightsOf(self), narrow, folded, tooDeep };
+  return { ...wide, total: valuesAt(total, nodes), self: valuesAt(self, nodes), narrow, folded, tooDeep };
+}
+
+function valuesAt(values: Float64Array, places: Int32Array): Float64Array {
+  const picked = new Float64Array(places.length);
+  for (let i = 0; i < places.length; i++) picked[i] = values[places[i]!]!;
+  return picked;
 }
 
 /** A frame's rectangle. `x` and `width` are in the units of the layout's width; `depth` is 0 for the root. */
