@@ -201,6 +201,7 @@ export class StackPath {
 export class WeightedTrie extends StackTrie {
   #self: Float64Array;
   #total = 0;
+  #count = 0;
 
   constructor(nodes = 1024) {
     super(nodes);
@@ -210,6 +211,11 @@ export class WeightedTrie extends StackTrie {
   /** Weight of all stacks. */
   get total(): number {
     return this.#total;
+  }
+
+  /** Number of different stacks. */
+  get count(): number {
+    return this.#count;
   }
 
   /** The weight that ends at each node. */
@@ -222,9 +228,10 @@ export class WeightedTrie extends StackTrie {
     if (weight > 0) this.addWeightAt(this.add(stack), weight);
   }
 
-  /** Adds to the weight that ends at a node. */
+  /** Adds to the weight that ends at a node. `weight` is more than 0. */
   addWeightAt(node: number, weight: number): void {
     this.#reserve();
+    if (this.#self[node] === 0) this.#count++;
     this.#self[node]! += weight;
     this.#total += weight;
   }

@@ -311,28 +311,32 @@ describe('the two engines', () => {
 });
 
 describe('by itself', () => {
-  /** So many frames, one below the root. */
-  const many = (count: number): StackData[] => [
-    { weight: 1, stack: ['p'] },
-    ...Array.from({ length: count - 1 }, (_, i) => ({ weight: 1, stack: ['p', `f${i}`] })),
-  ];
+  /** So many stacks, each of which has so many frames of its own on top of one that all share. */
+  const many = (count: number, each: number): StackData[] =>
+    Array.from({ length: count }, (_, i) => ({
+      weight: 1,
+      stack: ['p', ...Array.from({ length: each }, (_, depth) => `f${i}.${depth}`)],
+    }));
   const width = { width: 20_000 };
 
   it('the script is taken', async () => {
-    for (const records of [TWO_THIRDS, many(20_000)]) {
+    for (const records of [TWO_THIRDS, many(10_000, 1), many(6_666, 3)]) {
       const { svg, notes } = await draw('auto', records, width);
       expect(svg).toBe((await draw('flamegraph.pl', records, width)).svg);
       expect(notes).toEqual([]);
     }
   });
 
-  it('but for so many frames that it would take long, which is said', async () => {
-    const { svg, notes } = await draw('auto', many(20_001), width);
-    expect(svg).toBe((await draw('builtin', many(20_001), width)).svg);
+  it.each([
+    ['stacks', many(10_001, 1), '10,001 stacks'],
+    ['frames', many(6_667, 3), '20,002 frames'],
+  ])('but for so many %s that it would take long, which is said', async (_, records, what) => {
+    const { svg, notes } = await draw('auto', records, width);
+    expect(svg).toBe((await draw('builtin', records, width)).svg);
     expect(notes).toEqual([
-      'drawn by the built-in renderer, which takes less time for 20,001 frames; for flamegraph.pl set [flamegraph] engine = flamegraph.pl',
+      `drawn by the built-in renderer, which takes less time for ${what}; for flamegraph.pl set [flamegraph] engine = flamegraph.pl`,
     ]);
-    expect((await draw('flamegraph.pl', many(20_001), width)).notes).toEqual([]);
+    expect((await draw('flamegraph.pl', records, width)).notes).toEqual([]);
   });
 });
 
