@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { testFolder } from '../support/folder.ts';
@@ -102,5 +102,28 @@ describe('the launcher', () => {
     expect(loadedModules('config', '--json')).toEqual([]);
     // What starts a tool needs them.
     expect(loadedModules('doctor')).toContain('child_process');
+  });
+});
+
+describe('the config.txt beside the program', () => {
+  /** What a command says that does not come to use what the file says of collecters. */
+  function said(appended: string): string {
+    const folder = installed();
+    appendFileSync(join(folder, 'config.txt'), appended);
+    const env = { ...process.env, XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder };
+    const args = [join(folder, 'dist/marple.cjs'), 'display', '-i', 'none.marple'];
+    return spawnSync(process.execPath, args, { cwd: folder, env, encoding: 'utf8' }).stderr;
+  }
+
+  test.each([
+    ['as it is shipped, it is taken for right', '', 'there is no file none.marple'],
+    ['what was added is checked', '\n[callstacks]\nfrequency = 9\n', 'there is no config section [callstacks]'],
+    [
+      'so is what collecters alone use',
+      '\n[callstack]\nfrequency = often\n',
+      "frequency of [callstack] cannot be 'often'",
+    ],
+  ])('%s', (_, appended, message) => {
+    expect(said(appended)).toContain(message);
   });
 });
