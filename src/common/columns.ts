@@ -497,10 +497,14 @@ export class StackColumnParser {
 
   /** The line at `start`; gives the place of the next line. */
   #line(bytes: Buffer, start: number): number {
-    const hash = weightEnd(bytes, start);
-    if (hash === DAMAGED) return DAMAGED;
-    const weight = integerAt(bytes, start, hash);
-    if (!(weight >= 0)) return DAMAGED;
+    let hash = wholeInto(this.#weight, this.#length, bytes, start);
+    if (hash === DAMAGED || bytes[hash] !== HASH) {
+      hash = weightEnd(bytes, start);
+      if (hash === DAMAGED) return DAMAGED;
+      const weight = integerAt(bytes, start, hash);
+      if (!(weight >= 0)) return DAMAGED;
+      this.#weight[this.#length] = weight;
+    }
     const from = hash + 1;
     let depth = this.#sharedFrames(bytes, from);
     this.#shared[this.#length] = depth;
@@ -513,7 +517,6 @@ export class StackColumnParser {
       if (depth === this.#frameEnds.length) this.#frameEnds = doubled(this.#frameEnds);
       this.#frameEnds[depth++] = end - from;
     }
-    this.#weight[this.#length] = weight;
     this.#ends[this.#length] = this.#frameCount;
     this.#length++;
     this.#from = from;

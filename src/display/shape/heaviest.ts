@@ -40,40 +40,35 @@ export function foldLightest(tree: TreeArrays, ends: Int32Array, weights: Float6
     if (parents[node] === 0) isKept[node] = 1;
     else if (isKept[node] === 0) heaviest = Math.max(heaviest, total[node]!);
   }
-  const { nodes, ...kept } = keptTree(tree, isKept);
-  // Of what is folded, the node below it.
+  const nodes: number[] = [];
+  // Of what is folded, the place of the node below it.
   const place = new Int32Array(parents.length);
-  for (const [i, node] of nodes.entries()) place[node] = i;
-  for (let node = 1; node < parents.length; node++) if (isKept[node] === 0) place[node] = place[parents[node]!]!;
-  return { ...kept, ends: ends.map((end) => place[end]!), folded: parents.length - nodes.length, heaviest };
+  for (let node = 0; node < parents.length; node++) {
+    place[node] = isKept[node] === 0 ? place[parents[node]!]! : nodes.push(node) - 1;
+  }
+  return {
+    ...keptTree(tree, nodes),
+    ends: ends.map((end) => place[end]!),
+    folded: parents.length - nodes.length,
+    heaviest,
+  };
 }
 
-export interface KeptTree extends TreeArrays {
-  /** The numbers that the nodes had. */
-  readonly nodes: Int32Array;
-}
-
-/** Only some nodes of a tree, under new numbers, with the names that they have. With a node all that it stands on is kept. */
-export function keptTree({ names, parents, frames }: TreeArrays, isKept: Uint8Array): KeptTree {
-  let count = 0;
-  for (let node = 0; node < isKept.length; node++) count += isKept[node]!;
-  const nodes = new Int32Array(count);
+/** Only some nodes of a tree, node 0 first and in their order, under new numbers: with a node all that it stands on is among them. */
+export function keptTree({ names, parents, frames }: TreeArrays, nodes: readonly number[]): TreeArrays {
+  const count = nodes.length;
   const kept = { names: [] as string[], parents: new Int32Array(count), frames: new Int32Array(count) };
   const place = new Int32Array(parents.length);
-  const nameIds = new Int32Array(names.length).fill(-1);
-  let next = 0;
-  for (let node = 0; node < parents.length; node++) {
-    if (isKept[node] === 0) continue;
-    place[node] = next;
-    nodes[next] = node;
-    kept.parents[next] = place[parents[node]!]!;
-    // Node 0 has no frame.
-    if (node > 0) {
-      const name = frames[node]!;
-      if (nameIds[name]! < 0) nameIds[name] = kept.names.push(names[name]!) - 1;
-      kept.frames[next] = nameIds[name]!;
-    }
-    next++;
+  // And one more; 0 where it is not known yet.
+  const nameIds = new Int32Array(names.length);
+  // Node 0 has no frame.
+  for (let i = 1; i < count; i++) {
+    const node = nodes[i]!;
+    place[node] = i;
+    kept.parents[i] = place[parents[node]!]!;
+    const name = frames[node]!;
+    if (nameIds[name] === 0) nameIds[name] = kept.names.push(names[name]!);
+    kept.frames[i] = nameIds[name]! - 1;
   }
-  return { ...kept, nodes };
+  return kept;
 }

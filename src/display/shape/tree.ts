@@ -48,27 +48,29 @@ export function wideTree(tree: StackTree, width: number, minWidth: number): Wide
   const { parents } = trie;
   const { total, self } = tree.weights();
   const least = (minWidth / width) * tree.total;
-  const isWide = new Uint8Array(total.length);
-  isWide[0] = 1;
+  const nodes = [0];
+  // Of those that are wide enough, which stand on such: how deep they are, and one more.
   const depths = new Int32Array(total.length);
-  let [narrow, folded, tooDeep] = [0, 0, 0];
+  depths[0] = 1;
+  let narrow = 0;
+  let folded = 0;
+  let tooDeep = 0;
   for (let node = 1; node < total.length; node++) {
-    const parent = parents[node]!;
-    const depth = depths[parent]! + 1;
-    depths[node] = depth;
-    if (depth > MOST_LEVELS) tooDeep++;
-    const weight = total[node]!;
-    if (!(weight > 0)) continue;
-    if (weight < least) narrow++;
-    if (depth > MOST_LEVELS) continue;
-    if (weight >= least) isWide[node] = 1;
-    else folded += isWide[parent]!;
+    const below = depths[parents[node]!]!;
+    if (total[node]! < least) {
+      narrow++;
+      if (below > 0 && below <= MOST_LEVELS) folded++;
+      continue;
+    }
+    depths[node] = below + 1;
+    if (below > MOST_LEVELS) tooDeep++;
+    else nodes.push(node);
   }
-  const { nodes, ...wide } = keptTree(trie, isWide);
+  const wide = keptTree(trie, nodes);
   return { ...wide, total: valuesAt(total, nodes), self: valuesAt(self, nodes), narrow, folded, tooDeep };
 }
 
-function valuesAt(values: Float64Array, places: Int32Array): Float64Array {
+function valuesAt(values: Float64Array, places: readonly number[]): Float64Array {
   const picked = new Float64Array(places.length);
   for (let i = 0; i < places.length; i++) picked[i] = values[places[i]!]!;
   return picked;
