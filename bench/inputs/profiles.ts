@@ -65,9 +65,9 @@ function lastSampleEnd(path: string, bytes: number): number {
   return last < 0 ? 0 : start + last + 2;
 }
 
-/** Folded text of so many different stacks, about 840 bytes each: a walk through a call tree of 3000 functions. */
+/** Folded text of so many different stacks, about 480 bytes each: a walk through a call tree of 3000 functions. */
 export function foldedText(inputs: Inputs, count: number): Promise<string> {
-  return inputs.get(`stacks-${count}.folded`, (path) =>
+  return inputs.get(`walked-${count}.folded`, (path) =>
     pipeline(Readable.from(foldedLines(count), { objectMode: false }), createWriteStream(path)),
   );
 }
@@ -78,7 +78,7 @@ function* foldedLines(count: number): Generator<Buffer> {
   let lines: string[] = [];
   for (let i = 0; i < count; i++) {
     stack.length = Math.min(stack.length, Math.max(1, stack.length - 1 - random.integer(6)));
-    while (stack.length < 12 || (stack.length < 48 && random.uniform() < 0.85)) {
+    while (stack.length < 8 || (stack.length < 29 && random.uniform() < 0.85)) {
       stack.push(`some_function_${random.integer(3000)}`);
     }
     // The number of the stack makes it one of its kind.

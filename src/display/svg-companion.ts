@@ -2,7 +2,7 @@ import type { FlamePicture } from './flamegraph.ts';
 
 /**
  * What the SVG of both flame graph engines has beside its own style and script: the size of the window, colours for a dark one,
- * and all of it by keyboard. Frames are groups of a title, a rectangle and a text.
+ * and all of it by keyboard. Frames are groups of a title, a rectangle and, where there is room, a text.
  * @param style of the engine's own drawing.
  */
 export function companion(picture: FlamePicture, style: string): string {

@@ -3,8 +3,9 @@ import { Utf8Text } from '../common/utf8-text.ts';
 import type { FlamePicture } from './flamegraph.ts';
 import { SIGNATURE } from './generic-display.ts';
 import { footerLines } from './notes.ts';
+import type { FlameBox } from './shape/flame.ts';
 import { frameColour } from './shape/frame-colour.ts';
-import type { FlameLayout, FrameBox } from './shape/tree.ts';
+import type { FlameLayout } from './shape/tree.ts';
 import { companion } from './svg-companion.ts';
 
 const PAD = 10;
@@ -14,6 +15,10 @@ const FONT = 12;
 /** Width of a character of the monospaced font, relative to its size. */
 const CHARACTER = 0.602;
 const NOTE_HEIGHT = 15;
+/** Of a name in its row, pixels. */
+const BASELINE = 12;
+/** Characters; less of a name says nothing. */
+const LEAST_ROOM = 3;
 
 /**
  * The built-in flame graph: a self-contained SVG with hover texts, zoom by click, search, and light and dark colours.
@@ -66,8 +71,9 @@ interface NameLook {
 }
 
 /** What is the same for all frames, or for all of a name, is worked out once: few names are those of many frames. */
-function frameDrawer(picture: FlamePicture, bottom: number): (box: FrameBox) => string {
+function frameDrawer(picture: FlamePicture, bottom: number): (box: FlameBox) => string {
   const { colors, icicle, unitSize } = picture;
+  const { names, frames, total: weights } = picture.wide;
   const { total } = picture.tree;
   const countname = xmlText(picture.countname);
   const looks = new Map<string, NameLook>();
@@ -79,19 +85,22 @@ function frameDrawer(picture: FlamePicture, bottom: number): (box: FrameBox) => 
     looks.set(name, look);
     return look;
   };
-  return (box) => {
-    const { shown, text, fill } = lookOf(box.name);
-    const x = PAD + box.x;
-    const y = icicle ? HEAD + box.depth * ROW : bottom - (box.depth + 1) * ROW;
-    const percent = ((100 * box.total) / total).toFixed(2);
-    const count = formatCount(box.total / unitSize);
-    const room = Math.floor((box.width - 6) / (FONT * CHARACTER));
-    const label = room < 3 ? '' : room >= shown.length ? text : xmlText(shorten(shown, room));
+  return ({ node, depth, x, width }) => {
+    const { shown, text, fill } = lookOf(node === 0 ? 'all' : names[frames[node]!]!);
+    const left = PAD + x;
+    const y = icicle ? HEAD + depth * ROW : bottom - (depth + 1) * ROW;
+    const weight = weights[node]!;
+    const percent = ((100 * weight) / total).toFixed(2);
+    const count = formatCount(weight / unitSize);
+    const room = Math.floor((width - 6) / (FONT * CHARACTER));
     return (
-      `<g data-d="${box.depth}" data-n="${box.total}">` +
+      `<g data-d="${depth}" data-n="${weight}">` +
       `<title>${text} (${count} ${countname}, ${percent}%)</title>` +
-      `<rect x="${x.toFixed(2)}" y="${y}" width="${box.width.toFixed(2)}" height="${ROW - 1}"${box.depth === 0 ? '' : fill}/>` +
-      `<text x="${(x + 3).toFixed(2)}" y="${y + 12}">${label}</text></g>\n`
+      `<rect x="${left.toFixed(2)}" y="${y}" width="${width.toFixed(2)}" height="${ROW - 1}"${depth === 0 ? '' : fill}/>` +
+      // Most frames are too narrow for their names.
+      (room < LEAST_ROOM
+        ? '</g>\n'
+        : `<text x="${(left + 3).toFixed(2)}" y="${y + BASELINE}">${room >= shown.length ? text : xmlText(shorten(shown, room))}</text></g>\n`)
     );
   };
 }
@@ -140,9 +149,14 @@ const SCRIPT = `
   function place(f, x, w) {
     f.rect.setAttribute('x', pad + x);
     f.rect.setAttribute('width', w);
-    f.label.setAttribute('x', pad + x + 3);
     var room = Math.floor((w - 6) / perCharacter), text = Array.from(f.name);
-    f.label.textContent = room < 3 ? '' : text.length <= room ? f.name : text.slice(0, room - 1).join('') + '\\u2026';
+    if (f.label === null) {
+      if (room < ${LEAST_ROOM}) return;
+      f.label = f.g.appendChild(document.createElementNS(svg.namespaceURI, 'text'));
+      f.label.setAttribute('y', Number(f.rect.getAttribute('y')) + ${BASELINE});
+    }
+    f.label.setAttribute('x', pad + x + 3);
+    f.label.textContent = room < ${LEAST_ROOM} ? '' : text.length <= room ? f.name : text.slice(0, room - 1).join('') + '\\u2026';
   }
   function zoom(to) {
     var from = to.x, until = to.x + to.w, scale = full / to.w, slack = 0.02;

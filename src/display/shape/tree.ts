@@ -1,5 +1,5 @@
 import { WeightedTrie } from '../../common/stack-trie.ts';
-import { ChildLists, flameBoxes, type NodeWeights, nodeWeights, type TreeArrays } from './flame.ts';
+import { ChildLists, type FlameBox, flameBoxes, type NodeWeights, nodeWeights, type TreeArrays } from './flame.ts';
 import { keptTree } from './heaviest.ts';
 
 /** Stacks merged from the root, with a node above them that holds everything. */
@@ -76,19 +76,9 @@ function valuesAt(values: Float64Array, places: readonly number[]): Float64Array
   return picked;
 }
 
-/** A frame's rectangle. `x` and `width` are in the units of the layout's width; `depth` is 0 for the root. */
-export interface FrameBox {
-  readonly name: string;
-  readonly depth: number;
-  readonly x: number;
-  readonly width: number;
-  readonly total: number;
-  readonly self: number;
-}
-
 export interface FlameLayout {
-  /** In drawing order: a parent before its children, children from left to right. */
-  readonly boxes: readonly FrameBox[];
+  /** In drawing order: a parent before its children, children from left to right. Their nodes are those of the tree. */
+  readonly boxes: readonly FlameBox[];
   /** Number of levels, the root included. */
   readonly levels: number;
 }
@@ -98,13 +88,9 @@ export interface FlameLayout {
  * to the left of its children.
  */
 export function layoutFlame(wide: WideTree, width: number): FlameLayout {
-  const { names, frames, total, self } = wide;
+  const boxes = flameBoxes(wide, new ChildLists(wide), wide.total, 0, width, 0);
   let levels = 1;
-  const boxes = flameBoxes(wide, new ChildLists(wide), total, 0, width, 0).map((box): FrameBox => {
-    levels = Math.max(levels, box.depth + 1);
-    const name = box.node === 0 ? 'all' : names[frames[box.node]!]!;
-    return { name, depth: box.depth, x: box.x, width: box.width, total: total[box.node]!, self: self[box.node]! };
-  });
+  for (const { depth } of boxes) levels = Math.max(levels, depth + 1);
   return { boxes, levels };
 }
 

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldedLines, layoutFlame, MOST_LEVELS, StackTree, wideTree } from '../../../src/display/shape/tree.ts';
+import {
+  foldedLines,
+  layoutFlame,
+  MOST_LEVELS,
+  StackTree,
+  type WideTree,
+  wideTree,
+} from '../../../src/display/shape/tree.ts';
 
 type Weighted = readonly [stack: readonly string[], weight: number];
 
@@ -70,11 +77,19 @@ describe('StackTree', () => {
   });
 });
 
+/** The rectangles of the frames, with what the tree says of them. */
+function laidOut(wide: WideTree, width: number) {
+  return layoutFlame(wide, width).boxes.map(({ node, ...box }) => {
+    const name = node === 0 ? 'all' : wide.names[wide.frames[node]!]!;
+    return { ...box, name, total: wide.total[node]! };
+  });
+}
+
 describe('layoutFlame', () => {
   it('agrees with the definition', () => {
     fc.assert(
       fc.property(fc.array(weighted, { maxLength: 30 }), (stacks) => {
-        const { boxes } = layoutFlame(wideTree(treeOf(stacks), 1000, 0), 1000);
+        const boxes = laidOut(wideTree(treeOf(stacks), 1000, 0), 1000);
         const path: string[] = [];
         const found = boxes.map(({ name: frame, depth, x, width, total }) => {
           path.length = Math.max(0, depth - 1);
@@ -96,9 +111,9 @@ describe('layoutFlame', () => {
       [['narrow', 'on it'], 1],
     ]);
     const wide = wideTree(tree, 100, 0.5);
-    const { boxes, levels } = layoutFlame(wide, 100);
+    const boxes = laidOut(wide, 100);
     expect(boxes.map((box) => box.name)).toEqual(['all', 'wide', 'deep']);
-    expect([wide.narrow, wide.folded, levels]).toEqual([2, 1, 3]);
+    expect([wide.narrow, wide.folded, layoutFlame(wide, 100).levels]).toEqual([2, 1, 3]);
     expect(boxes[1]?.width).toBeCloseTo(99.9);
   });
 
