@@ -17,7 +17,8 @@ beforeAll(async () => {
       records: [
         { weight: 600, stack: ['app', 'main', 'work'] },
         { weight: 300, stack: ['app', 'main', 'write_out', 'List(int)::(anonymous)::add(a, b)'] },
-        { weight: 100, stack: ['app', 'other', ...deep] },
+        { weight: 90, stack: ['app', 'other', ...deep] },
+        { weight: 10, stack: ['app', 'other', 'thin_one'] },
       ],
     },
   ]);
@@ -85,6 +86,21 @@ describe.each(ENGINES)('the SVG of %s in a browser', (engine) => {
     expect(Math.abs((await widthOfFrame(page, 'write_out')) - whole)).toBeLessThan(2);
     const add = page.locator('g').filter({ hasText: 'List(int)::(anonymous)::add(a, b) (300 samples' }).last();
     expect((await add.locator('text').textContent())!.trim()).toBe('List(int)::(anonymous)::add(a, b)');
+  });
+
+  test('a frame that was too narrow for its name shows it where it has room', async () => {
+    const page = await open();
+    const label = frame(page, 'thin_one').locator('text');
+    const shown = async () => ((await label.count()) === 0 ? '' : (await label.textContent())!.trim());
+    expect(await shown()).toBe('');
+    await frame(page, 'thin_one').click();
+    expect(await shown()).toBe('thin_one');
+    const [text, rect] = [await label.boundingBox(), await frame(page, 'thin_one').locator('rect').boundingBox()];
+    expect(text!.x).toBeGreaterThan(rect!.x);
+    expect(text!.y + text!.height / 2).toBeGreaterThan(rect!.y);
+    expect(text!.y + text!.height / 2).toBeLessThan(rect!.y + rect!.height);
+    await page.keyboard.press('Escape');
+    expect(await shown()).toBe('');
   });
 
   test('by keyboard: arrows go from frame to frame, Enter zooms, Escape shows all again', async () => {
