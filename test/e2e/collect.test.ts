@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { getPriority } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { testFolder } from '../support/folder.ts';
 import { makePlace, type Place, sleep } from './marple.ts';
 
 const ALL = ['--stack', '--disk', '--mem'];
@@ -207,12 +209,14 @@ describe('what is missing', () => {
 
   test('as an ordinary user: what needs root is refused with a hint', async () => {
     const through = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
-    const env = { XDG_STATE_HOME: '/tmp/marple-e2e-nobody', HOME: '/tmp' };
-    const ended = await place.marple(['collect', '--disk', '-t', '0.3', '-o', '/tmp/nobody.marple'], { through, env });
+    const home = testFolder();
+    chownSync(home, 65534, 65534);
+    const env = { XDG_STATE_HOME: join(home, 'state'), HOME: home };
+    const file = join(home, 'x.marple');
+    const ended = await place.marple(['collect', '--disk', '-t', '0.3', '-o', file], { through, env });
     expect(ended.code).toBe(69);
     expect(ended.stderr).toMatch(/hint: .*sudo/);
-    expect(existsSync('/tmp/nobody.marple')).toBe(false);
-    expect(existsSync('/tmp/nobody.marple.partial')).toBe(false);
+    expect(readdirSync(home)).toEqual(['state']);
   });
 });
 

@@ -18,11 +18,7 @@ beforeAll(() => {
   disk = { name: diskOf(fio.file).name, extents: extentsOf(fio.file) };
   place = makePlace();
 });
-afterAll(() => {
-  place.remove();
-  fio.remove();
-  other.remove();
-});
+afterAll(() => place.remove());
 
 /** Fields of an event by name. */
 function datumOf({ datum }: EventData): Record<string, string> {

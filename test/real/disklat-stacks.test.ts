@@ -22,11 +22,7 @@ beforeAll(() => {
   other = prepareFio('other', 16);
   place = makePlace();
 });
-afterAll(() => {
-  place.remove();
-  fio.remove();
-  other.remove();
-});
+afterAll(() => place.remove());
 
 /** Not what the kernel reads of a program to start it. */
 const isDirectRead = ({ info }: Datapoint): boolean => info[3] === 'RS';

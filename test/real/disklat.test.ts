@@ -23,7 +23,6 @@ let disk: { name: string; extents: [number, number][] };
 beforeAll(() => {
   fio = prepareFio('fiotest', MIB);
   disk = { name: diskOf(fio.file).name, extents: extentsOf(fio.file) };
-  return () => fio.remove();
 });
 
 type Options = ReturnType<typeof DiskLatency.description.options.parse>;

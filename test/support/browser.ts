@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, expect, onTestFinished } from 'vitest';
+import { lastingFolder } from './folder.ts';
 
 /** Without these the browser looks for its maker's services. */
 const QUIET = [
@@ -18,20 +16,16 @@ const QUIET = [
 
 let browser: Promise<Browser> | undefined;
 
+afterAll(async () => {
+  await (await browser)?.close();
+});
+
 function theBrowser(): Promise<Browser> {
-  if (browser === undefined) {
-    const home = mkdtempSync(join(tmpdir(), 'marple-test-browser-'));
-    browser = chromium.launch({
-      executablePath: '/usr/bin/chromium',
-      args: QUIET,
-      env: { ...process.env, HOME: home } as Record<string, string>,
-    });
-    afterAll(async () => {
-      await (await browser)?.close();
-      browser = undefined;
-      rmSync(home, { recursive: true, force: true });
-    });
-  }
+  browser ??= chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: QUIET,
+    env: { ...process.env, HOME: lastingFolder() } as Record<string, string>,
+  });
   return browser;
 }
 

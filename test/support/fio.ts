@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { lastingFolder } from './folder.ts';
 
 /** What fio itself measured: latencies in nanoseconds, from the submission of an I/O to its completion. */
 export interface FioResult {
@@ -23,8 +24,6 @@ export interface Fio {
   start(...more: readonly string[]): Promise<FioResult>;
   /** Has three processes read at random until the test ends: what others want meanwhile, they issue now and then. */
   startLoad(...more: readonly string[]): void;
-  /** Removes the file. */
-  remove(): void;
 }
 
 interface FioOutput {
@@ -37,9 +36,9 @@ interface FioOutput {
   }[];
 }
 
-/** Lays out a file of `mib` in /var/tmp, which is seldom a tmpfs; `remove` it in the end. */
+/** Lays out a file of `mib` in /var/tmp, which is seldom a tmpfs. */
 export function prepareFio(name: string, mib: number): Fio {
-  const folder = mkdtempSync('/var/tmp/marple-test-fio-');
+  const folder = lastingFolder('/var/tmp');
   const file = join(folder, 'data');
   const program = join(folder, name);
   symlinkSync(execFileSync('sh', ['-c', 'command -v fio'], { encoding: 'utf8' }).trim(), program);
@@ -83,8 +82,7 @@ export function prepareFio(name: string, mib: number): Fio {
     const child = spawn(program, args(...forever, ...more), { cwd: folder, stdio: 'ignore' });
     onTestFinished(() => void child.kill());
   };
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  return { file, program, args, result, start, startLoad, remove };
+  return { file, program, args, result, start, startLoad };
 }
 
 /** Name of the disk that a file lies on, and the sector where its partition begins. */

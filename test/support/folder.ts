@@ -16,9 +16,15 @@ export function testFolder(): string {
 /** Whether files can be given to others. Where CI=true the tests that need it run, and fail, without. */
 export const ROOT = process.geteuid?.() === 0 || process.env['CI'] === 'true';
 
-/** A private folder for all tests of a file, or of the group that it is made in. */
-export function lastingFolder(): string {
-  const folder = mkdtempSync(join(TMP, 'test-folder-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const lasting: string[] = [];
+// Once for each file: a hook that is added while tests run would be too late.
+afterAll(() => {
+  for (const folder of lasting) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A private folder for all tests of a file. */
+export function lastingFolder(parent = TMP): string {
+  const folder = mkdtempSync(join(parent, 'test-folder-'));
+  lasting.push(folder);
   return folder;
 }
