@@ -1,5 +1,4 @@
 import { join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
 import { type Command, Option } from 'commander';
 import * as z from 'zod';
 import { findCgroup } from '../collect/cgroup.ts';
@@ -430,12 +429,9 @@ async function collectOnce(
 async function replaceBySummary(file: string, path: string, tempDir: string, output: Output): Promise<void> {
   // It is for few runs, and what it loads is not for the others to carry.
   const { summaryOf } = await import('../formats/summary.ts');
-  const bytes = Readable.from(
-    summaryOf(file, tempDir, (sentence) => output.warn(sentence)),
-    { objectMode: false },
-  );
-  if (path === '-') await writeToStdout(bytes);
-  else await saveFile(bytes, path, true);
+  const pieces = summaryOf(file, tempDir, (sentence) => output.warn(sentence));
+  if (path === '-') await writeToStdout(pieces);
+  else await saveFile(pieces, path, true);
 }
 
 function describeChoices(choices: readonly Choice[]): string {

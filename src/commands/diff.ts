@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { type Condition, evaluate, type Outcome, parseFailIf } from '../analysis/diff/fail-if.ts';
@@ -193,9 +192,8 @@ async function savePage(
     after: after.map(({ groups }) => groups),
     filter,
   });
-  const bytes = Readable.from([page], { objectMode: false });
-  if (path === '-') await writeToStdout(bytes);
-  else await saveFile(bytes, path, force);
+  if (path === '-') await writeToStdout([page]);
+  else await saveFile([page], path, force);
 }
 
 interface Sides {

@@ -1,5 +1,4 @@
 import { extname } from 'node:path';
-import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { dataSets } from '../analysis/fleet/data-sets.ts';
@@ -180,9 +179,8 @@ async function exportAll(
       warn(`left out: ${source.name}: ${error.message}`);
       continue;
     }
-    const bytes = Readable.from(pieces, { objectMode: false });
-    if (path === '-') await writeToStdout(bytes);
-    else await saveFile(bytes, target, force);
+    if (path === '-') await writeToStdout(pieces);
+    else await saveFile(pieces, target, force);
     written.push(target);
   }
   if (written.length === 0 && refusal !== undefined) throw refusal;

@@ -61,7 +61,7 @@ interface ConfigText {
  */
 export function loadConfig(sections: Sections, files?: readonly string[]): Config {
   const texts = files === undefined ? standardFiles() : files.map((path) => ({ path, text: readConfig(path) }));
-  return checked({ ...COMMON_SECTIONS, ...sections }, texts);
+  return checked(withCommon(sections), texts);
 }
 
 /**
@@ -71,11 +71,15 @@ export function loadConfig(sections: Sections, files?: readonly string[]): Confi
  * @throws UsageError as loadConfig does.
  */
 export async function loadPartOfConfig(sections: Sections, others: () => Promise<Sections>): Promise<Config> {
-  const used: Sections = { ...COMMON_SECTIONS, ...sections };
+  const used = withCommon(sections);
   const texts = standardFiles();
   const isForeign = ({ section }: ConfigEntry) => !Object.hasOwn(used, section);
   const set = texts.flatMap(({ path, text, isShipped }) => (isShipped ? [] : parseConfig(text, path)));
-  return checked(set.some(isForeign) ? { ...(await others()), ...used } : used, texts);
+  return checked(set.some(isForeign) ? withCommon({ ...(await others()), ...sections }) : used, texts);
+}
+
+function withCommon(sections: Sections): Sections {
+  return { ...COMMON_SECTIONS, ...sections };
 }
 
 /** The configuration of some files, the later before the earlier. */

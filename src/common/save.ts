@@ -1,6 +1,5 @@
 import { link, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { errorCode, UsageError } from './errors.ts';
 import { randomName } from './random-name.ts';
 import { systemHint, systemReason } from './system-reason.ts';
@@ -9,6 +8,9 @@ import { giveToUser } from './user.ts';
 
 /** Whether what stands at a path may be replaced: no, yes, or a sentence that says why not. */
 export type MayReplace = boolean | ((path: string) => Promise<true | string>);
+
+/** What is written, piece by piece. */
+export type Pieces = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
 
 /**
  * Refuses a path at which something stands that must not be replaced.
@@ -37,11 +39,11 @@ export async function checkFree(path: string, mayReplace: MayReplace): Promise<v
  * ever a whole file, and a link there is replaced, not followed.
  * @throws UsageError (2) where it cannot be written, or something has come to stand there that must not be replaced.
  */
-export async function saveFile(bytes: Readable, path: string, mayReplace: MayReplace): Promise<void> {
+export async function saveFile(pieces: Pieces, path: string, mayReplace: MayReplace): Promise<void> {
   const partial = join(dirname(path), `.marple-${randomName()}`);
   const isComplete = removeAtExit(partial);
   try {
-    await writeFile(partial, bytes, { flag: 'wx', mode: 0o600 });
+    await writeFile(partial, pieces, { flag: 'wx', mode: 0o600 });
     giveToUser(partial);
     if (mayReplace === false) await renameToNew(partial, path);
     else await rename(partial, path);
@@ -68,12 +70,12 @@ async function renameToNew(from: string, to: string): Promise<void> {
  * Writes to stdout, and leaves it open. That its reader had enough is no error.
  * @throws UsageError (2) where it cannot be written.
  */
-export async function writeToStdout(bytes: Readable): Promise<void> {
+export async function writeToStdout(pieces: Pieces): Promise<void> {
   try {
     // Not a pipeline: those leave their listeners on a stream that goes on.
-    for await (const chunk of bytes) {
+    for await (const piece of pieces) {
       await new Promise<void>((resolve, reject) => {
-        process.stdout.write(chunk as Uint8Array, (error) => (error ? reject(error) : resolve()));
+        process.stdout.write(piece, (error) => (error ? reject(error) : resolve()));
       });
     }
   } catch (error) {

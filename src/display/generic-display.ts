@@ -1,5 +1,4 @@
 import { open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import type * as z from 'zod';
 import type { HostGroups } from '../analysis/fleet/joined.ts';
 import type { Filter, SectionGroup } from '../analysis/select.ts';
@@ -124,13 +123,13 @@ export abstract class GenericDisplay<Options> {
   async show(target: ShowTarget): Promise<boolean> {
     if (target.path !== '-') await checkTarget(target.path, target.replace);
     const rendered = await this.render();
-    const bytes = Readable.from(rendered instanceof Uint8Array ? [rendered] : rendered);
+    const pieces = rendered instanceof Uint8Array ? [rendered] : rendered;
     if (target.path === '-') {
-      if (target.follows === true) await writeToStdout(Readable.from(['\n']));
-      await writeToStdout(bytes);
+      if (target.follows === true) await writeToStdout(['\n']);
+      await writeToStdout(pieces);
       return false;
     }
-    await saveFile(bytes, target.path, mayReplace(target.replace));
+    await saveFile(pieces, target.path, mayReplace(target.replace));
     if (!target.open) return false;
     const failure = await this.open(target.path);
     if (failure !== undefined) this.notes.push(failure);

@@ -149,13 +149,14 @@ const SCRIPT = `
   function place(f, x, w) {
     f.rect.setAttribute('x', pad + x);
     f.rect.setAttribute('width', w);
-    var room = Math.floor((w - 6) / perCharacter), text = Array.from(f.name);
+    var room = Math.floor((w - 6) / perCharacter);
     if (f.label === null) {
       if (room < ${LEAST_ROOM}) return;
       f.label = f.g.appendChild(document.createElementNS(svg.namespaceURI, 'text'));
       f.label.setAttribute('y', Number(f.rect.getAttribute('y')) + ${BASELINE});
     }
     f.label.setAttribute('x', pad + x + 3);
+    var text = Array.from(f.name);
     f.label.textContent = room < ${LEAST_ROOM} ? '' : text.length <= room ? f.name : text.slice(0, room - 1).join('') + '\\u2026';
   }
   function zoom(to) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { StackColumnParser } from '../../src/common/columns.ts';
-import { StackPath, StackTrie } from '../../src/common/stack-trie.ts';
+import { StackPath, StackTrie, WeightedTrie } from '../../src/common/stack-trie.ts';
 
 const name = fc.constantFrom('a', 'b', 'main', '__proto__', '', 'ä');
 const stacks = fc.array(fc.array(name, { minLength: 1, maxLength: 8 }), { maxLength: 200 });
@@ -56,4 +56,16 @@ test('the way of stacks that are read as columns is that of their frames, whiche
       expect(trie.size).toBe(new Set(prefixes).size + 1);
     }),
   );
+});
+
+test('different stacks are counted once, whatever their weights, and however large the trie becomes', () => {
+  const trie = new WeightedTrie(4);
+  trie.addWeight(['a', 'b'], 3);
+  trie.addWeight(['a', 'b'], 2);
+  trie.addWeight(['a'], 1);
+  trie.addWeight(['c'], 0);
+  expect(trie.count).toBe(2);
+  for (let round = 0; round < 2; round++) for (let i = 0; i < 100; i++) trie.addWeight(['a', `f${i}`], 1);
+  expect(trie.count).toBe(102);
+  expect([...trie.stacks()]).toHaveLength(102);
 });

@@ -116,7 +116,7 @@ describe('the config.txt beside the program', () => {
   }
 
   test.each([
-    ['as it is shipped, it is taken for right', '', 'there is no file none.marple'],
+    ['as it is shipped, nothing is refused', '', 'there is no file none.marple'],
     ['what was added is checked', '\n[callstacks]\nfrequency = 9\n', 'there is no config section [callstacks]'],
     [
       'so is what collecters alone use',

@@ -34,11 +34,12 @@ export class StackTree {
 export const MOST_LEVELS = 5000;
 
 /** The nodes of a tree that are wide enough to be seen, and what is left out. */
-export interface WideTree extends TreeArrays, NodeWeights {
-  /** Nodes that are too narrow, and those of them that stand on one that is not. */
+export interface WideTree extends TreeArrays {
+  /** By node: the weight of the stacks that end there or pass through. */
+  readonly total: Float64Array;
+  /** Nodes that are too narrow. */
   readonly narrow: number;
-  readonly folded: number;
-  /** Nodes that are more than MOST_LEVELS deep, which are left out too. */
+  /** Nodes that are wide enough, and more than MOST_LEVELS deep, which are left out too. */
   readonly tooDeep: number;
 }
 
@@ -46,34 +47,27 @@ export interface WideTree extends TreeArrays, NodeWeights {
 export function wideTree(tree: StackTree, width: number, minWidth: number): WideTree {
   const { trie } = tree;
   const { parents } = trie;
-  const { total, self } = tree.weights();
+  const { total } = tree.weights();
   const least = (minWidth / width) * tree.total;
   const nodes = [0];
   // Of those that are wide enough, which stand on such: how deep they are, and one more.
   const depths = new Int32Array(total.length);
   depths[0] = 1;
   let narrow = 0;
-  let folded = 0;
   let tooDeep = 0;
   for (let node = 1; node < total.length; node++) {
     const below = depths[parents[node]!]!;
     if (total[node]! < least) {
       narrow++;
-      if (below > 0 && below <= MOST_LEVELS) folded++;
       continue;
     }
     depths[node] = below + 1;
     if (below > MOST_LEVELS) tooDeep++;
     else nodes.push(node);
   }
-  const wide = keptTree(trie, nodes);
-  return { ...wide, total: valuesAt(total, nodes), self: valuesAt(self, nodes), narrow, folded, tooDeep };
-}
-
-function valuesAt(values: Float64Array, places: readonly number[]): Float64Array {
-  const picked = new Float64Array(places.length);
-  for (let i = 0; i < places.length; i++) picked[i] = values[places[i]!]!;
-  return picked;
+  const wideTotal = new Float64Array(nodes.length);
+  for (let i = 0; i < nodes.length; i++) wideTotal[i] = total[nodes[i]!]!;
+  return { ...keptTree(trie, nodes), total: wideTotal, narrow, tooDeep };
 }
 
 export interface FlameLayout {
